@@ -1,0 +1,44 @@
+# Needs python3 (3.11 or newer, with venv), make and git. Everything else is fetched into .venv and .tools.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+
+demo: .venv/ready ## Start the sandbox and the app against it; Ctrl-C ends both
+	@$(PY) -m sandbox.demo
+
+test: .venv/ready ## Run every test (browser tests too, where there is a Chromium)
+	@$(PY) -m pytest
+
+lint: .venv/ready ## Check format, lint and types
+	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
+
+run: .venv/ready .env ## Run the app against the real Slack and Twilio, with the settings in .env
+	@$(PY) -m alembic upgrade head && exec $(PY) -m bot
+
+lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes and without addresses
+	@$(UV) pip compile $(PINNED) -o requirements.txt pyproject.toml
+	@$(UV) pip compile $(PINNED) --extra dev -o requirements-dev.txt pyproject.toml
+PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+clean: ## Remove what the other commands made
+	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 16
+
+.env:
+	@echo "There is no .env yet. Copy .env.example to .env and fill it in; the README says where each value comes from." >&2; exit 1
+
+.venv/ready: requirements-dev.txt | $(UV)
+	@echo "Installing the pinned dependencies into .venv ..."
+	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
+	@$(UV) pip sync --quiet --require-hashes --python $(PY) requirements-dev.txt
+	@touch $@
+
+.tools/bin/uv:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Number Desk needs Python 3.11 or newer; python3 is $$(python3 -V)." >&2; exit 1; }
+	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+.PHONY: demo test lint run lock clean help

@@ -1,0 +1,194 @@
+"""Puts the parts together, and takes them apart on SIGTERM."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import approval, settings, twilio_client
+from bot.approval import Policy
+from bot.market import Market
+from bot.people import People
+from bot.services import Services
+from bot.settings import Settings, SettingsError
+from bot.slack_app import OnceApp
+from bot.worker import Worker
+from handlers import alerts, card, messages, routes
+from storage.database import InUse
+from storage.schema import SchemaError, prepare
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+INTERACTIVE = aiohttp.ClientTimeout(total=2.5)
+"""Somebody waits, and Slack waits three seconds."""
+BACKGROUND = aiohttp.ClientTimeout(total=15, connect=5)
+FIRST_LOOK = timedelta(seconds=5)
+"""How long a first start waits for Twilio's list of countries before it lets people in."""
+
+
+@dataclass
+class Running:
+    services: Services
+    bolt: OnceApp
+    socket: AsyncSocketModeHandler | None
+    port: int | None
+
+
+@contextlib.asynccontextmanager
+async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
+    """The whole app, from the database to the open connection to Slack; everything is closed at the end."""
+    async with contextlib.AsyncExitStack() as stack:
+        store = Store(config.database_url)
+        stack.push_async_callback(store.close)
+        await prepare(store)
+        username, secret = config.twilio_credentials
+        twilio = await stack.enter_async_context(
+            twilio_client.connect(config.twilio_account_sid, username, secret, config.twilio_base_url)
+        )
+        interactive = await stack.enter_async_context(aiohttp.ClientSession(timeout=INTERACTIVE))
+        background = await stack.enter_async_context(aiohttp.ClientSession(timeout=BACKGROUND))
+        token = config.slack_bot_token.get_secret_value()
+        api = config.slack_api_url
+        client = AsyncWebClient(token, api, session=interactive, retry_handlers=[])
+        patient = AsyncWebClient(
+            token,
+            api,
+            session=background,
+            retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=5)],
+        )
+        workspace_id = (await patient.auth_test())["team_id"]
+
+        people = People(store, patient, workspace_id)
+        market = Market(twilio, store, workspace_id)
+        services = Services(config, store, twilio, people, market, policy, workspace_id)
+        services.worker = Worker(
+            services,
+            draw=partial(_draw, patient, services),
+            post=lambda delivery: messages.post(delivery, patient, services),
+        )
+        await people.load()
+        await market.load()
+        bolt = _bolt(config, client, services)
+
+        async def refresh_members() -> None:
+            await people.refresh_members(policy.groups, policy.channels)
+
+        await alerts.check_channels(patient, config)
+        first = asyncio.gather(market.refresh(), refresh_members())
+        if not market.countries():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(first), FIRST_LOOK.total_seconds())
+        services.worker.every(60, market.refresh)
+        services.worker.every(60, refresh_members)
+        await services.worker.start()
+        stack.push_async_callback(first_done, first)
+        stack.push_async_callback(services.worker.stop)
+        stack.push_async_callback(services.finish)
+
+        socket = None
+        if not config.uses_http:
+            assert config.slack_app_token is not None
+            socket = AsyncSocketModeHandler(bolt, config.slack_app_token.get_secret_value(), ping_interval=3)
+            stack.push_async_callback(socket.close_async)
+            await socket.connect_async()  # type: ignore[no-untyped-call]
+        port = await _serve(config, bolt, socket, stack) if config.port else None
+        log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
+        yield Running(services, bolt, socket, port)
+
+
+async def _draw(client: AsyncWebClient, services: Services, drawing: Any) -> None:
+    await card.show(drawing, client, services)
+
+
+async def first_done(first: "asyncio.Future[Any]") -> None:
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+
+def _bolt(config: Settings, client: AsyncWebClient, services: Services) -> OnceApp:
+    bolt = OnceApp(
+        client=client,
+        signing_secret=config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "",
+        process_before_response=True,
+        request_verification_enabled=config.uses_http,
+    )
+
+    async def known(context: AsyncBoltContext, next_: Any) -> None:
+        """What every listener may name: ``services``, and ``t`` in the language of the person."""
+        context["services"] = services
+        context["t"] = await services.people.texts(context.user_id or "")
+        await next_()
+
+    bolt.use(known)
+    routes.add_to(bolt)
+    return bolt
+
+
+async def _serve(
+    config: Settings,
+    bolt: OnceApp,
+    socket: AsyncSocketModeHandler | None,
+    stack: contextlib.AsyncExitStack,
+) -> int:
+    """``/health``, and ``/slack/events`` when Slack delivers over HTTP."""
+    server = bolt.web_app(path="/slack/events") if config.uses_http else web.Application()
+
+    async def health(_: web.Request) -> web.Response:
+        connected = socket is None or await socket.client.is_connected()
+        return web.json_response({"ok": connected}, status=200 if connected else 503)
+
+    server.router.add_get("/health", health)
+    runner = web.AppRunner(server, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, "0.0.0.0", config.port).start()
+    return int(config.port or 0)
+
+
+def main() -> None:
+    """``python -m bot``"""
+    try:
+        config = settings.read()
+        logging.basicConfig(
+            level=config.log_level,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
+        for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access"):
+            logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+        asyncio.run(_until_told(config, approval.read(config.policy_file)))
+    except (SettingsError, InUse, SchemaError) as error:
+        sys.exit(str(error))
+    except SlackApiError as error:
+        sys.exit(
+            f"Slack does not take the tokens: {error.response.get('error')}. See SLACK_BOT_TOKEN and SLACK_APP_TOKEN."
+        )
+    except aiohttp.ClientConnectionError as error:
+        sys.exit(f"Slack cannot be reached: {error}")
+    except OSError as error:
+        sys.exit(f"The app cannot start: {error}")
+
+
+async def _until_told(config: Settings, policy: Policy) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, told.set)
+    async with running(config, policy):
+        await told.wait()
+        log.info("Number Desk is stopping")

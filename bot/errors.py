@@ -1,0 +1,172 @@
+"""What can go wrong, and the sentence people read. The class says where a purchase goes (``bot/steps.py``)."""
+
+from typing import Any
+
+from bot.texts import N_, Said, say
+
+
+class BotError(Exception):
+    """Something people can act on: the text says what happened and what to do."""
+
+    text: str
+
+    def __init__(self, text: str | None = None, **with_: Any) -> None:
+        self.said: Said = say(text or self.text, **with_)
+        super().__init__(self.said["say"])
+
+
+class FormErrors(BotError):
+    """Answers of a modal that cannot be: a sentence for each field."""
+
+    text = N_("Some fields need another look.")
+
+    def __init__(self, fields: dict[str, Said]) -> None:
+        super().__init__()
+        self.fields = fields
+
+
+# who may do what
+
+
+class MayNotAsk(BotError):
+    text = N_(
+        "You are not on the list of people who may ask for a number. Whoever runs Number Desk can add you to its policy."
+    )
+
+
+class MayNotApprove(BotError):
+    text = N_("You are not on the list of people who may approve or deny this purchase.")
+
+
+class OwnRequest(BotError):
+    text = N_("This is your own request, so somebody else has to approve it.")
+
+
+class NotYours(BotError):
+    text = N_("Only {requester} can do that, who asked for the number.")
+
+
+class CannotCheck(BotError):
+    text = N_("Slack did not say who belongs to the group that may do this. Please try again in a moment.")
+
+
+# what has moved on
+
+
+class AlreadyDecided(BotError):
+    """Says who decided, and when."""
+
+
+class OldQuote(BotError):
+    text = N_("This button belongs to an older quote. The card shows the current one now.")
+
+
+class NotPossibleNow(BotError):
+    text = N_("That is not possible any more: the purchase has moved on. The card shows where it stands.")
+
+
+class DraftGone(BotError):
+    text = N_("This form was already sent or thrown away. Start again with `/twilio buy-number`.")
+
+
+# what Twilio says
+
+
+class NothingKnownYet(BotError):
+    text = N_("The list of countries is still being fetched from Twilio. Please try again in a moment.")
+
+
+class TwilioAway(BotError):
+    text = N_("Twilio does not answer at the moment. Nothing is lost: go back and try again.")
+
+
+class TwilioRefused(BotError):
+    """Twilio's own words, with its code."""
+
+    text = N_("Twilio refuses: {message} (error {code}). {more_info}")
+
+
+class AccountRefused(BotError):
+    text = N_(
+        "Twilio does not accept the app's credentials, or the account is suspended (error {code}). The operators have been told."
+    )
+
+
+# before and while buying; each sends the purchase to where somebody can act
+
+
+class NumberTaken(BotError):
+    text = N_("{number} was sold to somebody else in the meantime.")
+
+
+class NumberOwned(BotError):
+    text = N_("{number} is already in the Twilio account, and not bought for this purchase.")
+
+
+class PriceRaised(BotError):
+    text = N_("{number} now costs {price} a month; up to {ceiling} was approved. Please approve it again.")
+
+    def __init__(self, price: Any, currency: str, **with_: Any) -> None:
+        super().__init__(**with_)
+        self.price = price
+        self.currency = currency
+
+
+class NotSoldAnyMore(BotError):
+    text = N_("Twilio lists no price any more for this type of number in {country}.")
+
+
+class BalanceTooLow(BotError):
+    text = N_(
+        "The Twilio balance of {balance} does not cover the first month ({price}) beside what is being bought already. Top it up, then press Try again."
+    )
+
+
+class BundleNotApproved(BotError):
+    text = N_("The bundle is not approved any more. Choose another one.")
+
+
+class AddressNeeded(BotError):
+    text = N_(
+        "Twilio wants an address for this number, and none was given. Choose one, then press Try again."
+    )
+
+
+class AddressDoesNotFit(BotError):
+    text = N_(
+        "The address does not lie in the area that this number asks for. Choose another number or another address."
+    )
+
+
+class BundleRefused(BotError):
+    text = N_("Twilio does not accept the bundle for this number: {message}. Choose another one.")
+
+
+class TrialLimit(BotError):
+    text = N_(
+        "A trial account may have one number only, and it has one. Upgrade the Twilio account, then press Try again."
+    )
+
+
+class NeedsAPerson(BotError):
+    text = N_(
+        "{number} is in the Twilio account but does not carry this purchase's name, so Number Desk cannot tell who bought it. Nothing more is bought until somebody has looked. It was created there at {created}; our own attempt began at {began}."
+    )
+
+
+class ServiceGone(BotError):
+    text = N_("The messaging service that was chosen does not exist any more. Choose another one.")
+
+
+class ServiceFull(BotError):
+    text = N_("The messaging service takes no more numbers. Choose another one.")
+
+
+class InAnotherService(BotError):
+    text = N_(
+        "The number already belongs to the messaging service {service}. Take it out there, or choose that one."
+    )
+
+
+class SeveralServices(BotError):
+    text = N_("There are several messaging services named {name}. Choose one of them from the list.")

@@ -1,0 +1,165 @@
+"""Countries, number types, prices and messaging services: kept with their age, served from memory, refreshed behind."""
+
+import asyncio
+import logging
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from twilio.rest import Client
+
+from bot.errors import NotSoldAnyMore
+from bot.numbers import IN_COUNTRY_LIST, IN_PRICES
+from bot.regulations import Regulation, regulations
+from bot.texts import country as named
+from bot.twilio_client import TwilioError
+from storage.models import now
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+PRICES_FOR = timedelta(days=1)
+REGULATIONS_FOR = timedelta(hours=1)
+SERVICES_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A number type that a country has, with its price for a month."""
+
+    number_type: str
+    price: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """A messaging service at Twilio."""
+
+    sid: str
+    name: str
+
+
+class Market:
+    def __init__(self, twilio: Client, store: Store, workspace_id: str) -> None:
+        self._twilio = twilio
+        self._store = store
+        self._workspace_id = workspace_id
+        self._kept: dict[str, tuple[Any, datetime]] = {}
+
+    async def load(self) -> None:
+        """What was kept when the app last ran."""
+        self._kept = {
+            key: kept
+            for key, kept in (await self._store.kept(self._workspace_id)).items()
+            if key in ("countries", "services") or key.startswith(("prices:", "regulations:"))
+        }
+
+    async def refresh(self) -> None:
+        """Asks Twilio for whatever is old or missing. What fails is logged and kept as it was."""
+        await asyncio.gather(self._refresh_countries(), self._refresh_services())
+
+    # countries, types, prices
+
+    def countries(self) -> list[str]:
+        """Codes of the countries where something is on sale at a known price."""
+        return [code for code in self._value("countries", {}) if self.offers(code)]
+
+    def offers(self, country: str) -> list[Offer]:
+        """What AvailablePhoneNumbers and the price list both know (RULES.md 17), in a fixed order."""
+        kinds = self._value("countries", {}).get(country, ())
+        prices = self._value(f"prices:{country}", None)
+        if prices is None:
+            return []
+        return [
+            Offer(kind, Decimal(prices["types"][kind]), prices["currency"])
+            for kind in IN_COUNTRY_LIST
+            if kind in kinds and kind in prices["types"]
+        ]
+
+    def offer(self, country: str | None, number_type: str | None) -> Offer | None:
+        if country is None:
+            return None
+        return next((each for each in self.offers(country) if each.number_type == number_type), None)
+
+    async def fresh_offer(self, country: str, number_type: str) -> Offer:
+        """The price as Twilio gives it now. Raises NotSoldAnyMore, TwilioError."""
+        await self._read_prices(country)
+        prices = self._value(f"prices:{country}", None)
+        if prices is None or number_type not in prices["types"]:
+            raise NotSoldAnyMore(country=named(country))
+        return Offer(number_type, Decimal(prices["types"][number_type]), prices["currency"])
+
+    async def _refresh_countries(self) -> None:
+        try:
+            if self._is_old("countries", PRICES_FOR):
+                found = await self._twilio.available_phone_numbers.list_async()
+                kinds = {
+                    each.country_code: [
+                        kind for kind, key in IN_COUNTRY_LIST.items() if key in (each.subresource_uris or {})
+                    ]
+                    for each in found
+                }
+                await self._keep("countries", kinds)
+            old = [
+                code for code in self._value("countries", {}) if self._is_old(f"prices:{code}", PRICES_FOR)
+            ]
+            results = await asyncio.gather(*map(self._read_prices, old), return_exceptions=True)
+            for code, failed in zip(old, results, strict=True):
+                if isinstance(failed, TwilioError) and failed.status == 404:
+                    await self._keep(f"prices:{code}", {"currency": "USD", "types": {}})
+                elif isinstance(failed, BaseException):
+                    log.warning("prices of %s could not be read: %s", code, failed)
+        except TwilioError as error:
+            log.warning("the list of countries could not be read: %s", error)
+
+    async def _read_prices(self, country: str) -> None:
+        found: Any = await self._twilio.pricing.v1.phone_numbers.countries(country).fetch_async()
+        by_name = {each["number_type"]: each["current_price"] for each in found.phone_number_prices or ()}
+        types = {kind: by_name[name] for kind, name in IN_PRICES.items() if by_name.get(name)}
+        await self._keep(
+            f"prices:{country}", {"currency": (found.price_unit or "USD").upper(), "types": types}
+        )
+
+    # regulations
+
+    async def regulations(self, country: str, number_type: str) -> dict[str, Regulation]:
+        """By end-user type, as ``bot/regulations.py`` says; at most an hour old."""
+        key = f"regulations:{country}:{number_type}"
+        if self._is_old(key, REGULATIONS_FOR):
+            found = await regulations(self._twilio, country, number_type)
+            await self._keep(key, {kind: asdict(each) for kind, each in found.items()})
+        return {kind: Regulation.from_kept(kept) for kind, kept in self._value(key, {}).items()}
+
+    # messaging services
+
+    def services(self) -> list[Service]:
+        """As last read; in the background at most five minutes old."""
+        return [Service(**each) for each in self._value("services", [])]
+
+    async def fresh_services(self) -> list[Service]:
+        found = await self._twilio.messaging.v1.services.list_async(page_size=200)
+        await self._keep("services", [{"sid": each.sid, "name": each.friendly_name} for each in found])
+        return self.services()
+
+    async def _refresh_services(self) -> None:
+        if not self._is_old("services", SERVICES_FOR):
+            return
+        try:
+            await self.fresh_services()
+        except TwilioError as error:
+            log.warning("the messaging services could not be read: %s", error)
+
+    # what is kept
+
+    def _value(self, key: str, default: Any) -> Any:
+        return self._kept[key][0] if key in self._kept else default
+
+    def _is_old(self, key: str, age: timedelta) -> bool:
+        return key not in self._kept or now() - self._kept[key][1] > age
+
+    async def _keep(self, key: str, value: Any) -> None:
+        read_at = now()
+        self._kept[key] = (value, read_at)
+        await self._store.keep(self._workspace_id, key, value, read_at)

@@ -1,0 +1,153 @@
+"""Numbers on sale: looking for them, and which come closest to one that is gone."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from twilio.rest import Client
+
+from bot.countries import dialling_code, trunk_prefix
+from storage.models import Purchase
+
+LIMIT = 50
+
+SEARCHED = {
+    "local": "local",
+    "mobile": "mobile",
+    "toll-free": "toll_free",
+    "national": "national",
+}
+"""Our number type, as in regulations and bundles: the SDK's name of the search."""
+
+IN_COUNTRY_LIST = {"local": "local", "mobile": "mobile", "toll-free": "toll_free", "national": "national"}
+IN_PRICES = {"local": "local", "mobile": "mobile", "toll-free": "toll free", "national": "national"}
+
+CONTAINS = re.compile(r"\+?[0-9A-Za-z]{2,15}")
+
+
+@dataclass(frozen=True)
+class Available:
+    """A number on sale, as kept on a draft."""
+
+    phone_number: str
+    locality: str | None
+    region: str | None
+    capabilities: list[str]
+    address_requirements: str
+    beta: bool
+
+    def kept(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def place(self) -> str:
+        return ", ".join(part for part in (self.locality, self.region) if part)
+
+
+def pattern(contains: str, position: str, country: str) -> str:
+    """Twilio's ``Contains`` for digits that stand at the start (of the national number), the end, or anywhere.
+
+    At the start the dialling code comes first and a trunk prefix is left out: ``020`` in GB is ``+4420``.
+    """
+    if position == "end":
+        return f"{contains.lstrip('+')}$"
+    if contains.startswith("+"):
+        return contains
+    if position == "start":
+        prefix = trunk_prefix(country)
+        if prefix and prefix != str(dialling_code(country)):
+            contains = contains.removeprefix(prefix)
+        return f"+{dialling_code(country)}{contains}"
+    return contains
+
+
+async def available(
+    twilio: Client, country: str, number_type: str, filters: dict[str, Any]
+) -> list[Available]:
+    """Numbers on sale now, at most 50, in Twilio's order. filters: parameters of the SDK's search.
+
+    Nothing is reserved, and the answer is a sample: that a number is not in it says nothing (RULES.md 4).
+    Source: twilio.com/docs, AvailablePhoneNumber resource.
+    """
+    search = getattr(twilio.available_phone_numbers(country), SEARCHED[number_type])
+    found = await search.list_async(limit=LIMIT, page_size=LIMIT, **filters)
+    return [
+        Available(
+            phone_number=number.phone_number,
+            locality=number.locality or None,
+            region=number.region or None,
+            capabilities=capabilities(number.capabilities),
+            address_requirements=number.address_requirements or "none",
+            beta=bool(number.beta),
+        )
+        for number in found
+    ]
+
+
+def capabilities(given: Any) -> list[str]:
+    """Lower case, sorted. Twilio's keys come in mixed case when searching, in lower case when owned."""
+    has = given if isinstance(given, dict) else vars(given)
+    return sorted(name.lower() for name, on in has.items() if on is True)
+
+
+async def closest(
+    twilio: Client, purchase: Purchase, held: Collection[str], limit: int = 5
+) -> list[Available]:
+    """What comes nearest to the purchase's number that is gone, best first: RULES.md 6.
+
+    Same country and type, at least the capabilities; the same place where the address must be local; then the longest
+    run of the wanted digits (of the lost number's own where none were wanted).
+    """
+    assert purchase.country and purchase.number_type and purchase.phone_number
+    filters: dict[str, Any] = {f"{name}_enabled": True for name in purchase.capabilities}
+    locality = purchase.number.get("locality")
+    must_stay = purchase.number.get("address_requirements") == "local"
+    found: list[Available] = []
+    for narrowing in ({"in_locality": locality}, {}):
+        if narrowing and not locality:
+            continue
+        found += await available(twilio, purchase.country, purchase.number_type, {**filters, **narrowing})
+        if must_stay and locality:
+            found = [each for each in found if each.locality == locality]
+            break
+    wanted = purchase.contains or purchase.phone_number
+    unique = {each.phone_number: each for each in found}
+    fitting = [
+        each
+        for each in unique.values()
+        if each.phone_number not in held
+        and each.phone_number != purchase.phone_number
+        and set(purchase.capabilities) <= set(each.capabilities)
+    ]
+    ranked = sorted(
+        fitting,
+        key=lambda each: (
+            -longest_run(wanted, each.phone_number),
+            each.locality != locality,
+            each.phone_number,
+        ),
+    )
+    return ranked[:limit]
+
+
+def longest_run(wanted: str, number: str) -> int:
+    """The length of the longest piece of ``wanted`` that stands in ``number``."""
+    digits = wanted.lstrip("+").upper().translate(_KEYPAD)
+    for length in range(len(digits), 0, -1):
+        if any(digits[start : start + length] in number for start in range(len(digits) - length + 1)):
+            return length
+    return 0
+
+
+_KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
+
+
+def from_kept(results: Iterable[dict[str, Any]] | None) -> list[Available]:
+    return [Available(**each) for each in results or ()]
+
+
+async def owned(twilio: Client, phone_number: str) -> Any | None:
+    """The number as it is in our account, or None. The filter also finds parts, hence the comparison."""
+    found = await twilio.incoming_phone_numbers.list_async(phone_number=phone_number, limit=50)
+    return next((each for each in found if each.phone_number == phone_number), None)

@@ -1,0 +1,53 @@
+"""What a listener, a step and the worker may use. Put together in ``bot/app.py``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twilio.rest import Client
+
+    from bot.approval import Policy
+    from bot.market import Market
+    from bot.people import People
+    from bot.settings import Settings
+    from bot.worker import Worker
+    from storage.store import Store
+
+OnError = Callable[[Exception], Awaitable[None]]
+
+
+@dataclass
+class Services:
+    settings: Settings
+    store: Store
+    twilio: Client
+    people: People
+    market: Market
+    policy: Policy
+    workspace_id: str
+    worker: Worker = field(init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+
+    def later(self, work: Coroutine[Any, Any, None], on_error: OnError) -> None:
+        """Does the work after the acknowledgement; an error of it is shown by ``on_error``. Kept until it is done."""
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception as error:
+                await on_error(error)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, grace: float = 10) -> None:
+        """Waits for what was handed on; what takes longer is cut off (its draft or row is there)."""
+        if self._tasks:
+            _, unfinished = await asyncio.wait(self._tasks, timeout=grace)
+            for task in unfinished:
+                task.cancel()

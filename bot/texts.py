@@ -1,0 +1,189 @@
+"""The languages. English sentences in the code are the keys; a gettext ``.po`` in ``locale/`` holds each other language."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+from babel import Locale, UnknownLocaleError
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency
+
+LOCALE = Path(__file__).parent / "locale"
+LANGUAGES = ("en", "ja")
+SHORTER_NAMES = {"HK": "Hong Kong", "MO": "Macao"}  # Babel's English names of these are political footnotes
+
+Said = dict[str, Any]
+"""A sentence that is kept in the database and told later, in whatever language: ``{"say": key, "with": {...}}``."""
+
+
+def N_(text: str) -> str:
+    """Marks a text for the catalogue; it is translated where it is shown."""
+    return text
+
+
+def say(text: str, **with_: Any) -> Said:
+    """A sentence to be told later. Values: text, or one of the kinds below, each shown as the reader writes it."""
+    return {"say": text, "with": with_}
+
+
+def money(amount: Decimal, currency: str) -> Said:
+    return {"money": str(amount), "currency": currency}
+
+
+def person(user_id: str | None) -> Said:
+    return {"person": user_id}
+
+
+def phone(number: str | None) -> Said:
+    return {"phone": number}
+
+
+def country(code: str | None) -> Said:
+    return {"country": code}
+
+
+def number_type(kind: str | None) -> Said:
+    return {"number_type": kind}
+
+
+def moment(at: datetime) -> Said:
+    return {"moment": int(at.timestamp())}
+
+
+def escape(text: str) -> str:
+    """Text as it must stand in Slack's mrkdwn."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+NUMBER_TYPES = {
+    "local": N_("Local"),
+    "mobile": N_("Mobile"),
+    "toll-free": N_("Toll-free"),
+    "national": N_("National"),
+}
+CAPABILITIES = {"voice": N_("Voice"), "sms": N_("SMS"), "mms": N_("MMS"), "fax": N_("Fax")}
+END_USERS = {"business": N_("Business"), "individual": N_("Individual")}
+BUNDLE_STATES = {
+    "draft": N_("draft"),
+    "pending-review": N_("waiting for review"),
+    "in-review": N_("under review"),
+    "twilio-rejected": N_("rejected"),
+    "twilio-approved": N_("approved"),
+    "provisionally-approved": N_("provisionally approved"),
+}
+ADDRESS_NEEDS = {
+    "none": N_("no address needed"),
+    "any": N_("needs an address"),
+    "local": N_("needs an address in the country"),
+    "foreign": N_("needs an address outside the country"),
+}
+
+
+@lru_cache
+def catalogue(language: str) -> dict[str, str | tuple[str, ...]]:
+    """``{English: translation}``, a tuple of forms where there are plurals; empty for English."""
+    file = LOCALE / language / "LC_MESSAGES" / "messages.po"
+    if not file.exists():
+        return {}
+    with file.open("rb") as opened:
+        entries = read_po(opened, locale=language)
+    texts: dict[str, str | tuple[str, ...]] = {}
+    for entry in entries:
+        if entry.id and entry.string:
+            key = entry.id[0] if isinstance(entry.id, tuple | list) else entry.id
+            texts[str(key)] = tuple(entry.string) if isinstance(entry.string, tuple | list) else entry.string
+    return texts
+
+
+class Texts:
+    """What one reader sees: ``t("Hello {name}", name=...)``."""
+
+    def __init__(self, locale: str) -> None:
+        """locale: as in a Slack profile (``ja-JP``), or a language."""
+        self.language = locale[:2] if locale[:2] in LANGUAGES else "en"
+        try:
+            self.locale = Locale.parse(locale.replace("-", "_"))
+        except (ValueError, UnknownLocaleError):
+            self.locale = Locale(self.language)
+        if self.locale.language != self.language:
+            self.locale = Locale(self.language)
+        self._texts = catalogue(self.language)
+
+    def __call__(self, text: str, /, **with_: Any) -> str:
+        found = self._texts.get(text, text)
+        return self._fill(found if isinstance(found, str) else found[0], with_)
+
+    def n(self, one: str, many: str, n: int, /, **with_: Any) -> str:
+        """The form for ``n``, which the texts may name as ``{n}``."""
+        forms = self._texts.get(one, (one, many))
+        if isinstance(forms, str):
+            forms = (forms,)
+        form = forms[0] if n == 1 or len(forms) == 1 else forms[1]
+        return self._fill(form, {"n": n, **with_})
+
+    def said(self, said: Said) -> str:
+        """A kept sentence as mrkdwn: values are escaped, people become mentions."""
+        return self(said["say"], **{name: self._told(value) for name, value in said["with"].items()})
+
+    @staticmethod
+    def _fill(text: str, with_: Mapping[str, Any]) -> str:
+        return text.format(**with_) if with_ else text.replace("{{", "{").replace("}}", "}")
+
+    def _told(self, value: Any) -> str:
+        if isinstance(value, list):
+            return self.listed(self._told(each) for each in value)
+        if not isinstance(value, dict):
+            return escape(str(value))
+        match value:
+            case {"money": amount, "currency": currency}:
+                return self.money(Decimal(amount), currency)
+            case {"person": None}:
+                return self("Number Desk")
+            case {"person": user_id}:
+                return f"<@{user_id}>"
+            case {"phone": number}:
+                return self.phone(number)
+            case {"country": code}:
+                return self.country(code)
+            case {"number_type": kind}:
+                return self(NUMBER_TYPES[kind])
+            case {"moment": seconds}:
+                return self.moment(datetime.fromtimestamp(seconds).astimezone())
+            case {"say": _}:
+                return self.said(value)
+        raise ValueError(f"no way to tell {value!r}")
+
+    # names and figures as the reader writes them
+
+    def country(self, code: str) -> str:
+        if self.language == "en" and code in SHORTER_NAMES:
+            return SHORTER_NAMES[code]
+        return str(self.locale.territories.get(code, code))
+
+    def money(self, amount: Decimal, currency: str) -> str:
+        return format_currency(amount, currency, locale=self.locale, decimal_quantization=False)
+
+    @staticmethod
+    def phone(number: str) -> str:
+        """E.164 in the spaced international form."""
+        try:
+            parsed = phonenumbers.parse(number)
+        except phonenumbers.NumberParseException:
+            return number
+        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+    @staticmethod
+    def moment(at: datetime) -> str:
+        """In the reader's own time zone, which Slack knows."""
+        fallback = at.strftime("%Y-%m-%d %H:%M %Z")
+        return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+
+    def listed(self, parts: Iterable[str]) -> str:
+        return ("、" if self.language == "ja" else ", ").join(parts)
+
+    def capabilities(self, names: Iterable[str]) -> str:
+        return self.listed(self(CAPABILITIES[name]) for name in CAPABILITIES if name in set(names))

@@ -1,0 +1,204 @@
+"""Page 3: who uses the number, and with which papers."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import bundles
+from bot.errors import FormErrors
+from bot.regulations import Regulation
+from bot.services import Services
+from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from handlers import blocks, forms, modal
+from handlers.blocks import Block, View
+from handlers.buy_number import draft as draft_row
+from handlers.buy_number import review
+from storage.models import Bundle, Purchase, now
+
+CALLBACK_ID = "buy_number.end_user"
+LATER = "later"
+
+
+# what you see
+
+
+def page(
+    draft: Purchase,
+    regulations: dict[str, Regulation],
+    fitting: Mapping[str, Sequence[Bundle]],
+    addresses: Sequence[tuple[str, str]],
+    t: Texts,
+    *,
+    mark: str = "",
+) -> View:
+    """fitting: by end-user type; addresses: ``(SID, label)``, asked for where the number needs one and no bundle has it."""
+    typed = draft.answers.get("end_user", {})
+    assert draft.phone_number and draft.country and draft.number_type
+    kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
+    shown: list[Block] = [blocks.section(f"*{t.phone(draft.phone_number)}* – {kind}")]
+    submit: str | None = t("Next")
+    if regulations:
+        shown += _papers(draft, regulations, fitting, typed, t, mark)
+    else:
+        shown.append(blocks.alert(t("No regulatory bundle is needed for this number."), "success"))
+        needs = draft.number.get("address_requirements", "none")
+        if needs != "none":
+            shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
+            if addresses:
+                options = [blocks.option(sid, label) for sid, label in addresses]
+                shown.append(
+                    blocks.select("address", t("Address"), options, initial=typed.get("address"), mark=mark)
+                )
+            else:
+                submit = None
+                shown.append(
+                    blocks.alert(
+                        t(
+                            "The Twilio account has no address that fits. Add one in the Twilio Console under Phone Numbers > Regulatory Compliance > Addresses, then go on with this draft; or go back and choose a number that needs none."
+                        )
+                    )
+                )
+    shown.append(blocks.actions("buttons", blocks.button("back", t("Back"))))
+    return blocks.modal(CALLBACK_ID, t("End user"), shown, close=t("Cancel"), submit=submit, about=draft)
+
+
+def _papers(
+    draft: Purchase,
+    regulations: dict[str, Regulation],
+    fitting: Mapping[str, Sequence[Bundle]],
+    typed: dict[str, Any],
+    t: Texts,
+    mark: str,
+) -> list[Block]:
+    chosen = typed.get("end_user_type")
+    if chosen not in regulations:
+        chosen = next(iter(regulations))
+    bundles_of = fitting.get(chosen, ())
+    options = [blocks.bundle_option(bundle, t) for bundle in bundles_of[:99]]
+    options.append(
+        blocks.option(LATER, t("Papers later"), t("The number is bought once a bundle is approved"))
+    )
+    wanted = typed.get("bundle")
+    if wanted not in {each["value"] for each in options}:
+        wanted = options[0]["value"]
+    return [
+        blocks.section(
+            t(
+                "This number cannot be bought without a regulatory bundle that Twilio has approved. It asks for:"
+            )
+        ),
+        *(blocks.section(_asks(regulation, t)) for regulation in regulations.values()),
+        blocks.radio(
+            "end_user_type",
+            t("Who uses the number"),
+            [blocks.option(kind, t(END_USERS[kind])) for kind in regulations],
+            initial=chosen,
+            mark=mark,
+            dispatch=len(regulations) > 1,
+        ),
+        blocks.select(
+            "bundle",
+            t("Bundle"),
+            options,
+            initial=wanted,
+            mark=f"{mark}~{chosen}",  # another end user's bundles are other options
+            hint=t("A bundle under review can be chosen too: the purchase waits for it."),
+        ),
+    ]
+
+
+def _asks(regulation: Regulation, t: Texts) -> str:
+    fields = t.n("one field about the end user", "{n} fields about the end user", regulation.fields)
+    documents = [f"• {escape(name)}: {escape(t.listed(kinds))}" for name, kinds in regulation.documents]
+    return "\n".join([f"*{t(END_USERS[regulation.end_user_type])}* – {fields}", *documents])
+
+
+# what happens next
+
+
+async def show(
+    external_id: str, draft: Purchase, client: AsyncWebClient, services: Services, t: Texts, mark: str = ""
+) -> None:
+    assert draft.country and draft.number_type
+    asked_at = now()
+    regulations = await services.market.regulations(draft.country, draft.number_type)
+    answers = await asyncio.gather(
+        *(bundles.fitting(services, draft.country, draft.number_type, kind) for kind in regulations)
+    )
+    needs = draft.number.get("address_requirements", "none")
+    addresses: Sequence[tuple[str, str]] = ()
+    if not regulations and needs != "none":
+        addresses = await bundles.addresses(services.twilio, draft.country, needs)
+    current = await services.store.purchase(draft.id)
+    if current is None or current.version != draft.version:
+        return
+    draft = await services.store.record_draft(
+        draft.id,
+        regulated=bool(regulations),
+        answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
+    )
+    fitting = dict(zip(regulations, answers, strict=True))
+    await modal.late(client, external_id, page(draft, regulations, fitting, addresses, t, mark=mark))
+
+
+async def type_changed(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """Business or individual: the bundles that fit are others. All of them were read when the page was first drawn."""
+    shown = body["view"]
+    draft = await draft_row.of(shown, services)
+    draft = await services.store.record_draft(
+        draft.id, answers=draft_row.answers(draft, "end_user", forms.answers(shown))
+    )
+    assert draft.country and draft.number_type
+    regulations = await services.market.regulations(draft.country, draft.number_type)
+    fitting = await _as_read(draft, services)
+    mark = forms.mark_of(shown, "end_user_type")
+    await modal.redraw(client, shown, page(draft, regulations, fitting, (), t, mark=mark))
+    await ack()
+
+
+async def _as_read(draft: Purchase, services: Services) -> dict[str, Sequence[Bundle]]:
+    assert draft.country and draft.number_type
+    since = datetime.fromisoformat(draft.answers["end_user"]["asked_at"])
+    known = await services.store.bundles_for(draft.account_sid, draft.country, draft.number_type, since)
+    found: dict[str, Sequence[Bundle]] = {}
+    for kind in END_USERS:
+        mine = [each for each in known if each.end_user_type == kind and bundles.selectable(each)]
+        found[kind] = sorted(mine, key=lambda each: each.status != bundles.APPROVED)
+    return found
+
+
+async def submitted(ack: AsyncAck, view: View, services: Services, t: Texts) -> None:
+    typed = forms.answers(view)
+    draft = await draft_row.of(view, services)
+    wrong: dict[str, Said] = {}
+    bundle = None
+    if draft.regulated:
+        if typed.get("end_user_type") not in END_USERS:
+            wrong["end_user_type"] = say(N_("Choose who uses the number."))
+        if not typed.get("bundle"):
+            wrong["bundle"] = say(N_("Choose a bundle, or that the papers come later."))
+        elif typed["bundle"] != LATER:
+            bundle = await services.store.bundle_by_sid(draft.account_sid, typed["bundle"])
+            if bundle is None or bundle.end_user_type != typed.get("end_user_type"):
+                wrong["bundle"] = say(
+                    N_("This bundle is for another kind of end user. Choose one from the list.")
+                )
+    elif draft.number.get("address_requirements", "none") != "none" and not typed.get("address"):
+        wrong["address"] = say(N_("Choose an address: the number cannot be bought without one."))
+    if wrong:
+        raise FormErrors(wrong)
+    draft = await services.store.record_draft(
+        draft.id,
+        page="review",
+        answers=draft_row.answers(draft, "end_user", typed),
+        end_user_type=typed.get("end_user_type"),
+        bundle_id=bundle.id if bundle else None,
+        address_sid=typed.get("address"),
+    )
+    await ack(response_action="update", view=review.page(draft, bundle, services, t))

@@ -1,0 +1,421 @@
+"""Page 1: what number is wanted."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import countries
+from bot.countries import POSTAL_CODES, REGION, SEARCHED_BY_AREA
+from bot.errors import FormErrors, NothingKnownYet
+from bot.market import Offer
+from bot.numbers import CONTAINS, pattern
+from bot.services import Services
+from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Said, Texts, say
+from handlers import blocks, errors, forms, modal
+from handlers.blocks import Block, Option, View
+from handlers.buy_number import choose
+from handlers.buy_number import draft as draft_row
+from storage.models import Purchase, State, now
+from storage.purchases import Happened
+
+CALLBACK_ID = "buy_number.find"
+RESUMABLE = timedelta(days=1)
+POSITIONS = {"anywhere": N_("Anywhere"), "start": N_("At the start"), "end": N_("At the end")}
+ADDRESS_REQUIREMENTS = {
+    "any": N_("It does not matter"),
+    "none": N_("No address needed"),
+    "no_local": N_("No address in the country needed"),
+    "no_foreign": N_("No address outside the country needed"),
+}
+EXCLUDED = {
+    "none": "exclude_all_address_required",
+    "no_local": "exclude_local_address_required",
+    "no_foreign": "exclude_foreign_address_required",
+}
+
+
+# what you see
+
+
+def page(
+    draft: Purchase,
+    services: Services,
+    t: Texts,
+    *,
+    mark: str = "",
+    earlier: Purchase | None = None,
+    notice: str | None = None,
+) -> View:
+    """mark: see ``blocks``; what was typed is filled in from the row. earlier: a draft to go on with."""
+    typed = draft.answers.get("find", {})
+    offers = services.market.offers(draft.country) if draft.country else []
+    shown: list[Block] = []
+    if notice:
+        shown.append(blocks.alert(notice))
+    if earlier:
+        shown += _earlier(earlier, t)
+    shown.append(
+        blocks.typeahead(
+            "country",
+            t("Country"),
+            initial=_country_option(draft.country, t) if draft.country else None,
+            placeholder=t("Name, code (DE) or dialling code (+49)"),
+            mark=mark,
+            dispatch=True,
+        )
+    )
+    if offers:
+        shown.append(_types(draft, offers, typed, t, mark))
+    shown += [
+        blocks.checkboxes(
+            "capabilities",
+            t("What it must be able to do"),
+            [blocks.option(name, t(label)) for name, label in CAPABILITIES.items()],
+            initial=typed.get("capabilities") or (),
+            mark=mark,
+            hint=t("Leave all empty if it does not matter. Many numbers outside North America cannot text."),
+            optional=True,
+        ),
+        blocks.text(
+            "contains",
+            t("Digits it should contain"),
+            initial=typed.get("contains"),
+            placeholder="555",
+            mark=mark,
+            hint=t("2 to 16 digits, or letters as on a keypad."),
+            optional=True,
+        ),
+        blocks.select(
+            "position",
+            t("Where the digits stand"),
+            [blocks.option(value, t(label)) for value, label in POSITIONS.items()],
+            initial=typed.get("position") or "anywhere",
+            mark=mark,
+        ),
+    ]
+    advanced = bool(typed.get("advanced"))
+    shown.append(
+        blocks.actions(
+            "advanced",
+            blocks.button("advanced", t("Fewer filters") if advanced else t("Advanced search")),
+        )
+    )
+    if advanced:
+        shown += _advanced(draft.country, typed, t, mark)
+    shown.append(
+        blocks.text(
+            "purpose",
+            t("What it is for"),
+            initial=typed.get("purpose"),
+            placeholder=t("Appointment reminders for the Leeds office"),
+            multiline=True,
+            max_length=500,
+            mark=mark,
+            hint=t("The approvers read this."),
+        )
+    )
+    return blocks.modal(
+        CALLBACK_ID, t("Buy a number"), shown, close=t("Cancel"), submit=t("Search"), about=draft
+    )
+
+
+def _country_option(code: str, t: Texts) -> Option:
+    return blocks.option(code, countries.label(code, t))
+
+
+def _types(draft: Purchase, offers: Sequence[Offer], typed: dict[str, Any], t: Texts, mark: str) -> Block:
+    options = [
+        blocks.option(
+            each.number_type,
+            t(
+                "{type} – {price} a month",
+                type=t(NUMBER_TYPES[each.number_type]),
+                price=t.money(each.price, each.currency),
+            ),
+        )
+        for each in offers
+    ]
+    chosen = typed.get("number_type")
+    known = {each.number_type for each in offers}
+    return blocks.radio(
+        "number_type",
+        t("Number type"),
+        options,
+        initial=chosen if chosen in known else offers[0].number_type,
+        mark=f"{mark}~{draft.country}",  # another country's types are other options
+    )
+
+
+def _advanced(country: str | None, typed: dict[str, Any], t: Texts, mark: str) -> list[Block]:
+    def text(name: str, label: str, **more: Any) -> Block:
+        return blocks.text(name, label, initial=typed.get(name), mark=mark, optional=True, **more)
+
+    by_area = (
+        [
+            text("in_region", t("State or province"), placeholder="CA"),
+            text("in_postal_code", t("Postal code")),
+            text("area_code", t("Area code"), placeholder="415"),
+            text("near_number", t("Near another number"), placeholder="+14155550123"),
+            text("distance", t("Within how many miles of it"), placeholder="25"),
+        ]
+        if country in SEARCHED_BY_AREA
+        else []
+    )
+    return [
+        text("in_locality", t("Town")),
+        *by_area,
+        blocks.select(
+            "address_requirement",
+            t("Address requirement"),
+            [blocks.option(value, t(label)) for value, label in ADDRESS_REQUIREMENTS.items()],
+            initial=typed.get("address_requirement") or "any",
+            mark=mark,
+        ),
+        blocks.checkboxes(
+            "beta",
+            t("Beta numbers"),
+            [blocks.option("yes", t("Include numbers that are new to Twilio"))],
+            initial=typed.get("beta", ["yes"]),
+            mark=mark,
+            optional=True,
+        ),
+    ]
+
+
+def _earlier(earlier: Purchase, t: Texts) -> list[Block]:
+    what = earlier.phone_number or (t.country(earlier.country) if earlier.country else "")
+    return [
+        blocks.section(
+            t(
+                "You began a request {moment}: *{what}*. Go on with it?",
+                moment=t.moment(earlier.updated_at),
+                what=t.phone(what) if what.startswith("+") else what,
+            )
+        ),
+        blocks.actions(
+            "earlier",
+            blocks.button("resume", t("Go on with it"), earlier.id, style="primary"),
+            blocks.button("discard", t("Throw it away"), earlier.id),
+        ),
+        blocks.divider(),
+    ]
+
+
+# what you typed
+
+
+@dataclass(frozen=True)
+class Search:
+    country: str
+    number_type: str
+    capabilities: list[str]
+    contains: str | None
+    purpose: str
+    filters: dict[str, Any]
+
+
+def read(typed: forms.Answers, services: Services) -> Search:
+    """Raises FormErrors with a sentence for each field that cannot be."""
+    wrong: dict[str, Said] = {}
+    country = typed.get("country")
+    if not country:
+        wrong["country"] = say(N_("Choose a country."))
+    elif services.market.offer(country, typed.get("number_type")) is None:
+        wrong["number_type"] = say(N_("Choose one of the number types that the country has."))
+    contains = re.sub(r"[\s().\-/]", "", typed.get("contains") or "") or None
+    if contains is not None and not CONTAINS.fullmatch(contains):
+        wrong["contains"] = (
+            say(N_("Type at least two digits: one digit narrows nothing down."))
+            if len(contains.lstrip("+")) < 2
+            else say(N_("Only digits and the letters A to Z can be searched, 16 at the most."))
+        )
+    if not typed.get("purpose"):
+        wrong["purpose"] = say(N_("Say what the number is for: the approvers decide by it."))
+    filters: dict[str, Any] = {f"{name}_enabled": True for name in typed.get("capabilities") or ()}
+    if country:
+        filters |= _area(typed, country, wrong)
+    if wrong:
+        raise FormErrors(wrong)
+    assert country is not None
+    if contains is not None:
+        filters["contains"] = pattern(contains, typed.get("position") or "anywhere", country)
+    return Search(
+        country,
+        typed["number_type"],
+        typed.get("capabilities") or [],
+        contains,
+        typed["purpose"],
+        filters,
+    )
+
+
+def _area(typed: forms.Answers, country: str, wrong: dict[str, Said]) -> dict[str, Any]:
+    """The advanced fields as parameters of Twilio's search; what cannot be goes into ``wrong``."""
+    found: dict[str, Any] = {}
+    if typed.get("in_locality"):
+        found["in_locality"] = typed["in_locality"]
+    if excluded := EXCLUDED.get(typed.get("address_requirement") or ""):
+        found[excluded] = True
+    if typed.get("beta") == [] and "beta" in typed:
+        found["beta"] = False
+    if country not in SEARCHED_BY_AREA:
+        return found
+    if region := typed.get("in_region"):
+        if REGION.fullmatch(region.upper()):
+            found["in_region"] = region.upper()
+        else:
+            wrong["in_region"] = say(N_("Type the two letters of the state or province, such as CA."))
+    if postal_code := typed.get("in_postal_code"):
+        if POSTAL_CODES[country].fullmatch(postal_code.upper()):
+            found["in_postal_code"] = postal_code.upper()
+        else:
+            wrong["in_postal_code"] = (
+                say(N_("A postal code in the United States has five digits, such as 94103."))
+                if country == "US"
+                else say(N_("A Canadian postal code looks like K1A 0B1."))
+            )
+    if area_code := typed.get("area_code"):
+        if re.fullmatch(r"[2-9]\d\d", area_code):
+            found["area_code"] = int(area_code)
+        else:
+            wrong["area_code"] = say(N_("An area code has three digits, such as 415."))
+    if near := typed.get("near_number"):
+        plain = re.sub(r"[\s().\-]", "", near)
+        if re.fullmatch(r"\+1\d{10}", plain):
+            found["near_number"] = plain
+        else:
+            wrong["near_number"] = say(N_("Type the whole number with +1, such as +14155550123."))
+    if distance := typed.get("distance"):
+        if not typed.get("near_number"):
+            wrong["distance"] = say(N_("A distance needs the number that it is measured from."))
+        elif distance.isdecimal() and 1 <= int(distance) <= 500:
+            found["distance"] = int(distance)
+        else:
+            wrong["distance"] = say(N_("Type a number of miles from 1 to 500."))
+    return found
+
+
+# what happens next
+
+
+async def opened(
+    ack: AsyncAck,
+    body: dict[str, Any],
+    client: AsyncWebClient,
+    services: Services,
+    t: Texts,
+    words: list[str],
+) -> None:
+    """``/twilio buy-number [country] [digits]``"""
+    user_id = body["user_id"]
+    await services.policy.check_ask(user_id, services.people)
+    if not services.market.countries():
+        raise NothingKnownYet()
+    country, contains, notice = _prefilled(words, services, t)
+    draft = await services.store.open_draft(
+        Purchase(
+            workspace_id=services.workspace_id,
+            account_sid=services.settings.twilio_account_sid,
+            requester_id=user_id,
+            country=country,
+            answers={"find": {"contains": contains}} if contains else {},
+        )
+    )
+    earlier = await services.store.latest_draft(user_id, now() - RESUMABLE)
+    await client.views_open(
+        trigger_id=body["trigger_id"], view=page(draft, services, t, earlier=earlier, notice=notice)
+    )
+    await ack()
+
+
+def _prefilled(words: list[str], services: Services, t: Texts) -> tuple[str | None, str | None, str | None]:
+    """Country, digits and what to say about words that name no country on sale."""
+    if not words:
+        return None, None, None
+    if re.fullmatch(r"\d{2,16}", words[0]):
+        return None, words[0], None
+    for end in range(len(words), 0, -1):  # "united states 415" as well as "US 415"
+        name = " ".join(words[:end])
+        found = countries.matching(name, services.market.countries(), t)
+        if found:
+            return found[0][0], "".join(words[end:]) or None, None
+    said = t("Twilio sells no numbers in “{country}”. Choose a country from the list.", country=words[0])
+    return None, None, said
+
+
+async def country_suggested(ack: AsyncAck, body: dict[str, Any], services: Services, t: Texts) -> None:
+    found = countries.matching(body.get("value") or "", services.market.countries(), t)
+    await ack(options=[blocks.option(code, label) for code, label in found])
+
+
+async def changed(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """Another country, or "Advanced search": the page is drawn again with the fields that fit, in place."""
+    shown = body["view"]
+    typed = forms.answers(shown)
+    draft = await draft_row.of(shown, services)
+    was_advanced = bool(draft.answers.get("find", {}).get("advanced"))
+    pressed = body["actions"][0]["action_id"] == "advanced"
+    draft = await services.store.record_draft(
+        draft.id,
+        country=typed.get("country"),
+        answers=draft_row.answers(draft, "find", {**typed, "advanced": was_advanced != pressed}),
+    )
+    await modal.redraw(client, shown, page(draft, services, t, mark=forms.mark_of(shown, "purpose")))
+    await ack()
+
+
+async def discarded(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    shown = body["view"]
+    await throw_away(body["actions"][0]["value"], services)
+    draft = await draft_row.of(shown, services)
+    draft = await services.store.record_draft(
+        draft.id, answers=draft_row.answers(draft, "find", forms.answers(shown))
+    )
+    await modal.redraw(client, shown, page(draft, services, t, mark=forms.mark_of(shown, "purpose")))
+    await ack()
+
+
+async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services: Services, t: Texts) -> None:
+    typed = forms.answers(view)
+    draft = await draft_row.of(view, services)
+    answers = draft_row.answers(draft, "find", typed)
+    if "number_type" not in typed and typed.get("country"):  # sent before the types could be drawn
+        draft = await services.store.record_draft(draft.id, country=typed["country"], answers=answers)
+        await ack(response_action="update", view=page(draft, services, t, mark=f"~{draft.version}"))
+        return
+    search = read(typed, services)
+    draft = await services.store.record_draft(
+        draft.id,
+        page="choose",
+        answers=answers,
+        country=search.country,
+        number_type=search.number_type,
+        capabilities=search.capabilities,
+        contains=search.contains,
+        purpose=search.purpose,
+        filters=search.filters,
+        results=None,
+        phone_number=None,
+    )
+    waiting = modal.loading(t, t("Looking for numbers at Twilio…"), draft.id)
+    await ack(response_action="update", view=waiting)
+    external_id = waiting["external_id"]
+    services.later(
+        choose.show(external_id, draft, client, services, t),
+        errors.in_place_of(client, external_id, draft, services, t),
+    )
+
+
+async def throw_away(purchase_id: str, services: Services) -> None:
+    draft = await services.store.purchase(purchase_id)
+    if draft is not None and draft.state == State.DRAFT:
+        await services.store.withdraw(draft.id, Happened("thrown_away", draft.requester_id))

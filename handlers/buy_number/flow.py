@@ -1,0 +1,87 @@
+"""Across the pages: going back, going on with a draft, and sending it when the number may have gone to somebody else."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.services import Services
+from bot.texts import Texts
+from handlers import blocks, errors, forms, modal
+from handlers.blocks import View
+from handlers.buy_number import choose, end_user, find, review
+from handlers.buy_number import draft as draft_row
+from storage.models import Purchase, State
+from storage.purchases import NumberHeld
+
+PAGES = ("find", "choose", "end_user", "review")
+
+
+async def back(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """The page before this one; what was typed here is kept for when the person comes forward again."""
+    shown = body["view"]
+    draft = await draft_row.of(shown, services)
+    here = shown["callback_id"].rpartition(".")[2]
+    if here not in PAGES:  # an error in place of the page that ``draft.page`` names
+        here = draft.page or "choose"
+    previous = PAGES[max(0, PAGES.index(here) - 1)]
+    draft = await services.store.record_draft(
+        draft.id, page=previous, answers=draft_row.answers(draft, here, forms.answers(shown))
+    )
+    await _show(previous, shown, draft, client, services, t)
+    await ack()
+
+
+async def resumed(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """The earlier draft on the page where it was left; the new one is thrown away."""
+    shown = body["view"]
+    draft = await services.store.purchase(body["actions"][0]["value"])
+    if draft is None or draft.state != State.DRAFT or draft.requester_id != body["user"]["id"]:
+        draft = await draft_row.of(shown, services)
+        await _show("find", shown, draft, client, services, t)
+    else:
+        await find.throw_away(blocks.about(shown), services)
+        await _show(draft.page or "find", shown, draft, client, services, t)
+    await ack()
+
+
+async def sent(ack: AsyncAck, view: View, services: Services, t: Texts) -> None:
+    """The last page; whoever comes second for a number is told and sees the others."""
+    try:
+        await review.submitted(ack, view, services)
+    except NumberHeld:
+        draft = await draft_row.of(view, services)
+        draft = await services.store.record_draft(
+            draft.id, page="choose", answers=draft_row.answers(draft, "review", forms.answers(view))
+        )
+        assert draft.phone_number and draft.country
+        held = await services.store.held_numbers(draft.account_sid, draft.country)
+        notice = choose.just_taken(draft.phone_number, t)
+        page = choose.page(draft, services, t, held, mark=f"~{draft.version}", notice=notice)
+        await ack(response_action="update", view=page)
+
+
+async def _show(
+    name: str, shown: View, draft: Purchase, client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    mark = f"~{draft.version}"  # what Slack remembers of these fields is not what the row says
+    if name == "review":
+        bundle = await services.store.bundle(draft.bundle_id) if draft.bundle_id else None
+        await modal.redraw(client, shown, review.page(draft, bundle, services, t, mark=mark))
+    elif name == "choose" and draft.results:
+        held = await services.store.held_numbers(draft.account_sid, draft.country or "")
+        await modal.redraw(client, shown, choose.page(draft, services, t, held, mark=mark))
+    elif name == "find" or draft.phone_number is None:
+        await modal.redraw(client, shown, find.page(draft, services, t, mark=mark))
+    else:
+        waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
+        await modal.redraw(client, shown, waiting)
+        external_id = waiting["external_id"]
+        services.later(
+            end_user.show(external_id, draft, client, services, t, mark),
+            errors.in_place_of(client, external_id, draft, services, t),
+        )

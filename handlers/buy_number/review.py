@@ -1,0 +1,216 @@
+"""Page 4: everything once more, the cost, and the agreement."""
+
+from collections import Counter
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot import decisions
+from bot.errors import FormErrors, NotSoldAnyMore
+from bot.market import Offer
+from bot.services import Services
+from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, escape, money, say
+from handlers import blocks, forms
+from handlers.blocks import Block, View
+from handlers.buy_number import draft as draft_row
+from storage.models import Bundle, Purchase
+
+CALLBACK_ID = "buy_number.review"
+NEW = "new"
+NONE = "none"
+
+
+# what you see
+
+
+def page(draft: Purchase, bundle: Bundle | None, services: Services, t: Texts, *, mark: str = "") -> View:
+    typed = draft.answers.get("review", {})
+    offer = _offer(draft, services)
+    shown: list[Block] = [blocks.section(_summary(draft, bundle, t)), blocks.section(_cost(offer, t))]
+    if draft.can_text:
+        shown += service_fields(services, typed, t, mark=mark)
+    else:
+        shown.append(
+            blocks.section(t("This number cannot send text messages, so it needs no messaging service."))
+        )
+    shown += [
+        blocks.radio(
+            "if_gone",
+            t("If the number is gone by the time it is bought"),
+            [
+                blocks.option("ask", t("Ask me")),
+                blocks.option("closest", t("Take the closest match, up to the price below")),
+            ],
+            initial=typed.get("if_gone") or "ask",
+            mark=mark,
+            hint=t("Twilio holds no numbers: somebody else may buy it before the approval."),
+        ),
+        blocks.text(
+            "price_limit",
+            t("For the closest match: at most this a month, in {currency}", currency=offer.currency),
+            initial=typed.get("price_limit"),
+            placeholder=str(offer.price),
+            mark=mark,
+            hint=t("Left empty, it may cost no more than this one."),
+            optional=True,
+        ),
+        blocks.checkboxes(
+            "agree",
+            t("Agreement"),
+            [
+                blocks.option(
+                    "yes",
+                    t("I agree to the monthly cost"),
+                    t("It is charged every month until the number is released"),
+                )
+            ],
+            initial=typed.get("agree") or (),
+            mark=mark,
+        ),
+        blocks.actions("buttons", blocks.button("back", t("Back"))),
+    ]
+    return blocks.modal(
+        CALLBACK_ID, t("Check and send"), shown, close=t("Cancel"), submit=t("Send for approval"), about=draft
+    )
+
+
+def _summary(draft: Purchase, bundle: Bundle | None, t: Texts) -> str:
+    assert draft.phone_number and draft.country and draft.number_type
+    lines = [
+        f"*{t.phone(draft.phone_number)}*",
+        f"{t.country(draft.country)}, {t(NUMBER_TYPES[draft.number_type])}: "
+        + t.capabilities(draft.number.get("capabilities", [])),
+        t("For: {purpose}", purpose=escape(draft.purpose or "")),
+    ]
+    if draft.regulated:
+        assert draft.end_user_type is not None
+        papers = f"“{escape(bundle.friendly_name)}”" if bundle else t("papers later")
+        lines.append(t("End user: {type}, {papers}", type=t(END_USERS[draft.end_user_type]), papers=papers))
+    return "\n".join(lines)
+
+
+def _cost(offer: Offer, t: Texts) -> str:
+    return t(
+        "*{month} a month*, {year} a year. The first month is charged when it is bought.",
+        month=t.money(offer.price, offer.currency),
+        year=t.money(offer.price * 12, offer.currency),
+    )
+
+
+def service_fields(
+    services: Services, typed: dict[str, Any], t: Texts, *, mark: str = "", none: bool = True
+) -> list[Block]:
+    """none: whether the number may stay without a service."""
+    known = services.market.services()
+    same = Counter(each.name for each in known)
+    options = [
+        blocks.option(each.sid, each.name, each.sid if same[each.name] > 1 else None) for each in known[:98]
+    ]
+    options.append(blocks.option(NEW, t("A new one, named below")))
+    if none:
+        options.append(blocks.option(NONE, t("None")))
+    return [
+        blocks.select(
+            "messaging_service",
+            t("Messaging service"),
+            options,
+            initial=typed.get("messaging_service") or options[0]["value"],
+            mark=mark,
+            hint=t("Messages are sent through a service; the number becomes one of its senders."),
+        ),
+        blocks.text(
+            "messaging_service_name",
+            t("Name of the new service"),
+            initial=typed.get("messaging_service_name"),
+            max_length=64,
+            mark=mark,
+            optional=True,
+        ),
+    ]
+
+
+def _offer(draft: Purchase, services: Services) -> Offer:
+    offer = services.market.offer(draft.country, draft.number_type)
+    if offer is None:
+        raise NotSoldAnyMore(country=country(draft.country))
+    return offer
+
+
+# what you typed
+
+
+def read(typed: forms.Answers, draft: Purchase, services: Services) -> dict[str, Any]:
+    """The purchase's columns that this page fills. Raises FormErrors."""
+    wrong: dict[str, Said] = {}
+    offer = _offer(draft, services)
+    values: dict[str, Any] = {"price": offer.price, "currency": offer.currency, "ceiling": offer.price}
+    if draft.can_text:
+        values |= service(typed, services, wrong)
+    values["if_gone"] = typed.get("if_gone") or "ask"
+    limit = _limit(typed.get("price_limit"), offer, wrong)
+    if values["if_gone"] == "closest" and limit is not None:
+        values["ceiling"] = limit
+    if "yes" not in (typed.get("agree") or ()):
+        wrong["agree"] = say(N_("Tick the box: without your agreement nothing is bought."))
+    if wrong:
+        raise FormErrors(wrong)
+    return values
+
+
+def service(typed: forms.Answers, services: Services, wrong: dict[str, Said]) -> dict[str, str | None]:
+    """The chosen messaging service: by SID, or by the name of one to be made; a known name means that service."""
+    chosen, name = typed.get("messaging_service"), typed.get("messaging_service_name")
+    if not chosen:
+        wrong["messaging_service"] = say(N_("Choose a messaging service."))
+    if chosen == NONE:
+        return {"wanted_service_sid": None, "wanted_service_name": None}
+    if chosen != NEW:
+        return {"wanted_service_sid": chosen, "wanted_service_name": None}
+    if not name:
+        wrong["messaging_service_name"] = say(N_("Type a name for the new messaging service."))
+        return {}
+    same = [each for each in services.market.services() if each.name == name]
+    if len(same) > 1:
+        wrong["messaging_service_name"] = say(
+            N_("There are several messaging services of this name. Choose one of them from the list above.")
+        )
+    if len(same) == 1:
+        return {"wanted_service_sid": same[0].sid, "wanted_service_name": None}
+    return {"wanted_service_sid": None, "wanted_service_name": name}
+
+
+def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        limit = Decimal(text.replace(",", ".").lstrip("$¥€£ "))
+    except InvalidOperation:
+        limit = Decimal("NaN")
+    if not limit.is_finite():
+        wrong["price_limit"] = say(N_("Type an amount of money, such as 2.50."))
+        return None
+    if limit < offer.price:
+        wrong["price_limit"] = say(
+            N_("The number itself costs {price} a month; the limit cannot be lower."),
+            price=money(offer.price, offer.currency),
+        )
+        return None
+    if limit.as_tuple().exponent < -2 or limit > 100_000:  # type: ignore[operator]  # finite: an int
+        wrong["price_limit"] = say(N_("Type an amount of money, such as 2.50."))
+        return None
+    return limit
+
+
+# what happens next
+
+
+async def submitted(ack: AsyncAck, view: View, services: Services) -> None:
+    """Raises NumberHeld when somebody else was quicker."""
+    typed = forms.answers(view)
+    draft = await draft_row.of(view, services)
+    await services.policy.check_ask(draft.requester_id, services.people)
+    values = read(typed, draft, services)
+    answers = draft_row.answers(draft, "review", typed)
+    await decisions.submit(draft, services, answers=answers, **values)
+    await ack(response_action="clear")

@@ -1,0 +1,433 @@
+"""The one message per purchase: approve, deny, progress, outcome. It shows the row and nothing else."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import bundles, decisions
+from bot.errors import FormErrors
+from bot.numbers import Available, from_kept
+from bot.services import Services
+from bot.steps import UNCHECKED, steps_of
+from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from handlers import blocks, errors, forms, modal
+from handlers.blocks import Block, View
+from handlers.buy_number import review
+from storage.models import Approval, Bundle, Purchase, State
+from storage.outbox import Drawing
+
+STATES = {
+    State.DRAFT: N_("Draft"),
+    State.AWAITING_APPROVAL: N_("Waiting for approval"),
+    State.IN_PROGRESS: N_("In progress"),
+    State.NEEDS_CHANGES: N_("Needs a decision"),
+    State.COMPLETE: N_("Done"),
+    State.DENIED: N_("Denied"),
+    State.WITHDRAWN: N_("Withdrawn"),
+    State.LAPSED: N_("Lapsed"),
+    State.FAILED: N_("Stopped"),
+}
+NEEDS_PAPERS = ("BundleRefused", "BundleNotApproved")
+NEEDS_A_NUMBER = ("NumberTaken", "NumberOwned", "AddressDoesNotFit")
+
+
+# what you see
+
+
+def view(
+    purchase: Purchase,
+    bundle: Bundle | None,
+    approvals: Sequence[Approval],
+    needed: int,
+    service: str,
+    t: Texts,
+) -> dict[str, Any]:
+    """``text``, ``blocks`` and ``metadata`` of the message. service: the name of its messaging service, or empty."""
+    assert purchase.phone_number is not None
+    number = t.phone(purchase.phone_number)
+    state = t(STATES[purchase.state])
+    shown = [
+        blocks.header(f"{number} – {state}"),
+        blocks.fields(_facts(purchase, bundle, service, t)),
+        blocks.section(blocks.quoted(purchase.purpose or "")),
+    ]
+    shown += _where_it_stands(purchase, approvals, needed, t)
+    shown += _buttons(purchase, bundle, t)
+    return {
+        "text": t("Number request {number}: {state}", number=number, state=state),
+        "blocks": shown,
+        "metadata": {
+            "event_type": "purchase",
+            "event_payload": {
+                "id": purchase.id,
+                "state": str(purchase.state),
+                "quote": purchase.quote,
+                "version": purchase.version,
+            },
+        },
+    }
+
+
+def _facts(purchase: Purchase, bundle: Bundle | None, service: str, t: Texts) -> list[str]:
+    assert purchase.country and purchase.number_type and purchase.price is not None and purchase.currency
+    kind = f"{t.country(purchase.country)}, {t(NUMBER_TYPES[purchase.number_type])}"
+    facts = [
+        _fact(t("Asked for by"), f"<@{purchase.requester_id}>"),
+        _fact(t("Number"), f"{kind}\n{t.capabilities(purchase.number.get('capabilities', []))}"),
+        _fact(
+            t("Cost"),
+            t(
+                "{month} a month, {year} a year",
+                month=t.money(purchase.price, purchase.currency),
+                year=t.money(purchase.price * 12, purchase.currency),
+            ),
+        ),
+    ]
+    if purchase.if_gone == "closest" and purchase.ceiling is not None:
+        limit = t(
+            "the closest match, up to {limit} a month", limit=t.money(purchase.ceiling, purchase.currency)
+        )
+        facts.append(_fact(t("If it is gone"), limit))
+    else:
+        facts.append(_fact(t("If it is gone"), t("ask")))
+    if purchase.regulated and purchase.end_user_type:
+        papers = f"“{escape(bundle.friendly_name)}”" if bundle else t("papers later")
+        facts.append(_fact(t("End user"), f"{t(END_USERS[purchase.end_user_type])}\n{papers}"))
+    if service:
+        facts.append(_fact(t("Messaging service"), escape(service)))
+    return facts
+
+
+def _fact(label: str, text: str) -> str:
+    return f"*{label}*\n{text}"
+
+
+def _where_it_stands(purchase: Purchase, approvals: Sequence[Approval], needed: int, t: Texts) -> list[Block]:
+    shown: list[Block] = []
+    if purchase.problem is not None:
+        shown.append(blocks.section(f":warning: {t.said(purchase.problem)}"))
+    match purchase.state:
+        case State.AWAITING_APPROVAL:
+            if approvals:
+                names = t.listed(f"<@{each.person_id}>" for each in approvals)
+                counted = t(
+                    "{count} of {needed} approvals: {names}", count=len(approvals), needed=needed, names=names
+                )
+                shown.append(blocks.context(counted))
+        case State.DENIED:
+            shown.append(blocks.section(t("Denied by {person}:", person=f"<@{purchase.decided_by}>")))
+            shown.append(blocks.section(blocks.quoted(purchase.reason or "")))
+        case State.IN_PROGRESS | State.COMPLETE | State.NEEDS_CHANGES | State.FAILED:
+            shown.append(blocks.section(_progress(purchase, t)))
+    if purchase.waiting is not None:
+        shown.append(blocks.context(t.said(purchase.waiting)))
+    if purchase.state == State.COMPLETE and purchase.unchecked:
+        missing = "\n".join(f"• {t(UNCHECKED[each])}" for each in purchase.unchecked)
+        shown.append(blocks.section(f"{t('Not checked yet:')}\n{missing}"))
+    return shown
+
+
+def _progress(purchase: Purchase, t: Texts) -> str:
+    """A line a step, in words as well as in signs."""
+    lines = []
+    if purchase.decided_by and purchase.decided_at:
+        by = t(
+            "approved by {person}, {moment}",
+            person=f"<@{purchase.decided_by}>",
+            moment=t.moment(purchase.decided_at),
+        )
+        lines.append(f":white_check_mark: *{t('Approval')}* – {by}")
+    running = purchase.state == State.IN_PROGRESS
+    for step in steps_of(purchase):
+        if getattr(purchase, step.column) is not None:
+            lines.append(f":white_check_mark: *{t(step.title)}* – {t('done')}")
+        elif running:
+            lines.append(f":hourglass_flowing_sand: *{t(step.title)}* – {t('now')}")
+            running = False
+        else:
+            lines.append(f":white_circle: {t(step.title)}")
+    return "\n".join(lines)
+
+
+def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
+    """Only what does something now. Values carry the purchase and the quote that the button belongs to."""
+    value = f"{purchase.id}:{purchase.quote}"
+    kind = (purchase.problem or {}).get("kind")
+    shown = [_alternative(each, value, t) for each in from_kept(purchase.alternatives)]
+    buttons: list[Block] = []
+    if purchase.state == State.AWAITING_APPROVAL:
+        buttons += [
+            blocks.button("approve", t("Approve"), value, style="primary"),
+            blocks.button("deny", t("Deny"), value, style="danger"),
+        ]
+    if purchase.state in (State.FAILED, State.NEEDS_CHANGES) and kind not in NEEDS_A_NUMBER + NEEDS_PAPERS:
+        buttons.append(blocks.button("retry", t("Try again"), value, style="primary"))
+    if purchase.state == State.FAILED and purchase.phone_number_sid and purchase.attached_at is None:
+        buttons.append(blocks.button("choose_service", t("Choose another service"), value))
+    unbought = purchase.buying_at is None and purchase.phone_number_sid is None
+    waits_for_papers = bundle is None or not bundles.usable(bundle) or kind in NEEDS_PAPERS
+    live = purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
+    if live and unbought and purchase.regulated and waits_for_papers:
+        buttons.append(blocks.button("give_papers", t("Give papers"), value))
+    if live and unbought:
+        buttons.append(blocks.button("withdraw", t("Withdraw"), value, confirm=_sure(t)))
+    if buttons:
+        shown.append(blocks.actions("decide", *buttons))
+    return shown
+
+
+def _alternative(number: Available, value: str, t: Texts) -> Block:
+    details = " · ".join(
+        part
+        for part in (
+            number.place,
+            t.capabilities(number.capabilities),
+            t(ADDRESS_NEEDS[number.address_requirements]),
+        )
+        if part
+    )
+    return blocks.section(
+        f"*{t.phone(number.phone_number)}*\n{escape(details)}",
+        blocks.button("alternative", t("Take this one"), f"{value}:{number.phone_number}"),
+        block_id=f"alternative_{number.phone_number}",
+    )
+
+
+def _sure(t: Texts) -> Block:
+    return blocks.confirm(
+        t("Withdraw the request?"),
+        t("The number is not bought, and others can have it."),
+        t("Withdraw"),
+        t("Keep it"),
+        "danger",
+    )
+
+
+async def show(drawing: Drawing, client: AsyncWebClient, services: Services) -> None:
+    """Posts the card, or brings the posted one up to date, and remembers which version it shows."""
+    purchase, card = drawing.purchase, drawing.card
+    bundle = await services.store.bundle(purchase.bundle_id) if purchase.bundle_id else None
+    message = view(
+        purchase,
+        bundle,
+        await services.store.approvals_of(purchase),
+        services.policy.approve.approvals,
+        services.worker.service_name(purchase),
+        Texts(services.settings.channel_language),
+    )
+    if card.ts is None:
+        posted = await client.chat_postMessage(
+            channel=card.channel, unfurl_links=False, unfurl_media=False, **message
+        )
+        await services.store.card_drawn(drawing, ts=posted["ts"])
+        link = await client.chat_getPermalink(channel=card.channel, message_ts=posted["ts"])
+        await services.store.card_linked(purchase.id, link["permalink"])
+    else:
+        await client.chat_update(channel=card.channel, ts=card.ts, **message)
+        await services.store.card_drawn(drawing)
+
+
+# what happens next
+
+
+def _pressed(body: dict[str, Any]) -> tuple[str, int, str]:
+    """Purchase, quote, and what else the button says."""
+    purchase_id, quote, *rest = body["actions"][0]["value"].split(":")
+    return purchase_id, int(quote), rest[0] if rest else ""
+
+
+async def approved(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+    purchase_id, quote, _ = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    await decisions.approve(purchase_id, quote, body["user"]["id"], services)
+    await ack()
+
+
+async def denying(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """Asks for the reason; what stands against it is said before anybody types one."""
+    purchase_id, quote, _ = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    purchase = await decisions.check_decidable(purchase_id, quote, body["user"]["id"], services)
+    await client.views_open(trigger_id=body["trigger_id"], view=deny_page(purchase, t))
+    await ack()
+
+
+def deny_page(purchase: Purchase, t: Texts) -> View:
+    assert purchase.phone_number is not None
+    return blocks.modal(
+        "card.deny",
+        t("Deny the request"),
+        [
+            blocks.section(f"*{t.phone(purchase.phone_number)}*"),
+            blocks.text(
+                "reason",
+                t("Reason"),
+                multiline=True,
+                max_length=500,
+                hint=t("The requester and everybody in the channel can read it."),
+            ),
+        ],
+        close=t("Cancel"),
+        submit=t("Deny"),
+        about=f"{purchase.id}:{purchase.quote}",
+    )
+
+
+async def denied(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+    reason = forms.answers(view).get("reason")
+    if not reason:
+        raise FormErrors({"reason": say(N_("Say why, so that the requester knows what to change."))})
+    purchase_id, quote = blocks.about(view).split(":")
+    await decisions.deny(purchase_id, int(quote), body["user"]["id"], reason, services)
+    await ack()
+
+
+async def withdrawn(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+    purchase_id, _, _ = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    await decisions.withdraw(purchase_id, body["user"]["id"], services)
+    await ack()
+
+
+async def alternative_taken(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services
+) -> None:
+    purchase_id, quote, phone_number = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    await decisions.take_alternative(purchase_id, quote, phone_number, body["user"]["id"], services)
+    await ack()
+
+
+async def retried(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+    purchase_id, quote, _ = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    await decisions.retry(purchase_id, quote, body["user"]["id"], services)
+    await ack()
+
+
+async def choosing_service(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    purchase_id, quote, _ = _pressed(body)
+    page = blocks.modal(
+        "card.service",
+        t("Messaging service"),
+        review.service_fields(services, {}, t, none=False),
+        close=t("Cancel"),
+        submit=t("Choose"),
+        about=f"{purchase_id}:{quote}",
+    )
+    await client.views_open(trigger_id=body["trigger_id"], view=page)
+    await ack()
+
+
+async def service_chosen(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+    wrong: dict[str, Said] = {}
+    chosen = review.service(forms.answers(view), services, wrong)
+    if wrong:
+        raise FormErrors(wrong)
+    purchase_id, quote = blocks.about(view).split(":")
+    await decisions.choose_service(
+        purchase_id,
+        int(quote),
+        body["user"]["id"],
+        services,
+        chosen["wanted_service_sid"],
+        chosen["wanted_service_name"],
+    )
+    await ack()
+
+
+async def giving_papers(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """Which bundles fit is asked of Twilio behind a loading view."""
+    purchase_id, quote, _ = _pressed(body)
+    waiting = modal.loading(t, t("Asking Twilio for bundles that fit…"), f"{purchase_id}:{quote}")
+    await client.views_open(trigger_id=body["trigger_id"], view=waiting)
+    purchase = await services.store.purchase(purchase_id)
+    await ack()
+    if purchase is not None:
+        external_id = waiting["external_id"]
+        services.later(
+            _show_papers(external_id, purchase, client, services, t),
+            errors.in_place_of(client, external_id, purchase, services, t),
+        )
+
+
+async def _show_papers(
+    external_id: str, purchase: Purchase, client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    assert purchase.country and purchase.number_type and purchase.end_user_type
+    fitting = await bundles.fitting(services, purchase.country, purchase.number_type, purchase.end_user_type)
+    submit = None
+    shown: list[Block]
+    if fitting:
+        submit = t("Choose")
+        shown = [blocks.select("bundle", t("Bundle"), [blocks.bundle_option(each, t) for each in fitting])]
+    else:
+        shown = [
+            blocks.alert(
+                t(
+                    "The Twilio account has no bundle for {country}, {type}, {end_user}. Make one in the Twilio Console under Phone Numbers > Regulatory Compliance > Bundles; then press Give papers again.",
+                    country=t.country(purchase.country),
+                    type=t(NUMBER_TYPES[purchase.number_type]),
+                    end_user=t(END_USERS[purchase.end_user_type]),
+                )
+            )
+        ]
+    page = blocks.modal(
+        "card.papers",
+        t("Give papers"),
+        shown,
+        close=t("Cancel"),
+        submit=submit,
+        about=f"{purchase.id}:{purchase.quote}",
+    )
+    await modal.late(client, external_id, page)
+
+
+async def papers_given(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+    sid = forms.answers(view).get("bundle")
+    bundle = await services.store.bundle_by_sid(services.settings.twilio_account_sid, sid) if sid else None
+    if bundle is None:
+        raise FormErrors({"bundle": say(N_("Choose a bundle."))})
+    purchase_id, quote = blocks.about(view).split(":")
+    await decisions.give_bundle(purchase_id, int(quote), body["user"]["id"], services, bundle)
+    await ack()
+
+
+def _look_after(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+    """Whatever comes of the click, what was clicked shall show the truth afterwards."""
+    services.later(_truth(purchase_id, body, client, services), errors.in_log("redrawing a card"))
+
+
+async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+    """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. RULES.md 8, 20."""
+    clicked = body["message"]["ts"]
+    card = await services.store.card_of(purchase_id)
+    purchase = await services.store.purchase(purchase_id)
+    if card is None or card.ts is None or purchase is None:
+        return
+    if card.ts != clicked:
+        t = Texts(services.settings.channel_language)
+        text = t("This request has another card: {link}", link=card.permalink or "")
+        try:
+            await client.chat_update(
+                channel=body["channel"]["id"],
+                ts=clicked,
+                text=text,
+                blocks=[blocks.section(text)],
+                metadata={},
+            )
+        except SlackApiError:
+            return
+    seen = (body["message"].get("metadata") or {}).get("event_payload", {}).get("version")
+    if card.drawn_version == purchase.version and seen != purchase.version:
+        await services.store.redraw(purchase_id)
+    services.worker.kick()

@@ -1,0 +1,130 @@
+"""Shows an error where the person is looking: under the field, in the modal, as a message only they see."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bot.twilio_client import TwilioError
+from slack_bolt import BoltResponse
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import news
+from bot.errors import BotError, DraftGone, FormErrors, TwilioAway
+from bot.services import Services
+from bot.steps import passing, refused
+from bot.texts import N_, Said, Texts, say
+from handlers import blocks, forms, modal
+from handlers.blocks import View
+from storage.models import Purchase, State
+from storage.purchases import Lost
+
+log = logging.getLogger(__name__)
+
+BACK = "error"
+
+
+async def shown(
+    error: Exception,
+    body: dict[str, Any],
+    context: AsyncBoltContext,
+    client: AsyncWebClient,
+    services: Services,
+) -> BoltResponse:
+    """Bolt's error handler. Its answer is the acknowledgement, so the person sees it at once."""
+    t: Texts = context.get("t") or Texts("en")
+    kind = body.get("type", "command")
+    if isinstance(error, FormErrors) and kind == "view_submission":
+        return _answer({"response_action": "errors", "errors": under_fields(error, body["view"], t)})
+    said = await sentence(error, services)
+    text = t.said(said)
+    if kind == "command":
+        return _answer({"response_type": "ephemeral", "text": text})
+    if kind == "view_submission":
+        return _answer({"response_action": "push", "view": view(text, t)})
+    if kind == "block_suggestion":
+        return _answer({"options": []})
+    if kind == "block_actions" and body.get("view"):
+        await client.views_push(trigger_id=body["trigger_id"], view=view(text, t))
+    elif kind == "block_actions":
+        await only_to(client, body, text)
+    return BoltResponse(status=200, body="")
+
+
+def under_fields(error: FormErrors, shown_view: View, t: Texts) -> dict[str, str]:
+    """``{block_id: sentence}``; Slack takes errors under input blocks that are in the view only."""
+    found = {name: forms.block_of(shown_view, name) for name in error.fields}
+    return {block: t.said(error.fields[name]) for name, block in found.items() if block}
+
+
+def _answer(body: dict[str, Any]) -> BoltResponse:
+    return BoltResponse(status=200, body=body)
+
+
+async def only_to(client: AsyncWebClient, body: dict[str, Any], text: str) -> None:
+    """A message only the person who clicked sees, in the thread or channel of what was clicked."""
+    container = body.get("container") or {}
+    await client.chat_postEphemeral(
+        channel=body["channel"]["id"],
+        user=body["user"]["id"],
+        text=text,
+        thread_ts=container.get("thread_ts"),
+    )
+
+
+async def sentence(error: Exception, services: Services) -> Said:
+    """What people read. An error of ours gets a reference that the log and the operators' channel carry too."""
+    if isinstance(error, BotError):
+        return error.said
+    if isinstance(error, Lost):
+        return DraftGone().said
+    if isinstance(error, TwilioError):
+        log.warning("Twilio: %s", error)
+        return (TwilioAway() if passing(error) else refused(error)).said
+    reference = secrets.token_hex(2)
+    log.error("something went wrong (%s)", reference, exc_info=error)
+    try:
+        alarm = say(N_("Something went wrong: look for {reference} in the log."), reference=reference)
+        await services.store.owe(services.workspace_id, news.operators(services.settings, alarm))
+    except Exception:
+        log.exception("the operators could not be told of %s", reference)
+    return say(N_("Something went wrong ({reference}). The operators have been told."), reference=reference)
+
+
+def view(text: str, t: Texts) -> View:
+    """On top of the page where it happened, which keeps what was typed."""
+    return blocks.modal("problem", t("That did not work"), [blocks.alert(text, "error")], close=t("Back"))
+
+
+def in_place_of(
+    client: AsyncWebClient, external_id: str, purchase: Purchase, services: Services, t: Texts
+) -> Callable[[Exception], Awaitable[None]]:
+    """For ``services.later``: shows an error in place of the loading view, with a way back to the page before."""
+
+    async def show(error: Exception) -> None:
+        try:
+            said = await sentence(error, services)
+            page = blocks.modal(
+                BACK,
+                t("That did not work"),
+                [blocks.alert(t.said(said), "error")],
+                close=t("Close"),
+                about=purchase,
+            )
+            if purchase.state == State.DRAFT:
+                page["blocks"].append(blocks.actions("buttons", blocks.button("back", t("Back"))))
+            await modal.late(client, external_id, page)
+        except Exception:
+            log.exception("an error could not be shown")
+
+    return show
+
+
+def in_log(what: str) -> Callable[[Exception], Awaitable[None]]:
+    """For ``services.later`` where nobody waits to see it."""
+
+    async def note(error: Exception) -> None:
+        log.error("%s failed", what, exc_info=error)
+
+    return note

@@ -1,0 +1,41 @@
+"""``/twilio status``: a person's purchases, and where each of them stands."""
+
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.services import Services
+from bot.texts import Texts
+from handlers import blocks
+from handlers.card import STATES
+from storage.models import Card, Purchase
+
+SHOWN = 20
+
+
+async def asked(*, ack: AsyncAck, body: dict[str, Any], services: Services, t: Texts, **_: Any) -> None:
+    purchases = await services.store.purchases_of(body["user_id"], SHOWN)
+    if not purchases:
+        await ack(
+            response_type="ephemeral",
+            text=t("You have asked for no number yet. Begin with `/twilio buy-number`."),
+        )
+        return
+    cards = await services.store.cards_of([each.id for each in purchases])
+    lines = [_line(each, cards.get(each.id), t) for each in purchases if each.phone_number]
+    await ack(
+        response_type="ephemeral",
+        text=t("Your requests"),
+        blocks=[blocks.header(t("Your requests")), *(blocks.section(line) for line in lines)],
+    )
+
+
+def _line(purchase: Purchase, card: Card | None, t: Texts) -> str:
+    assert purchase.phone_number and purchase.country
+    line = f"*{t.phone(purchase.phone_number)}* ({t.country(purchase.country)}): {t(STATES[purchase.state])}"
+    why = purchase.waiting or purchase.problem
+    if why is not None:
+        line += f"\n{t.said(why)}"
+    if card is not None and card.permalink:
+        line += f"\n<{card.permalink}|{t('See the request')}>"
+    return line

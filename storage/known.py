@@ -1,0 +1,141 @@
+"""What is known of the world outside: people, groups, countries, prices, bundles, messaging services; all with their age."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from storage.database import Database
+from storage.models import Bundle, Kept, MessagingService, Person, now
+
+CLAIM = timedelta(seconds=60)
+
+
+class Known(Database):
+    async def people(self) -> Sequence[Person]:
+        async with self.reading() as session:
+            return (await session.exec(select(Person))).all()
+
+    async def remember_person(self, person: Person) -> None:
+        async with self.writing() as session:
+            await session.merge(person)
+
+    async def kept(self, workspace_id: str) -> dict[str, tuple[Any, datetime]]:
+        """Everything kept for the workspace: ``{key: (value, read_at)}``."""
+        async with self.reading() as session:
+            rows = (await session.exec(select(Kept).where(Kept.workspace_id == workspace_id))).all()
+            return {row.key: (row.value, row.read_at) for row in rows}
+
+    async def keep(self, workspace_id: str, key: str, value: Any, read_at: datetime) -> None:
+        async with self.writing() as session:
+            await session.merge(Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))
+
+    # bundles
+
+    async def remember_bundle(self, bundle: Bundle) -> Bundle:
+        """The bundle's row, brought up to date with what Twilio said; its id stays. Addresses stay when None is given."""
+        fresh = bundle.model_dump(exclude={"id"})
+        if fresh["address_sids"] is None:
+            del fresh["address_sids"]
+        for _ in range(2):
+            async with self.writing() as session:
+                row = (
+                    await session.exec(
+                        select(Bundle).where(
+                            Bundle.account_sid == bundle.account_sid, Bundle.sid == bundle.sid
+                        )
+                    )
+                ).first()
+                if row is None:
+                    row = Bundle(**bundle.model_dump())
+                else:
+                    row.sqlmodel_update(fresh)
+                session.add(row)
+                try:
+                    await session.flush()
+                except IntegrityError:  # another process was quicker to insert it
+                    await session.rollback()
+                    continue
+                return row
+        raise RuntimeError("a bundle can be neither inserted nor found")
+
+    async def bundles_for(
+        self, account_sid: str, country: str, number_type: str, since: datetime
+    ) -> Sequence[Bundle]:
+        """As last read, newest change first; without those that were not there any more at the last reading."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Bundle)
+                    .where(
+                        Bundle.account_sid == account_sid,
+                        Bundle.country == country,
+                        Bundle.number_type == number_type,
+                        Bundle.read_at >= since,
+                    )
+                    .order_by(col(Bundle.updated_at).desc())
+                )
+            ).all()
+
+    async def bundle(self, bundle_id: str) -> Bundle | None:
+        async with self.reading() as session:
+            return await session.get(Bundle, bundle_id)
+
+    async def bundle_by_sid(self, account_sid: str, sid: str) -> Bundle | None:
+        async with self.reading() as session:
+            return (
+                await session.exec(select(Bundle).where(Bundle.account_sid == account_sid, Bundle.sid == sid))
+            ).first()
+
+    # messaging services made under a name
+
+    async def service_named(self, workspace_id: str, account_sid: str, name: str) -> MessagingService:
+        """The one row for this name, inserted when there is none."""
+        for _ in range(2):
+            async with self.reading() as session:
+                row = (
+                    await session.exec(
+                        select(MessagingService).where(
+                            MessagingService.account_sid == account_sid, MessagingService.name == name
+                        )
+                    )
+                ).first()
+            if row is not None:
+                return row
+            try:
+                async with self.writing() as session:
+                    session.add(
+                        MessagingService(workspace_id=workspace_id, account_sid=account_sid, name=name)
+                    )
+            except IntegrityError:
+                continue
+        raise RuntimeError("a messaging service can be neither inserted nor found")
+
+    async def claim_service(self, service: MessagingService, by: str) -> bool:
+        """Whether this purchase is now the one that makes the service; its own claim from before counts."""
+        return await self._update_service(
+            service,
+            or_(
+                col(MessagingService.claimed_by).is_(None),
+                col(MessagingService.claimed_by) == by,
+                col(MessagingService.claimed_until) < now(),
+            ),
+            {"claimed_by": by, "claimed_until": now() + CLAIM},
+        )
+
+    async def service_made(self, service: MessagingService, sid: str | None) -> None:
+        """The SID it has at Twilio (None: it is gone there), and the claim given back."""
+        await self._update_service(service, None, {"sid": sid, "claimed_by": None, "claimed_until": None})
+
+    async def _update_service(
+        self, service: MessagingService, condition: Any, values: dict[str, Any]
+    ) -> bool:
+        statement = update(MessagingService).where(col(MessagingService.id) == service.id)
+        if condition is not None:
+            statement = statement.where(condition)
+        async with self.writing() as session:
+            done = await session.exec(statement.values(**values))
+            return bool(done.rowcount == 1)

@@ -1,0 +1,61 @@
+"""Alembic's entry: the database of DATABASE_URL (or the URL that a caller has set), one upgrade at a time."""
+
+import os
+from typing import Any, Literal
+
+from alembic import context
+from dotenv import dotenv_values
+from sqlalchemy import Connection, String, create_engine, text
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+import storage.models  # noqa: F401  (fills the metadata)
+from storage.database import configure, driver_url, sqlite_file
+
+DEFAULT_URL = "sqlite:///data/numberdesk.db"
+
+
+def url() -> str:
+    given = context.config.get_main_option("sqlalchemy.url")
+    return given or os.environ.get("DATABASE_URL") or dotenv_values(".env").get("DATABASE_URL") or DEFAULT_URL
+
+
+def plain_type(kind: str, item: Any, _: Any) -> str | Literal[False]:
+    """Our column types as what the database sees, so that an old migration does not depend on today's code."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        impl = item.impl_instance
+        length = getattr(impl, "length", None)
+        return f"sa.String({length or str()})" if isinstance(impl, String) else f"sa.{impl!r}"
+    return False
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(
+        render_item=plain_type,
+        connection=connection,
+        target_metadata=SQLModel.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        if connection.dialect.name == "postgresql":  # replicas that start together take turns
+            connection.execute(text("SELECT pg_advisory_xact_lock(714203)"))
+        context.run_migrations()
+
+
+def run() -> None:
+    given = context.config.attributes.get("connection")
+    if given is not None:
+        migrate(given)
+        return
+    address = driver_url(url())
+    if file := sqlite_file(str(address)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address.set(drivername=address.drivername.replace("+aiosqlite", "")))
+    configure(engine)
+    with engine.connect() as connection:
+        migrate(connection)
+    engine.dispose()
+
+
+run()

@@ -1,0 +1,28 @@
+"""Every question to the database, by name."""
+
+from sqlalchemy import inspect
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.known import Known
+from storage.outbox import Outbox
+from storage.purchases import Purchases
+
+
+class Store(Purchases, Outbox, Known):
+    """Opened with a database URL, closed with ``close``. Raises InUse when a SQLite file is taken."""
+
+    async def schema_version(self) -> str | None:
+        """The Alembic revision that the database is at; None for an empty one."""
+        return await _version(self.engine)
+
+
+async def _version(engine: AsyncEngine) -> str | None:
+    def read(connection: Connection) -> str | None:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
+        return None if row is None else str(row[0])
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(read)
