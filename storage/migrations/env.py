@@ -25,7 +25,7 @@ def plain_type(kind: str, item: Any, _: Any) -> str | Literal[False]:
     if kind == "type" and isinstance(item, TypeDecorator):
         impl = item.impl_instance
         length = getattr(impl, "length", None)
-        return f"sa.String({length or str()})" if isinstance(impl, String) else f"sa.{impl!r}"
+        return f"sa.String({length or ''})" if isinstance(impl, String) else f"sa.{impl!r}"
     return False
 
 

@@ -1,0 +1,75 @@
+"""``python -m sandbox``: both twins, until Ctrl-C."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from sandbox.environment import settings
+from sandbox.slack.twin import SlackTwin
+from sandbox.twilio.twin import TwilioTwin
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="A local Slack and a local Twilio."
+    )
+    parser.add_argument("--slack-port", type=int, default=3001)
+    parser.add_argument("--twilio-port", type=int, default=3002)
+    parser.add_argument(
+        "--seed", type=int, default=1, help="two runs with the same seed sell the same numbers"
+    )
+    parser.add_argument(
+        "--regulations", type=Path, help="answers of Twilio's Regulations API, in its own JSON"
+    )
+    parser.add_argument(
+        "--review-after", type=float, metavar="SECONDS", help="bundles are reviewed by themselves"
+    )
+    parser.add_argument("--latency", type=int, default=0, metavar="MS", help="of every call to Twilio")
+    parser.add_argument("--no-rate-limits", action="store_true", help="Slack takes any number of messages")
+    parser.add_argument("--env", type=Path, metavar="FILE", help="also write the app's settings there")
+    parser.add_argument("--quiet", action="store_true")
+    return parser.parse_args()
+
+
+async def main(given: argparse.Namespace) -> int:
+    slack = SlackTwin(rate_limits=not given.no_rate_limits)
+    twilio = TwilioTwin(
+        seed=given.seed,
+        regulations=given.regulations,
+        review_after=given.review_after,
+        latency_ms=given.latency,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        for twin, option, port in (
+            (slack, "--slack-port", given.slack_port),
+            (twilio, "--twilio-port", given.twilio_port),
+        ):
+            try:
+                await twin.start(port)
+            except OSError:
+                print(f"Port {port} is in use. Choose another with {option}.", file=sys.stderr)  # noqa: T201
+                return 1
+            stack.push_async_callback(twin.stop)
+        lines = [f"{name}={value}" for name, value in settings(slack.url, twilio.url).items()]
+        if given.env:
+            half = given.env.with_name(given.env.name + ".part")
+            half.write_text("\n".join(lines) + "\n")
+            os.replace(half, given.env)
+        if not given.quiet:
+            print(f"Slack   {slack.url}\nTwilio  {twilio.url}\n", *lines, sep="\n", flush=True)  # noqa: T201
+        told = asyncio.Event()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(each, told.set)
+        await told.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    arguments = options()
+    logging.basicConfig(level=logging.ERROR if arguments.quiet else logging.WARNING)
+    sys.exit(asyncio.run(main(arguments)))

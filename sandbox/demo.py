@@ -1,0 +1,105 @@
+"""``make demo``: both twins, an empty database, and the unchanged app against them, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from sandbox.environment import settings
+from sandbox.slack.twin import SlackTwin
+from sandbox.twilio.twin import TwilioTwin
+
+FOLDER = Path(".sandbox")
+SLACK_PORT, TWILIO_PORT = 3001, 3002
+READY_WITHIN = 30.0
+
+WELCOME = """
+  Number Desk is running against a Slack and a Twilio of this machine's own.
+
+    Slack    {slack}
+    Twilio   {twilio}
+
+  Open the first address and type in #numbers:   /twilio buy-number US
+  Then be somebody else (top left) and press Approve in #approvals.
+
+  Ctrl-C ends everything.
+"""
+
+
+async def main() -> int:
+    slack, twilio = SlackTwin(), TwilioTwin()
+    async with contextlib.AsyncExitStack() as stack:
+        for twin, name, port in ((slack, "Slack", SLACK_PORT), (twilio, "Twilio", TWILIO_PORT)):
+            try:
+                await twin.start(port)
+            except OSError:
+                print(
+                    f"Port {port}, for the {name} twin, is in use. Stop what uses it and try again.",
+                    file=sys.stderr,
+                )
+                return 1
+            stack.push_async_callback(twin.stop)
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir()
+        app = await _started(settings(slack.url, twilio.url))
+        stack.push_async_callback(_ended, app)
+        told = asyncio.Event()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(each, told.set)
+        ended = asyncio.create_task(app.wait())
+        stopped = asyncio.create_task(told.wait())
+        if not await _connected(slack.url, ended, stopped):
+            stopped.cancel()
+            print("The app did not start; its log is above.", file=sys.stderr)  # noqa: T201
+            return 1
+        print(WELCOME.format(slack=slack.url, twilio=twilio.url), flush=True)  # noqa: T201
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        return 0 if told.is_set() else 1
+
+
+async def _started(environment: dict[str, str]) -> asyncio.subprocess.Process:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and name not in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
+    }
+    full = {**kept, "LOG_LEVEL": "WARNING", **environment}
+    for command in (("-m", "alembic", "-q", "upgrade", "head"), ("-m", "bot")):
+        # a session of its own: Ctrl-C reaches this process only, which then ends the app in order
+        app = await asyncio.create_subprocess_exec(sys.executable, *command, env=full, start_new_session=True)
+        if command[1] == "alembic" and await app.wait() != 0:
+            sys.exit("The database could not be made; the reason is above.")
+    return app
+
+
+async def _connected(url: str, ended: asyncio.Task[int], stopped: asyncio.Task[bool]) -> bool:
+    """Whether the app has opened its connection to Slack, by the twin's own word."""
+    async with aiohttp.ClientSession() as session:
+        for _ in range(int(READY_WITHIN / 0.1)):
+            if ended.done() or stopped.done():
+                return False
+            async with session.get(f"{url}/twin/state") as answer:
+                if (await answer.json()).get("connections"):
+                    return True
+            await asyncio.sleep(0.1)
+    return False
+
+
+async def _ended(app: asyncio.subprocess.Process) -> None:
+    if app.returncode is None:
+        app.terminate()
+        try:
+            await asyncio.wait_for(app.wait(), 15)
+        except TimeoutError:
+            app.kill()
+            await app.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
