@@ -63,7 +63,9 @@ def _rank(wanted: str, digits: str | None, code: str, language: str) -> int | No
         return 0
     if digits:
         own = str(dialling_code(code))
-        return 0 if own == digits else 1 if own.startswith(digits) else None
+        if own != digits:
+            return 2 if own.startswith(digits) else None
+        return 0 if phonenumbers.region_code_for_country_code(int(own)) == code else 1  # +1: US before CA
     if wanted == code.casefold():
         return 0
     names = _names(code, language)

@@ -89,7 +89,9 @@ def divider() -> Block:
 
 
 def alert(text: str, level: str = "warning") -> Block:
-    """Modals only."""
+    """Modals only. A text that is too long for an alert stands in a section of its own."""
+    if len(text) > 200:
+        return section(f":warning: {text}")
     return {"type": "alert", "text": mrkdwn(text), "level": level}
 
 

@@ -175,6 +175,17 @@ async def test_a_port_in_use_is_an_error_and_stopping_leaves_nothing(world: Worl
     assert asyncio.all_tasks() == before
 
 
+async def test_stopping_does_not_wait_for_what_hangs() -> None:
+    before = asyncio.all_tasks()
+    async with running() as world:
+        await world.control("POST", "faults", {"path": "*/Balance.json", "fault": {"delay": 60}})
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(world.call("GET", "api", BALANCE), 0.1)
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+    assert asyncio.all_tasks() == before
+
+
 async def test_the_page_shows_what_happens(world: World) -> None:
     number = world.a_number("US", "local")
     await world.sdk.incoming_phone_numbers.create_async(phone_number=number)

@@ -166,9 +166,7 @@ async def test_two_addresses_in_one_document_break_every_evaluation(world: World
 
 
 async def test_choices_and_extra_fields_are_looked_at(world: World) -> None:
-    bundle, end_user, _ = await papers(
-        world, a_regulation(*GB_MOBILE), is_subassigned="Perhaps", nickname="R"
-    )
+    bundle, *_ = await papers(world, a_regulation(*GB_MOBILE), is_subassigned="Perhaps", nickname="R")
     found = await evaluated(world, bundle)
     assert found.status == "noncompliant"
     assert [i["object_field"] for i in found.results[0]["invalid"]] == ["is_subassigned", "nickname"]

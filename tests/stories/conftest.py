@@ -1,21 +1,25 @@
 """What a story may name: the stage, the people on it, Twilio's control."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract import contract_or_none
+from tests.contract import Contract, documents
 from tests.stories.stage import Control, Person, Stage
 from tests.stories.stage import stage as set_stage
 
 
+@pytest.fixture(scope="session")
+def contract() -> Contract | None:
+    """Twilio's own description; where it is absent the stories are played without it."""
+    return Contract.read() if documents() is not None or os.environ.get("CI") else None
+
+
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with set_stage(tmp_path) as made:
-        contract = contract_or_none()
-        if contract is not None:
-            made.twilio_twin.checker = contract.check
+async def stage(tmp_path: Path, contract: Contract | None) -> AsyncIterator[Stage]:
+    async with set_stage(tmp_path, contract) as made:
         yield made
 
 

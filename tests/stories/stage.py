@@ -15,6 +15,7 @@ from bot.app import Running, running
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.twin import SlackTwin
 from sandbox.twilio.twin import TwilioTwin
+from tests.contract import Contract
 
 PEOPLE = {
     "requester": "U0REQUESTER",
@@ -49,11 +50,11 @@ class Control:
         self._url = url
         self._session = session
 
-    async def get(self, path: str, **query: str) -> Any:
+    async def get(self, path: str, /, **query: str) -> Any:
         async with self._session.get(f"{self._url}/twin/{path}", params=query) as answer:
             return await self._read(answer)
 
-    async def post(self, path: str, **body: Any) -> Any:
+    async def post(self, path: str, /, **body: Any) -> Any:
         async with self._session.post(f"{self._url}/twin/{path}", json=body) as answer:
             return await self._read(answer)
 
@@ -186,6 +187,11 @@ class Stage:
 
         return await until(there, f"{person.id} is told “{words}”")
 
+    async def calls_to_twilio(self, method: str, path: str = "") -> list[dict[str, Any]]:
+        found = await self.twilio.get("calls")
+        calls = found["calls"] if isinstance(found, dict) else found
+        return [each for each in calls if each["method"] == method and path in each["path"]]
+
     async def bought(self) -> list[str]:
         state = await self.twilio.get("state")
         return [each["phone_number"] for each in state["owned_numbers"]]
@@ -289,9 +295,13 @@ async def asks(
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path, *, rate_limits: bool = False, **twilio: Any) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, contract: Contract | None = None, *, rate_limits: bool = False, **twilio: Any
+) -> AsyncIterator[Stage]:
     """Twins and an app on a database of its own. What the twins refused fails the story, unless it expected it."""
     slack_twin, twilio_twin = SlackTwin(rate_limits=rate_limits), TwilioTwin(**twilio)
+    if contract is not None:
+        twilio_twin.checker = contract.check
     await slack_twin.start()
     await twilio_twin.start()
     environment = {
