@@ -104,14 +104,13 @@ async def closest(
     locality = purchase.number.get("locality")
     must_stay = purchase.number.get("address_requirements") == "local"
     found: list[Available] = []
-    for narrowing in ({"in_locality": locality}, {}):
-        if narrowing and not locality:
-            continue
-        found += await available(twilio, purchase.country, purchase.number_type, {**filters, **narrowing})
-        if must_stay and locality:
-            found = [each for each in found if each.locality == locality]
-            break
     wanted = purchase.contains or purchase.phone_number
+    narrowings: list[dict[str, Any]] = [{"contains": purchase.contains.lstrip("+")}] if purchase.contains else []
+    narrowings += [{"in_locality": locality}, {}] if locality else [{}]
+    for narrowing in narrowings:
+        found += await available(twilio, purchase.country, purchase.number_type, {**filters, **narrowing})
+    if must_stay and locality:
+        found = [each for each in found if each.locality == locality]
     unique = {each.phone_number: each for each in found}
     fitting = [
         each

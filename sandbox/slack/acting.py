@@ -350,7 +350,7 @@ class Acting:
 
     async def _fill(self, user: str, view: Json, given: Json) -> list[str]:
         """Types and chooses in the view; gives the names of values for which it has no field."""
-        ignored = []
+        ignored: list[str] = []
         place = Place(view, None, None)
         for block_id, element, value in self._named(view, given, ignored):
             state = await self._state(user, place, element, value)

@@ -1,5 +1,269 @@
+"""The page for people at ``/``: channels, messages, threads, Home and dialogs as one person sees them, live.
+
+Everything is rendered here; the script fetches the same pieces again whenever ``/page/events`` hints at a change.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Any
 
+import jinja2
+from aiohttp import web
+from babel.dates import format_date, format_time
+from markupsafe import Markup
 
-def add_page(app: Any, workspace: Any) -> None:
-    pass
+from sandbox.slack.mrkdwn import EMOJI, Names, mrkdwn, plain_text, safe_url
+from sandbox.slack.words import words_in
+from sandbox.slack.workspace import BOT_ID, BOT_USER, SlackError, Workspace
+
+Json = dict[str, Any]
+
+HERE = Path(__file__).parent
+APP_NAME = "Number Desk"
+HUES = 7
+TOGETHER = 5 * 60
+"""Messages of one author closer than this many seconds stand under one name."""
+HEARTBEAT = 15.0
+COOKIE = "looks_as"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' http: https: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def add_page(app: web.Application, workspace: Workspace) -> None:
+    page = Page(workspace)
+    app.router.add_get("/", page.whole)
+    app.router.add_get("/page/events", page.events)
+    app.router.add_get("/page/{piece:sidebar|messages|thread|home|modal}", page.piece)
+    app.router.add_static("/static", HERE / "static")
+    app.on_shutdown.append(page.end)
+
+
+class Look:
+    """What one person sees: their language, their zone, names for ids. Templates call it ``look``."""
+
+    def __init__(self, state: Json, user: str) -> None:
+        self.people: dict[str, Json] = {each["id"]: each for each in state["people"]}
+        self.person = self.people[user]
+        self.user = user
+        self.locale: str = self.person.get("locale") or "en-US"
+        self.language = "ja" if self.locale.startswith("ja") else "en"
+        self.words = words_in(self.language)
+        self.zone: tzinfo | None = None
+        names = {each["id"]: each["name"] for each in state["people"]} | {BOT_USER: APP_NAME}
+        self.names = Names(
+            names,
+            {each["id"]: each["name"] for each in state["channels"]},
+            {each["id"]: each.get("handle") or each.get("name", each["id"]) for each in state["usergroups"]},
+        )
+
+    def text(self, given: Any) -> Markup:
+        """A text object, or a bare string as plain text."""
+        if not isinstance(given, dict):
+            return plain_text(str(given or ""))
+        content = str(given.get("text") or "")
+        if given.get("type") == "mrkdwn":
+            return self.mrkdwn(content)
+        return plain_text(content, emoji=given.get("emoji") is not False)
+
+    def mrkdwn(self, text: str) -> Markup:
+        return mrkdwn(text, self.names, self.locale, self.zone)
+
+    @staticmethod
+    def bare(given: Any) -> str:
+        """For attributes, where no markup can stand."""
+        return str((given.get("text") if isinstance(given, dict) else given) or "")
+
+    def author(self, message: Json) -> Json:
+        if message.get("bot_id") or message.get("user") == BOT_USER:
+            return {"id": BOT_ID, "name": APP_NAME, "app": True}
+        user = message.get("user", "")
+        return {"id": user, "name": self.names.people.get(user, user), "app": False}
+
+    def clock(self, ts: str) -> str:
+        shown = str(format_time(_moment(ts, self.zone), "short", locale=self.locale.replace("-", "_")))
+        return shown.replace("\u202f", " ")
+
+    def moment(self, ts: str) -> str:
+        return _moment(ts, self.zone).isoformat(timespec="seconds")
+
+    def day(self, ts: str) -> str:
+        day = _moment(ts, self.zone)
+        if day.date() == datetime.now(UTC).astimezone(self.zone).date():
+            return self.words["today"]
+        return str(format_date(day, "full", self.locale.replace("-", "_")))
+
+    def confirm(self, element: Json) -> Json | None:
+        """The question before an action, ready for the script; its text is HTML."""
+        asked = element.get("confirm")
+        if not isinstance(asked, dict):
+            return None
+        return {
+            "title": self.bare(asked.get("title")) or self.words["sure"],
+            "html": str(self.text(asked.get("text"))),
+            "confirm": self.bare(asked.get("confirm")) or self.words["yes"],
+            "deny": self.bare(asked.get("deny")) or self.words["cancel"],
+            "style": asked.get("style") or element.get("style"),
+        }
+
+    def laid_out(self, messages: list[Json]) -> Iterator[Json]:
+        """Each message with the day that begins with it, and whether it goes on under the same name."""
+        before: Json | None = None
+        for each in messages:
+            new_day = before is None or self.day(before["ts"]) != self.day(each["ts"])
+            goes_on = (
+                before is not None
+                and not new_day
+                and not each.get("ephemeral")
+                and not before.get("ephemeral")
+                and self.author(before)["id"] == self.author(each)["id"]
+                and float(each["ts"]) - float(before["ts"]) < TOGETHER
+            )
+            yield {"message": each, "day": self.day(each["ts"]) if new_day else None, "goes_on": goes_on}
+            before = each
+
+
+class Page:
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._open: set[asyncio.Queue[Json]] = set()
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.ChainableUndefined,
+        )
+        self._templates.filters |= {"initials": _initials, "hue": _hue, "idpart": _idpart, "safe_url": safe_url}
+        self._templates.globals["emoji"] = EMOJI
+
+    # what the browser fetches
+
+    async def whole(self, request: web.Request) -> web.Response:
+        seen = self._seen(request)
+        response = self._answer("page.html", seen)
+        response.set_cookie(COOKIE, seen["look"].user, samesite="Strict", httponly=True)
+        return response
+
+    async def piece(self, request: web.Request) -> web.Response:
+        return self._answer(f"{request.match_info['piece']}.html", self._seen(request))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Hints for one person as server-sent events."""
+        user = request.query.get("as", "")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        await response.prepare(request)
+        with self.workspace.subscribe() as queue:
+            self._open.add(queue)
+            try:
+                await response.write(b"retry: 1000\ndata: all\n\n")
+                while True:
+                    line = await self._next(queue, user)
+                    if line is None:
+                        break
+                    await response.write(line)
+            except ConnectionResetError:
+                pass  # the browser has gone
+            finally:
+                self._open.discard(queue)
+        return response
+
+    async def end(self, _: web.Application) -> None:
+        for queue in self._open:
+            queue.put_nowait({"type": "end"})
+
+    # how it comes about
+
+    async def _next(self, queue: "asyncio.Queue[Json]", user: str) -> bytes | None:
+        """The next line for this person; several hints of one kind become one. None: no more."""
+        while True:
+            try:
+                hints = [await asyncio.wait_for(queue.get(), HEARTBEAT)]
+            except TimeoutError:
+                return b": still here\n\n"
+            while not queue.empty():
+                hints.append(queue.get_nowait())
+            if any(each["type"] == "end" for each in hints):
+                return None
+            kinds = sorted({self._kind(each) for each in hints if each.get("user") in (None, user)})
+            if kinds:
+                return f"data: {' '.join(kinds)}\n\n".encode()
+
+    @staticmethod
+    def _kind(hint: Json) -> str:
+        return f"message:{hint['channel']}" if hint.get("channel") else str(hint["type"])
+
+    def _answer(self, template: str, seen: Json) -> web.Response:
+        text = self._templates.get_template(template).render(seen)
+        return web.Response(text=text, content_type="text/html", headers=HEADERS)
+
+    def _seen(self, request: web.Request) -> Json:
+        """All that a template shows to the person of this request, at the place that it names."""
+        query = request.query
+        known = [each["id"] for each in self.workspace.state()["people"]]
+        user = next(each for each in (query.get("as"), request.cookies.get(COOKIE), known[0]) if each in known)
+        direct = self.workspace.direct_channel(user)
+        state = self.workspace.state()
+        mine = [each for each in state["channels"] if user in each["members"] and not each["is_im"]]
+        here = {each["id"]: each for each in [*mine, direct]}
+        channel = here.get(query.get("channel", "")) or next(iter(here.values()))
+        thread = self._thread(channel["id"], user, query.get("thread"))
+        views = self.workspace.views(user)
+        look = Look(state, user)
+        return {
+            "look": look,
+            "t": look.words,
+            "state": state,
+            "channels": mine,
+            "direct": direct,
+            "channel": channel,
+            "app_name": APP_NAME,
+            "tab": "home" if query.get("tab") == "home" and channel["is_im"] else "messages",
+            "messages": self.workspace.messages(channel["id"], user),
+            "latest": {each: self._latest(each, user) for each in here},
+            "thread": thread,
+            "view": views[-1] if views else None,
+            "depth": len(views),
+            "home": self.workspace.home(user),
+        }
+
+    def _thread(self, channel: str, user: str, ts: str | None) -> Json | None:
+        messages = self.workspace.messages(channel, user, ts) if ts else []
+        return {"ts": ts, "messages": messages} if messages else None
+
+    def _latest(self, channel: str, user: str) -> str:
+        """When somebody else last wrote there, for the unread dot."""
+        try:
+            messages = self.workspace.messages(channel, user)
+        except SlackError:
+            return ""
+        return max((each["ts"] for each in messages if each.get("user") != user), key=float, default="")
+
+
+def _moment(ts: str, zone: tzinfo | None) -> datetime:
+    return datetime.fromtimestamp(float(ts), UTC).astimezone(zone)
+
+
+def _initials(name: str) -> str:
+    words = name.split()
+    if not words:
+        return "?"
+    return words[0][0] if ord(name[0]) > 0x2E7F else "".join(each[0] for each in words[:2]).upper()
+
+
+def _hue(identity: str) -> int:
+    return zlib.crc32(identity.encode()) % HUES
+
+
+def _idpart(text: str) -> str:
+    """Fit to be part of an element's id."""
+    return "".join(each if each.isalnum() or each in "-_" else f"-{ord(each):x}-" for each in text)

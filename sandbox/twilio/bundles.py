@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sandbox.twilio.account import family
 from sandbox.twilio.errors import TwilioError, not_found
 from sandbox.twilio.evaluation import allowed_documents, evaluate
 from sandbox.twilio.regulations import BASE, END_USER_TYPES, NUMBER_TYPES
@@ -54,7 +53,7 @@ def bundle_json(account: Account, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _bundle(call: Call) -> Bundle:
+def find_bundle(call: Call) -> Bundle:
     found = call.account.bundles.get(call.args["bundle"])
     if found is None:
         raise not_found(call.path)
@@ -175,12 +174,12 @@ def _regulation_sid(call: Call) -> str:
 
 @routes.get("/Bundles/{bundle}")
 def bundle(call: Call) -> Answer:
-    return 200, bundle_json(call.account, _bundle(call))
+    return 200, bundle_json(call.account, find_bundle(call))
 
 
 @routes.post("/Bundles/{bundle}", "Status", "StatusCallback", "FriendlyName", "Email")
 def update_bundle(call: Call) -> Answer:
-    found, form = _bundle(call), call.form
+    found, form = find_bundle(call), call.form
     name, callback = form.name(), _callback(call)
     if status := form.get("Status"):
         if any(p in form for p in ("StatusCallback", "FriendlyName", "Email")):
@@ -210,7 +209,7 @@ def _change_status(call: Call, found: Bundle, status: str) -> None:
 
 @routes.delete("/Bundles/{bundle}")
 def delete_bundle(call: Call) -> Answer:
-    found = _bundle(call)
+    found = find_bundle(call)
     if found.status in ("pending-review", "in-review"):
         raise TwilioError(21647)
     if any(n.bundle_sid == found.sid for n in call.account.owned.values()):
@@ -241,7 +240,7 @@ def _editable(found: Bundle) -> None:
 
 @routes.listing("/Bundles/{bundle}/ItemAssignments")
 def items(call: Call) -> Answer:
-    found = _bundle(call)
+    found = find_bundle(call)
     return page_v1(
         call, "results", [(i.sid, item_json(call.account, found, i)) for i in found.items.values()]
     )
@@ -250,7 +249,7 @@ def items(call: Call) -> Answer:
 @routes.post("/Bundles/{bundle}/ItemAssignments", "ObjectSid")
 def assign(call: Call) -> Answer:
     """Assigning the same object twice gives a second item [assumed]."""
-    found, sid = _bundle(call), call.form.need("ObjectSid")
+    found, sid = find_bundle(call), call.form.need("ObjectSid")
     if not re.fullmatch(r"[A-Z]{2}[0-9a-fA-F]{32}", sid):
         raise TwilioError(22205)
     if sid[:2] not in ("IT", "RD"):
@@ -286,13 +285,13 @@ def _item(call: Call, found: Bundle) -> Item:
 
 @routes.get("/Bundles/{bundle}/ItemAssignments/{sid}")
 def item(call: Call) -> Answer:
-    found = _bundle(call)
+    found = find_bundle(call)
     return 200, item_json(call.account, found, _item(call, found))
 
 
 @routes.delete("/Bundles/{bundle}/ItemAssignments/{sid}")
 def unassign(call: Call) -> Answer:
-    found = _bundle(call)
+    found = find_bundle(call)
     item = _item(call, found)
     _editable(found)
     del found.items[item.sid]
@@ -305,14 +304,14 @@ def unassign(call: Call) -> Answer:
 
 @routes.listing("/Bundles/{bundle}/Evaluations")
 def evaluations(call: Call) -> Answer:
-    found = reversed(_bundle(call).evaluations.values())
+    found = reversed(find_bundle(call).evaluations.values())
     return page_v1(call, "results", [(e["sid"], e) for e in found])
 
 
 @routes.post("/Bundles/{bundle}/Evaluations")
 def create_evaluation(call: Call) -> Answer:
     """Answers at once. Two addresses in one document make it fail every time."""
-    found = _bundle(call)
+    found = find_bundle(call)
     status, results = evaluate(call.world, call.account, found)
     sid = call.world.sids.new("EL")
     found.evaluations[sid] = {
@@ -330,93 +329,7 @@ def create_evaluation(call: Call) -> Answer:
 
 @routes.get("/Bundles/{bundle}/Evaluations/{sid}")
 def evaluation(call: Call) -> Answer:
-    found = _bundle(call)
+    found = find_bundle(call)
     if call.args["sid"] not in found.evaluations:
         raise not_found(call.path)
     return 200, found.evaluations[call.args["sid"]]
-
-
-# Renewal
-
-
-@routes.listing("/Bundles/{bundle}/Copies")
-def copies(call: Call) -> Answer:
-    original = _bundle(call)
-    found = [b for b in call.account.bundles.values() if b.copy_of == original.sid]
-    return page_v1(call, "results", [(b.sid, copy_json(call.account, b)) for b in found])
-
-
-def _copy(call: Call, original: Bundle, status: str) -> Bundle:
-    now = call.world.now()
-    name = call.form.name() or original.friendly_name
-    sid = call.world.sids.new("BU")
-    new = Bundle(
-        sid, name, original.email, original.regulation_sid, original.status_callback, now, now, status
-    )
-    return new
-
-
-@routes.post("/Bundles/{bundle}/Copies", "FriendlyName")
-def copy(call: Call) -> Answer:
-    original = _bundle(call)
-    if original.status != "twilio-approved" or original.valid_until is None:
-        raise TwilioError(22223)
-    new = _copy(call, original, "draft")
-    new.copy_of = original.sid
-    for old in original.items.values():
-        item = Item(call.world.sids.new("BV"), old.object_sid, new.created_at)
-        new.items[item.sid] = item
-    call.account.bundles[new.sid] = new
-    return 201, copy_json(call.account, new)
-
-
-@routes.post("/Bundles/{bundle}/ReplaceItems", "FromBundleSid")
-def replace_items(call: Call) -> Answer:
-    """22228, a copy that follows an older regulation, cannot happen here: regulations do not change."""
-    target, sid = _bundle(call), call.form.need("FromBundleSid")
-    source = call.account.bundles.get(sid)
-    if source is None:
-        raise TwilioError(22225)
-    if source is target:
-        raise TwilioError(22226)
-    if source.status != "twilio-approved" or source.copy_of != target.sid:
-        raise TwilioError(22224)
-    kept = {address for d in call.account.documents_of(source) for address in d.address_sids}
-    users = [n for n in call.account.owned.values() if n.bundle_sid == target.sid and n.address_sid]
-    if any(n.address_sid not in kept for n in users):
-        raise TwilioError(22229)
-    target.items, source.items = dict(source.items), {}
-    target.valid_until = None  # [assumed]
-    target.updated_at = source.updated_at = call.world.now()
-    return 201, copy_json(call.account, target)
-
-
-@routes.post("/Bundles/{bundle}/Clones", "TargetAccountSid", "MoveToDraft", "FriendlyName")
-def clone(call: Call) -> Answer:
-    """To another account of the family, with its end users and documents."""
-    original, target_sid = _bundle(call), call.form.need("TargetAccountSid")
-    main = call.world.accounts[call.account.owner_sid]
-    target = next((a for a in family(call.world, main) if a.sid == target_sid), None)
-    if target is None:
-        raise TwilioError(20404, f"Account {target_sid} was not found")
-    new = _copy(call, original, "draft" if call.form.flag("MoveToDraft") else original.status)
-    for old in original.items.values():
-        item = Item(call.world.sids.new("BV"), _cloned(call, target, old.object_sid), new.created_at)
-        new.items[item.sid] = item
-    target.bundles[new.sid] = new
-    shown = copy_json(target, new)
-    del shown["sid"]
-    url = f"https://numbers.twilio.com{BASE}/Bundles/{new.sid}"
-    return 201, {"bundle_sid": new.sid} | shown | {"url": url}
-
-
-def _cloned(call: Call, target: Account, sid: str) -> str:
-    from dataclasses import replace
-
-    if end_user := call.account.end_users.get(sid):
-        new_sid = call.world.sids.new("IT")
-        target.end_users[new_sid] = replace(end_user, sid=new_sid)
-        return new_sid
-    new_sid = call.world.sids.new("RD")
-    target.documents[new_sid] = replace(call.account.documents[sid], sid=new_sid)
-    return new_sid

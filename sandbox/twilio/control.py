@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from sandbox.twilio import review
+from sandbox.twilio.bundles import STATUSES
 from sandbox.twilio.inventory import IN_PRICES, IN_URIS, is_phone_number
 from sandbox.twilio.shown import bundle_shown, state_shown
 from sandbox.twilio.state import Bundle
@@ -96,18 +97,18 @@ class Control:
         self.twin = twin
 
     def state(self, _request: web.Request, _body: dict[str, Any]) -> Any:
-        return state_shown(self.twin)
+        return {
+            **state_shown(self.twin),
+            "callbacks": list(self.twin.callbacks.sent),
+            "complaints": self.twin.complaints,
+        }
 
     def calls(self, request: web.Request, _body: dict[str, Any]) -> Any:
         """since: only calls with a higher number."""
         since = request.query.get("since", "0")
         if not since.isdigit():
             raise Wrong("since is the number of a call")
-        return {
-            "calls": [c for c in self.twin.calls if c["number"] > int(since)],
-            "callbacks": list(self.twin.callbacks.sent),
-            "complaints": self.twin.complaints,
-        }
+        return [c for c in self.twin.calls if c["number"] > int(since)]
 
     def _bundle(self, request: web.Request) -> Bundle:
         sid = request.match_info["sid"]
@@ -149,8 +150,6 @@ class Control:
                 setattr(bundle, name, body[name])
         bundle.updated_at = self.twin.world.now()
         if "status" in body:
-            from sandbox.twilio.bundles import STATUSES
-
             if body["status"] not in STATUSES:
                 raise Wrong(f"status is one of {', '.join(STATUSES)}")
             review.set_status(

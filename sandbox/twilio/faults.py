@@ -51,8 +51,14 @@ class Fault:
             raise ValueError(f"cut is one of {', '.join(CUTS)}")
         if what.get("callback") not in (None, *CALLBACKS):
             raise ValueError(f"callback is one of {', '.join(CALLBACKS)}")
+        times = order.get("times", 1)
+        if times is not None and (not isinstance(times, int) or times < 1):
+            raise ValueError("times is a whole number of at least 1, or null for until it is taken back")
+        for name in ("delay", "status", "code", "retry_after"):
+            if not isinstance(what.get(name, 0), int | float):
+                raise ValueError(f"{name} is a number")
         method = str(order.get("method", "*")).upper()
-        return cls(method=method, path=str(order.get("path", "*")), times=order.get("times", 1), **what)
+        return cls(method=method, path=str(order.get("path", "*")), times=times, **what)
 
     def json(self) -> dict[str, Any]:
         what = {

@@ -12,7 +12,6 @@ from sandbox.twilio.wire import Answer, Call, Routes, iso, page_v1
 
 routes = Routes("numbers", BASE)
 upload_routes = Routes("numbers-upload", BASE)
-more_routes = upload_routes.all
 
 LARGEST_FILE = 5 * 2**20
 MAGIC = {b"%PDF": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}

@@ -34,8 +34,9 @@ def submit(world: World, account: Account, bundle: Bundle) -> None:
     """To pending-review; no passed evaluation is asked for first [assumed]."""
     bundle.submissions += 1
     for document in account.documents_of(bundle):
-        if document.status == "draft":
+        if document.status != "approved":
             document.status, document.updated_at = "pending-review", world.now()
+            document.failure_reason = document.errors = None
     set_status(world, account, bundle, "pending-review")
     if world.review_after is None:
         return
@@ -64,7 +65,7 @@ def review_by_itself(world: World, account: Account, bundle: Bundle) -> None:
     documents = account.documents_of(bundle)
     reasons: dict[str, str] = {}
     for document in documents:
-        if "REJECT" in json.dumps(document.attributes) + document.friendly_name:
+        if "REJECT" in json.dumps(document.attributes):
             reasons[document.sid] = "The document could not be verified."
         elif document.mime_type is None and document.type not in WITHOUT_FILE:
             reasons[document.sid] = "The document has no readable file."

@@ -22,7 +22,7 @@ def _owned_shown(number: Owned) -> dict[str, Any]:
         "friendly_name": number.friendly_name,
         "country": number.country,
         "number_type": number.number_type,
-        "capabilities": sorted(number.capabilities),
+        "capabilities": [kind for kind in ("voice", "sms", "mms", "fax") if kind in number.capabilities],
         "cost": f"{number.cost:.2f}",
         "bundle_sid": number.bundle_sid,
         "address_sid": number.address_sid,

@@ -35,6 +35,7 @@ from sandbox.twilio import (
     papers,
     prices,
     regulations,
+    renewal,
     search,
     seeds,
     senders,
@@ -44,14 +45,14 @@ from sandbox.twilio.callbacks import Callbacks
 from sandbox.twilio.errors import TwilioError, not_found
 from sandbox.twilio.faults import Fault, Faults
 from sandbox.twilio.inventory import open_market
+from sandbox.twilio.regulations import Regulations
 from sandbox.twilio.review import lapse_expired
 from sandbox.twilio.state import Account, Clock, Credentials, Sids, World
 from sandbox.twilio.wire import Answer, Call, Params, Route, Upload
 
 HOSTS = ("api", "numbers-upload", "numbers", "messaging", "pricing", "monitor", "lookups")
-ROUTES: list[Route] = [
-    route
-    for module in (
+RESOURCES = (
+    *(
         account,
         addresses,
         search,
@@ -61,11 +62,12 @@ ROUTES: list[Route] = [
         regulations,
         papers,
         bundles,
+        renewal,
         messaging,
         senders,
-    )
-    for route in (*module.routes.all, *getattr(module, "more_routes", ()))
-]
+    ),
+)
+ROUTES: list[Route] = [r for module in RESOURCES for r in module.routes.all] + papers.upload_routes.all
 LARGEST_BODY = 20 * 2**20
 CONCURRENT = 100  # [assumed]: reported, not documented
 log = logging.getLogger(__name__)
@@ -114,7 +116,8 @@ class TwilioTwin:
         self._numbers = itertools.count(1)
         self._runner: web.AppRunner | None = None
         self._clockwork: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
+        self._wake, self._stopping = asyncio.Event(), asyncio.Event()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self.callbacks = Callbacks(self.faults, lambda: self.world.now(), self.changed)
         self.world = self._new_world()
 
@@ -128,8 +131,6 @@ class TwilioTwin:
         return self.world.clock
 
     def _new_world(self) -> World:
-        from sandbox.twilio.regulations import Regulations
-
         world = World(
             seed=self.seed,
             market=open_market(self.seed),
@@ -158,6 +159,7 @@ class TwilioTwin:
         page.mount(app, self)
         control.mount(app, self)
         app.router.add_route("*", "/{anything:.*}", self._protocol)
+        self._stopping.clear()
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         site = web.TCPSite(runner, host, port)
@@ -177,6 +179,9 @@ class TwilioTwin:
                 await self._clockwork
             self._clockwork = None
         await self.callbacks.stop()
+        self._stopping.set()  # wakes whatever was told to be slow; aiohttp forgets those whose caller has gone
+        if self._under_way:
+            await asyncio.wait(set(self._under_way), timeout=1.0)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -230,6 +235,9 @@ class TwilioTwin:
         }
         self.calls.append(record)
         self.in_flight += 1
+        if task := asyncio.current_task():
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
         try:
             fault = self.faults.for_request(request.method, path)
             record["fault"] = str(fault) if fault else None
@@ -254,6 +262,12 @@ class TwilioTwin:
         text = json.dumps(body, ensure_ascii=False)
         return web.Response(status=status, text=text, content_type="application/json", headers=headers)
 
+    async def _pause(self, seconds: float) -> None:
+        """Sleep; raises Cut when the twin stops meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+            raise Cut
+
     def _where(self, request: web.Request) -> tuple[str | None, str]:
         """(host without domain, path there). With the twin's own name the host is the first part of the path."""
         name = request.host.rsplit(":", 1)[0].lower()
@@ -277,9 +291,9 @@ class TwilioTwin:
         if decoded is not None:
             record["form"] = decoded
         if self.latency_ms:
-            await asyncio.sleep(self.latency_ms / 1000)
+            await self._pause(self.latency_ms / 1000)
         if fault and fault.delay:
-            await asyncio.sleep(fault.delay)
+            await self._pause(fault.delay)
         if fault and fault.cut == "cut_before":
             raise Cut
         if fault and fault.status and not fault.processed:

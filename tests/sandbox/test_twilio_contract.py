@@ -75,7 +75,7 @@ def test_the_checker_finds_what_twilio_would_swallow(
 
 # Operations that the twin has and no document describes.
 UNDOCUMENTED = {"numbers-upload", "/v1/Services/Usecases"}
-EXTRA = {"Status"}  # of a supporting document: only the error dictionary knows it
+EXTRA = {"Status", "AreaCode"}  # of a document, of a list of one type: only their error codes are documented
 
 
 def test_the_twin_knows_the_documented_parameters_and_no_others(contract: Contract) -> None:
@@ -92,4 +92,6 @@ def test_the_twin_knows_the_documented_parameters_and_no_others(contract: Contra
         content = operation.definition.get("requestBody", {}).get("content", {})
         if form := content.get("application/x-www-form-urlencoded"):
             documented |= set(operation.document.resolve(form["schema"]).get("properties", {}))
-        assert route.known - EXTRA == documented - EXTRA, f"{route.method} {route.template}"
+        assert documented <= route.known and route.known - documented <= EXTRA, (
+            f"{route.method} {route.template}"
+        )

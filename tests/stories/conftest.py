@@ -1,10 +1,12 @@
 """What a story may name: the stage, the people on it, Twilio's control."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from tests.contract import Contract, documents
 from tests.stories.stage import Control, Person, Stage
@@ -56,3 +58,22 @@ def approver2(stage: Stage) -> Person:
 @pytest.fixture
 def outsider(stage: Stage) -> Person:
     return stage.person("outsider")
+
+
+class Clock:
+    """The app's time, and the twins'; forward only."""
+
+    def __init__(self, traveller: time_machine.Traveller, stage: Stage) -> None:
+        self._traveller = traveller
+        self._stage = stage
+
+    async def forward(self, seconds: float) -> None:
+        self._traveller.shift(seconds)
+        assert self._stage.app is not None
+        self._stage.app.services.worker.kick()
+
+
+@pytest.fixture
+def clock(stage: Stage) -> Iterator[Clock]:
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        yield Clock(traveller, stage)

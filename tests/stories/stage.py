@@ -188,8 +188,7 @@ class Stage:
         return await until(there, f"{person.id} is told “{words}”")
 
     async def calls_to_twilio(self, method: str, path: str = "") -> list[dict[str, Any]]:
-        found = await self.twilio.get("calls")
-        calls = found["calls"] if isinstance(found, dict) else found
+        calls = await self.twilio.get("calls")
         return [each for each in calls if each["method"] == method and path in each["path"]]
 
     async def bought(self) -> list[str]:

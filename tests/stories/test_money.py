@@ -1,0 +1,339 @@
+"""What can happen to a number and its price between the form and the purchase, and what is never done twice."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.models import now
+from storage.purchases import Happened
+from tests.stories.conftest import Clock
+from tests.stories.stage import (
+    Control,
+    Person,
+    Stage,
+    asks,
+    field_ids,
+    number_in,
+    options,
+    shown,
+    until,
+)
+
+BUY = "*/IncomingPhoneNumbers.json"
+
+
+def buttons(card: dict[str, Any], action_id: str) -> list[str]:
+    """The values of the card's buttons of this name."""
+    found = []
+    for block in card["blocks"]:
+        for element in [block.get("accessory"), *block.get("elements", [])]:
+            if element and element.get("action_id") == action_id:
+                found.append(element["value"])
+    return found
+
+
+async def test_gone_with_ask_offers_the_nearest_on_the_card(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester, contains="555")
+    await twilio.post("taken", phone_number=number)
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("needs_changes")
+    assert "was sold to somebody else" in shown(card)
+    offered = buttons(card, "alternative")
+    assert 1 <= len(offered) <= 5
+    await stage.told(requester, "was sold to somebody else")
+    answer = await requester.clicks(card, "alternative", offered[0])
+    assert answer["ok"] and not answer["shown"]
+    card = await stage.card("complete")
+    taken = offered[0].rpartition(":")[2]
+    assert await stage.bought() == [taken] and number_in(card) == taken
+    assert buttons(card, "alternative") == []
+
+
+async def test_gone_with_closest_buys_the_closest_within_what_was_approved(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester, contains="0199", review={"if_gone": "closest", "price_limit": "3"})
+    card = await stage.card("awaiting_approval")
+    assert "up to $3.00 a month" in shown(card)
+    await twilio.post("taken", phone_number=number)
+    await approver.clicks(card, "approve")
+    card = await stage.card("complete")
+    bought = await stage.bought()
+    assert len(bought) == 1 and bought[0] != number and "0199" in bought[0]
+    assert number_in(card) == bought[0], "the card names what was bought"
+    await stage.in_thread(card, "the closest match is taken instead")
+
+
+async def test_only_the_requester_or_an_approver_takes_an_alternative(
+    stage: Stage, requester: Person, requester2: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester)
+    await twilio.post("taken", phone_number=number)
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("needs_changes")
+    answer = await requester2.clicks(card, "alternative", buttons(card, "alternative")[0])
+    assert "Only <@U0REQUESTER> can do that" in answer["shown"][0]["text"]
+
+
+async def test_dearer_than_approved_is_asked_again(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester)
+    first = await stage.card("awaiting_approval")
+    await twilio.post("prices", country="US", number_type="local", price="2.40")
+    await approver.clicks(first, "approve")
+
+    async def asked_again() -> Any:
+        card = await stage.card("awaiting_approval")
+        return card if card["metadata"]["event_payload"]["quote"] == 2 else None
+
+    card = await until(asked_again, "a second quote")
+    assert "$2.40 a month" in shown(card) and "$1.15" in shown(card)
+    assert await stage.bought() == []
+    await approver.clicks(card, "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
+async def test_a_click_on_an_older_quote_changes_nothing_and_says_so(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await asks(requester)
+    card = await stage.card("awaiting_approval")
+    assert stage.app is not None
+    purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
+    await stage.slack.post("faults", method="chat.update", times=3, fault={"status": 500})
+    await stage.store.requote(purchase, Happened("price_raised"))
+    answer = await approver.clicks(card, "approve")
+    assert "older quote" in answer["shown"][0]["text"]
+    assert (await stage.store.purchase(purchase.id)).state == "awaiting_approval"
+
+
+async def test_a_limit_covers_a_rise_of_the_price(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester, review={"if_gone": "closest", "price_limit": "3,00"})
+    await twilio.post("prices", country="US", number_type="local", price="2.40")
+    await approver.clicks(await stage.card(), "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
+async def test_a_balance_that_is_too_low_is_said_before_anything_is_bought(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester)
+    await twilio.post("account", balance="0.50")
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("needs_changes")
+    assert "balance of $0.50 does not cover" in shown(card)
+    assert await stage.calls_to_twilio("POST", "IncomingPhoneNumbers") == []
+    await twilio.post("account", balance="50.00")
+    await requester.clicks(card, "retry")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
+async def test_an_answer_that_is_lost_after_the_purchase_buys_nothing_twice(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester)
+    await twilio.post("faults", method="POST", path=BUY, times=1, fault="cut_after")
+    await approver.clicks(await stage.card(), "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+    assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 1
+
+
+@pytest.mark.parametrize("fault", ["cut_before", {"status": 500}, {"status": 503}])
+async def test_after_a_doubt_twilio_is_asked_at_5_15_and_60_seconds_before_a_second_try(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock, fault: Any
+) -> None:
+    number = await asks(requester)
+    await twilio.post("faults", method="POST", path=BUY, times=1, fault=fault)
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("in_progress")
+    purchase_id = card["metadata"]["event_payload"]["id"]
+    for nth, seconds in enumerate((5, 15, 60), start=1):
+        purchase = await until(_resting(stage, purchase_id, nth), f"it rests after look {nth}")
+        assert purchase.buying_at is not None, "the intent stays open"
+        assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 1
+        await clock.forward(seconds)
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+    assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 2
+
+
+def _resting(stage: Stage, purchase_id: str, looks: int) -> Any:
+    async def resting() -> Any:
+        purchase = await stage.store.purchase(purchase_id)
+        return purchase if purchase.looks == looks and purchase.lease is None else None
+
+    return resting
+
+
+async def test_nobody_withdraws_while_it_is_unclear_whether_it_was_bought(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await asks(requester)
+    card = await stage.card("awaiting_approval")
+    await twilio.post("faults", method="POST", path=BUY, times=1, fault="cut_before")
+    await approver.clicks(card, "approve")
+    await until(_resting(stage, card["metadata"]["event_payload"]["id"], 1), "the intent is open")
+    answer = (
+        await requester.slack.post(
+            "act", user=requester.id, channel="C0APPROVALS", ts=card["ts"], action_id="withdraw"
+        )
+        if "withdraw" in field_ids((await stage.cards())[-1])
+        else None
+    )
+    if answer is not None:
+        assert "Too late" in answer["shown"][0]["text"]
+    purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
+    assert purchase.state == "in_progress"
+
+
+async def test_a_number_with_another_name_is_left_to_a_person(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    """Somebody bought it in the Console between our call and its lost answer."""
+    number = await asks(requester)
+    card = await stage.card("awaiting_approval")
+    await twilio.post("faults", method="POST", path=BUY, times=1, fault="cut_before")
+    await approver.clicks(card, "approve")
+    purchase_id = card["metadata"]["event_payload"]["id"]
+    await until(_resting(stage, purchase_id, 1), "the intent is open")
+    assert stage.app is not None
+    client = stage.app.services.twilio
+    theirs = await client.incoming_phone_numbers.create_async(phone_number=number, friendly_name="By hand")
+    await stage.store.amend(await stage.store.purchase(purchase_id), wake_at=now())
+    stage.app.services.worker.kick()
+    card = await stage.card("failed")
+    assert "cannot tell who bought it" in shown(card)
+    found = await until(lambda: _alarms(stage), "the operators are told")
+    assert f"Number Desk {purchase_id}" in found[0]
+    await client.incoming_phone_numbers(theirs.sid).update_async(friendly_name=f"Number Desk {purchase_id}")
+    await requester.clicks(card, "retry")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
+async def _alarms(stage: Stage) -> list[str]:
+    return [each["text"] for each in await stage.messages("C0OPERATORS")]
+
+
+async def test_a_number_that_the_account_has_already_is_not_overwritten(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    number = await asks(requester)
+    assert stage.app is not None
+    client = stage.app.services.twilio
+    await client.incoming_phone_numbers.create_async(phone_number=number, friendly_name="By hand")
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("needs_changes")
+    assert "already in the Twilio account" in shown(card)
+    owned = (await stage.twilio.get("state"))["owned_numbers"]
+    assert [each["friendly_name"] for each in owned] == ["By hand"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (21404, "trial account"),
+        (21631, "wants an address"),
+        (21615, "does not lie in the area"),
+        (21649, "does not accept the bundle"),
+        (22300, "Twilio refuses"),
+    ],
+)
+async def test_each_refusal_says_what_to_do(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, code: int, words: str
+) -> None:
+    await asks(requester)
+    await twilio.post("faults", method="POST", path=BUY, times=1, fault={"status": 400, "code": code})
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("needs_changes")
+    assert words in shown(card)
+    assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 1
+    await requester.clicks(card, "withdraw")
+    await stage.card("withdrawn")
+
+
+async def test_a_suspended_account_alarms_the_operators(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await asks(requester)
+    await twilio.post("faults", method="POST", path=BUY, times=1, fault={"status": 401, "code": 20003})
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("needs_changes")
+    assert "credentials" in shown(card)
+    await until(lambda: _alarms(stage), "the operators are told")
+
+
+async def test_too_many_requests_are_waited_out(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester)
+    await twilio.post("faults", method="POST", path=BUY, times=2, fault={"status": 429})
+    await approver.clicks(await stage.card(), "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
+@pytest.mark.parametrize("path", ["*/v1/Services", "*/v1/Services/MG*/PhoneNumbers"])
+@pytest.mark.parametrize("fault", ["cut_after", {"status": 500}])
+async def test_the_messaging_steps_survive_lost_answers(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock, path: str, fault: Any
+) -> None:
+    number = await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Once"})
+    await twilio.post("faults", method="POST", path=path, times=1, fault=fault)
+    await approver.clicks(await stage.card(), "approve")
+    for _ in range(40):
+        if (await stage.cards())[-1]["metadata"]["event_payload"]["state"] == "complete":
+            break
+        await clock.forward(2)
+        await asyncio.sleep(0.1)
+    await stage.card("complete")
+    state = await stage.twilio.get("state")
+    assert [each["friendly_name"] for each in state["services"]].count("Once") == 1
+    assert await stage.senders("Once") == [number]
+
+
+async def test_bought_but_not_finished_has_actions_of_its_own(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Full one"})
+    path = "*/v1/Services/MG*/PhoneNumbers"
+    await twilio.post("faults", method="POST", path=path, times=1, fault={"status": 400, "code": 21714})
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("failed")
+    assert "takes no more numbers" in shown(card)
+    assert {"retry", "choose_service"} == field_ids(card)
+    await requester.clicks(card, "choose_service")
+    page = await requester.view("card.service")
+    support = options(page, "messaging_service")[0]
+    await requester.submits(messaging_service=support)
+    await stage.card("complete")
+    assert await stage.bought() == [number] and await stage.senders("Support") == [number]
+
+
+async def test_a_bundle_that_lost_its_approval_makes_the_purchase_wait(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    bundle = (await twilio.get("state"))["bundles"][0]["sid"]
+    await asks(
+        requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": bundle}
+    )
+    await twilio.post(f"bundles/{bundle}", status="twilio-rejected")
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("in_progress")
+    await stage.in_thread(card, "Twilio has rejected the bundle")
+    assert await stage.bought() == []
+
+    async def papers_wanted() -> bool:
+        return "give_papers" in field_ids((await stage.cards())[-1])
+
+    await until(papers_wanted, "the card asks for papers")

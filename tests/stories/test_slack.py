@@ -1,0 +1,167 @@
+"""What Slack may do to the app: be away, deliver twice, be slow, be reached over HTTP instead."""
+
+import asyncio
+import socket
+
+import aiohttp
+import pytest
+
+from tests.stories.stage import Person, Stage, asks, field_ids, options, shown, state_of, until
+from tests.stories.stage import stage as set_stage
+
+
+async def test_cards_converge_after_slack_was_away(stage: Stage, requester: Person, approver: Person) -> None:
+    number = await asks(requester)
+    card = await stage.card("awaiting_approval")
+    await stage.slack.post("faults", method="chat.*", times=12, fault={"status": 500})
+    await approver.clicks(card, "approve")
+    await until(stage.bought, "it is bought while Slack is away")
+    assert state_of((await stage.cards())[-1]) == "awaiting_approval"
+    await stage.slack.delete("faults")
+    card = await stage.card("complete", within=15)
+    await stage.in_thread(card, "is bought and in its messaging service")
+    assert await stage.bought() == [number] and len(await stage.cards()) == 1
+
+
+async def test_the_card_comes_once_slack_is_back(stage: Stage, requester: Person) -> None:
+    await stage.slack.post("faults", method="chat.postMessage", times=2, fault={"status": 500})
+    await asks(requester)
+    await stage.card("awaiting_approval", within=12)
+    assert len(await stage.cards()) == 1
+
+
+async def test_429_is_waited_out(stage: Stage, requester: Person) -> None:
+    fault = {"status": 429, "retry_after": 1}
+    await stage.slack.post("faults", method="chat.postMessage", times=1, fault=fault)
+    await asks(requester)
+    await stage.card("awaiting_approval")
+
+
+async def test_a_second_card_becomes_a_pointer_to_the_first(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await stage.slack.post("faults", method="chat.postMessage", times=1, fault="cut_after")
+    await asks(requester)
+
+    async def two() -> bool:
+        return len(await stage.cards()) == 2
+
+    await until(two, "the card whose answer was lost is posted again", within=12)
+    orphan = (await stage.cards())[0]
+    await approver.clicks(orphan, "approve")
+    await stage.card("complete")
+
+    async def points() -> bool:
+        first = next(each for each in await stage.messages() if each["ts"] == orphan["ts"])
+        return "has another card" in first["text"] and field_ids(first) == set()
+
+    await until(points, "the orphan points to the card")
+
+
+@pytest.mark.parametrize("what", ["command", "submission", "click"])
+async def test_what_slack_delivers_twice_is_done_once(
+    stage: Stage, requester: Person, approver: Person, what: str
+) -> None:
+    twice = {"deliver": "twice"}
+    if what == "command":
+        await stage.slack.post("faults", **twice)
+    number = await asks(requester) if what != "submission" else await _asks_with_twice(stage, requester)
+    card = await stage.card("awaiting_approval")
+    if what == "click":
+        await stage.slack.post("faults", **twice)
+    answer = await approver.clicks(card, "approve")
+    assert answer["shown"] == []
+    await stage.card("complete")
+    assert await stage.bought() == [number] and len(await stage.cards()) == 1
+    opened = [each for each in await stage.slack.get("calls") if each.get("method") == "views.open"]
+    assert len(opened) == 1
+
+
+async def _asks_with_twice(stage: Stage, requester: Person) -> str:
+    await requester.types("buy-number US")
+    await stage.slack.post("faults", deliver="twice")
+    await requester.submits(purpose="Twice")
+    choose = await requester.view("buy_number.choose")
+    number = options(choose, "phone_number")[0]
+    await stage.slack.post("faults", deliver="twice")
+    await requester.submits(phone_number=number)
+    await requester.view("buy_number.end_user")
+    await stage.slack.post("faults", deliver="twice")
+    await requester.submits()
+    await requester.view("buy_number.review")
+    await stage.slack.post("faults", deliver="twice")
+    answer = await requester.submits(agree=["yes"])
+    assert answer["response_action"] == "clear"
+    return number
+
+
+async def test_a_connection_that_slack_renews_loses_nothing(stage: Stage, requester: Person) -> None:
+    await stage.slack.post("faults", deliver="disconnect")
+    answer = await requester.types("help")
+    assert answer["ok"], answer
+
+
+async def test_an_unexpected_error_has_a_reference_and_tells_the_operators(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await asks(requester)
+    card = await stage.card("awaiting_approval")
+    assert stage.app is not None
+    policy, stage.app.services.policy = stage.app.services.policy, None  # type: ignore[assignment]
+    answer = await approver.clicks(card, "approve")
+    stage.app.services.policy = policy
+    said = answer["shown"][0]["text"]
+    assert "Something went wrong" in said and "Traceback" not in said
+    reference = said.partition("(")[2].partition(")")[0]
+
+    async def alarmed() -> bool:
+        return any(reference in each["text"] for each in await stage.messages("C0OPERATORS"))
+
+    await until(alarmed, "the operators get the same reference")
+
+
+async def test_over_http_with_signatures(stage: Stage) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    await stage.stop_app()
+    stage.environment.pop("SLACK_APP_TOKEN")
+    await stage.start_app(PORT=str(port), SLACK_SIGNING_SECRET="a-signing-secret")
+    url = f"http://127.0.0.1:{port}/slack/events"
+    await stage.slack.post("http", request_url=url, signing_secret="a-signing-secret")
+    requester, approver = stage.person("requester"), stage.person("approver")
+    number = await asks(requester, purpose="Over HTTP")
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/health") as answer:
+            assert answer.status == 200 and (await answer.json()) == {"ok": True}
+        async with session.post(url, data="payload={}") as answer:
+            assert answer.status == 401, "an unsigned request is refused"
+    await stage.slack.post("http", request_url=url, signing_secret="forged")
+    refused = await requester.types("help")
+    assert refused["error"] == "http_status_401"
+
+
+async def test_thirty_messages_keep_to_slacks_rate(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with set_stage(tmp_path_factory.mktemp("rates"), rate_limits=True) as limited:
+        people = [limited.person("requester"), limited.person("requester2")]
+        for person in people:
+            for _ in range(2):
+                await asks(person)
+
+        async def four() -> bool:
+            return len(await limited.cards()) == 4
+
+        await until(four, "four cards", within=10)
+        approver = limited.person("approver")
+        await asyncio.gather(*(approver.clicks(each, "approve") for each in await limited.cards()))
+
+        async def done() -> bool:
+            return all(state_of(each) == "complete" for each in await limited.cards())
+
+        await until(done, "all cards are true", within=15)
+        calls = await limited.slack.get("calls")
+        assert [each for each in calls if each.get("error") == "ratelimited"] == []
+        assert "Done" in shown((await limited.cards())[0])
