@@ -105,7 +105,9 @@ async def closest(
     must_stay = purchase.number.get("address_requirements") == "local"
     found: list[Available] = []
     wanted = purchase.contains or purchase.phone_number
-    narrowings: list[dict[str, Any]] = [{"contains": purchase.contains.lstrip("+")}] if purchase.contains else []
+    narrowings: list[dict[str, Any]] = (
+        [{"contains": purchase.contains.lstrip("+")}] if purchase.contains else []
+    )
     narrowings += [{"in_locality": locality}, {}] if locality else [{}]
     for narrowing in narrowings:
         found += await available(twilio, purchase.country, purchase.number_type, {**filters, **narrowing})

@@ -142,7 +142,7 @@ class Texts:
             case {"money": amount, "currency": currency}:
                 return self.money(Decimal(amount), currency)
             case {"person": None}:
-                return self("Number Desk")
+                return "Number Desk"
             case {"person": user_id}:
                 return f"<@{user_id}>"
             case {"phone": number}:

@@ -249,7 +249,8 @@ class Worker:
         )
 
     async def _ask_again(self, purchase: Purchase, error: PriceRaised) -> None:
-        said = say(error.said["say"], **{**error.said["with"], "price": money(error.price, error.currency)})
+        new_price = money(error.price, error.currency)
+        said = {**error.said, "with": {**error.said["with"], "price": new_price}}
         await self._store.requote(
             purchase,
             Happened("price_raised", owed=news.both(self._services.settings, purchase, said)),

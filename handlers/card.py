@@ -125,8 +125,8 @@ def _where_it_stands(purchase: Purchase, approvals: Sequence[Approval], needed: 
     if purchase.waiting is not None:
         shown.append(blocks.context(t.said(purchase.waiting)))
     if purchase.state == State.COMPLETE and purchase.unchecked:
-        missing = "\n".join(f"• {t(UNCHECKED[each])}" for each in purchase.unchecked)
-        shown.append(blocks.section(f"{t('Not checked yet:')}\n{missing}"))
+        missing = [t("Not checked yet:"), *(f"• {t(UNCHECKED[each])}" for each in purchase.unchecked)]
+        shown.append(blocks.section("\n".join(missing)))
     return shown
 
 
@@ -139,13 +139,15 @@ def _progress(purchase: Purchase, t: Texts) -> str:
             person=f"<@{purchase.decided_by}>",
             moment=t.moment(purchase.decided_at),
         )
-        lines.append(f":white_check_mark: *{t('Approval')}* – {by}")
+        approval = t("Approval")
+        lines.append(f":white_check_mark: *{approval}* – {by}")
+    done, under_way = t("done"), t("now")
     running = purchase.state == State.IN_PROGRESS
     for step in steps_of(purchase):
         if getattr(purchase, step.column) is not None:
-            lines.append(f":white_check_mark: *{t(step.title)}* – {t('done')}")
+            lines.append(f":white_check_mark: *{t(step.title)}* – {done}")
         elif running:
-            lines.append(f":hourglass_flowing_sand: *{t(step.title)}* – {t('now')}")
+            lines.append(f":hourglass_flowing_sand: *{t(step.title)}* – {under_way}")
             running = False
         else:
             lines.append(f":white_circle: {t(step.title)}")

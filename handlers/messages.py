@@ -13,7 +13,7 @@ from storage.models import Delivery
 async def post(delivery: Delivery, client: AsyncWebClient, services: Services) -> str | None:
     """The message's ``ts``. In the channel's language, or the person's for a direct message. Raises the SDK's errors."""
     channel = delivery.address
-    language = Texts(services.settings.channel_language)
+    t = Texts(services.settings.channel_language)
     more: dict[str, Any] = {}
     link = None
     card = await services.store.card_of(delivery.purchase_id) if delivery.purchase_id else None
@@ -22,11 +22,12 @@ async def post(delivery: Delivery, client: AsyncWebClient, services: Services) -
         channel, more = card.channel, {"thread_ts": card.ts}
     elif delivery.kind == "direct":
         channel = await services.people.dm_channel(delivery.address)
-        language = await services.people.texts(delivery.address)
+        t = await services.people.texts(delivery.address)
         link = card.permalink if card else None
-    text = language.said(delivery.message)
+    text = t.said(delivery.message)
     if link:
-        text = f"{text} <{link}|{language('See the request')}>"
+        see = t("See the request")
+        text = f"{text} <{link}|{see}>"
     posted = await client.chat_postMessage(
         channel=channel,
         text=blocks.cut(text, 4000),

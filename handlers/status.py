@@ -37,5 +37,6 @@ def _line(purchase: Purchase, card: Card | None, t: Texts) -> str:
     if why is not None:
         line += f"\n{t.said(why)}"
     if card is not None and card.permalink:
-        line += f"\n<{card.permalink}|{t('See the request')}>"
+        see = t("See the request")
+        line += f"\n<{card.permalink}|{see}>"
     return line
