@@ -171,6 +171,8 @@ def main() -> None:
         )
         for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access"):
             logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+        # the client has the token; Bolt warns because it stands in the environment as well
+        logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda r: "will be unused" not in r.getMessage())
         asyncio.run(_until_told(config, approval.read(config.policy_file)))
     except (SettingsError, InUse, SchemaError) as error:
         sys.exit(str(error))

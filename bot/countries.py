@@ -34,10 +34,6 @@ def trunk_prefix(country: str) -> str:
     return (metadata.national_prefix or "") if metadata else ""
 
 
-def flag(country: str) -> str:
-    return "".join(chr(0x1F1E6 + ord(letter) - ord("A")) for letter in country)
-
-
 def matching(query: str, countries: Iterable[str], t: Texts) -> list[tuple[str, str]]:
     """``(code, label)`` of the countries that the query may mean, best first, at most 100.
 
@@ -55,7 +51,7 @@ def matching(query: str, countries: Iterable[str], t: Texts) -> list[tuple[str, 
 
 
 def label(country: str, t: Texts) -> str:
-    return f"{flag(country)} {t.country(country)} ({country}, +{dialling_code(country)})"[:75]
+    return f"{t.country(country)} ({country}, +{dialling_code(country)})"[:75]
 
 
 def _rank(wanted: str, digits: str | None, code: str, language: str) -> int | None:

@@ -14,23 +14,63 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 import aiohttp
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
+from yarl import URL
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 TRIES = 5
+FIRST_WAIT = 0.1
 LONGEST_WAIT = 30.0
+CONNECT = 5.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a call may be treated. ``repeat``: it may be sent again though it may have been carried out already."""
+
+    repeat: bool
+    seconds: float = 15
+
+
+READ = Kind(repeat=True)
+POSTS: tuple[tuple[str, Kind], ...] = (
+    # money: never again by itself, only Twilio's list of what is ours tells how it ended
+    (r"/IncomingPhoneNumbers(/Local|/Mobile|/TollFree)?\.json", Kind(repeat=False, seconds=30)),
+    (r"/Messages\.json", Kind(repeat=False, seconds=30)),
+    # what is there already is refused as such (21710), and an orphan does no harm
+    (r"/Services/MG\w+/PhoneNumbers", Kind(repeat=True)),
+    (r"/EndUsers", Kind(repeat=True)),
+    (r"/ItemAssignments", Kind(repeat=True)),
+    (r"/SupportingDocuments", Kind(repeat=True, seconds=60)),
+    (r"/Evaluations", Kind(repeat=True, seconds=30)),
+    # bundles, services, addresses (found again by name) and every update: the caller looks before it asks again
+    (r"", Kind(repeat=False)),
+)
+"""POSTs by the end of their path; the first line that fits counts. 429 and a failed connect are repeated for all."""
+
+
+def kind_of(method: str, path: str) -> Kind:
+    if method in ("GET", "DELETE"):
+        return READ
+    return next(kind for end, kind in POSTS if re.search(f"{end}$", path))
 
 
 class TwilioError(Exception):
-    """A call that failed. ``doubtful``: it may have been carried out all the same, so Twilio must be asked first."""
+    """A call that failed, for whatever reason.
+
+    status: HTTP's; None when no answer came that could be read. doubtful: it may have been carried out all the same,
+    so Twilio must be asked first. ``str()`` leaves the message of an answer out: it may quote what somebody typed.
+    """
 
     def __init__(
         self,
@@ -39,13 +79,27 @@ class TwilioError(Exception):
         code: int | None = None,
         more_info: str | None = None,
         doubtful: bool = False,
+        *,
+        sent: bool = True,
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(f"{message} (HTTP {status}, code {code})" if status else message)
+        super().__init__(f"HTTP {status}, code {code}" if status else message)
         self.message = message
         self.status = status
         self.code = code
         self.more_info = more_info
         self.doubtful = doubtful
+        self.sent = sent
+        self.retry_after = retry_after
+
+    @property
+    def definite(self) -> bool:
+        """Twilio has looked at the call and refused it."""
+        return self.status is not None and self.status < 500 and self.status != 429
+
+    def may_repeat(self, kind: Kind) -> bool:
+        """429 means that nothing was done; a call that was never sent did nothing either."""
+        return self.status == 429 or not self.sent or (kind.repeat and not self.definite)
 
 
 @dataclass(frozen=True)
@@ -59,44 +113,20 @@ class Work:
 working_on: ContextVar[Work | None] = ContextVar("working_on", default=None)
 
 
-@dataclass(frozen=True)
-class Kind:
-    """How a call may be treated. ``repeat``: after a time-out or a 5xx it may simply be sent again."""
-
-    repeat: bool
-    seconds: float
-
-
-READ = Kind(repeat=True, seconds=15)
-PAID = Kind(repeat=False, seconds=30)
-CREATE = Kind(repeat=False, seconds=15)
-HARMLESS = Kind(repeat=True, seconds=15)
-EVALUATION = Kind(repeat=True, seconds=30)
-UPLOAD = Kind(repeat=True, seconds=60)
-
-POSTS: tuple[tuple[str, Kind], ...] = (
-    (r"/IncomingPhoneNumbers(/\w+)?\.json$", PAID),
-    (r"/Messages\.json$", PAID),
-    (r"/Services/MG\w+/PhoneNumbers$", HARMLESS),  # 21710 when it is there already
-    (r"/EndUsers$", HARMLESS),  # an orphan does no harm
-    (r"/ItemAssignments$", HARMLESS),
-    (r"/Evaluations$", EVALUATION),
-    (r"/SupportingDocuments$", UPLOAD),
-)
-"""POSTs by path (twilio/CONTRACT 10). Any other creates or updates something that has to be looked for before it is repeated."""
-
-
-def kind_of(method: str, path: str) -> Kind:
-    if method in ("GET", "DELETE"):
-        return READ
-    return next((kind for pattern, kind in POSTS if re.search(pattern, path)), CREATE)
-
-
 class Transport(AsyncHttpClient):
-    def __init__(self, session: aiohttp.ClientSession, base_url: str | None = None) -> None:
+    def __init__(
+        self,
+        reads: aiohttp.ClientSession,
+        writes: aiohttp.ClientSession,
+        base_url: str | None = None,
+        patience: float = 1.0,
+    ) -> None:
+        """writes: must open a connection for each call, see ``connect``. patience: all time-outs and waits times this."""
         super().__init__(log, is_async=True, timeout=None)
-        self._session = session
-        self._base = urlsplit(base_url) if base_url else None
+        self._reads = reads
+        self._writes = writes
+        self._base = URL(base_url) if base_url else None
+        self._patience = patience
         self._free = asyncio.Semaphore(AT_ONCE)
 
     async def request(  # type: ignore[override]  # the SDK awaits it where is_async is set
@@ -107,137 +137,187 @@ class Transport(AsyncHttpClient):
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109  (the SDK's signature)
+        timeout: float | None = None,  # noqa: ASYNC109  (the SDK's signature; never used by it)
         allow_redirects: bool = False,
     ) -> Response:
         method = method.upper()
-        kind = kind_of(method, urlsplit(url).path)
-        for nth in range(1, TRIES + 1):
-            work = working_on.get()
-            if work is not None:
-                await work.renew()
-            try:
-                async with self._free:
-                    return await self._once(method, url, kind, params, data, dict(headers or {}), auth, work)
-            except TwilioError as error:
-                again = error.status == 429 or not _sent(error) or (kind.repeat and _passing(error))
-                if not again or nth == TRIES:
-                    raise
-                await asyncio.sleep(
-                    min(
-                        error.__dict__.get("wait") or 0.1 * 2 ** (nth - 1) * random.uniform(0.9, 1.1),
-                        LONGEST_WAIT,
-                    )
-                )
-        raise AssertionError("unreachable")
-
-    async def _once(
-        self,
-        method: str,
-        url: str,
-        kind: Kind,
-        params: Any,
-        data: Any,
-        headers: dict[str, str],
-        auth: tuple[str, str] | None,
-        work: Work | None,
-    ) -> Response:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+        address = URL(url)
+        kind = kind_of(method, address.path)
+        given, body = _encoded(dict(headers or {}), data)
         if auth:
-            headers["Authorization"] = aiohttp.encode_basic_auth(*auth)
-        if self._base and host.endswith(".twilio.com"):
-            headers["Host"] = host
-            url = urlunsplit((self._base.scheme, self._base.netloc, parts.path, parts.query, ""))
-        body: dict[str, Any] = {"data": data}
-        if headers.get("Content-Type") == "application/json":
-            body = {"json": data}
-        began = time.monotonic()
-        status: int | None = None
-        code: int | None = None
+            given["Authorization"] = aiohttp.encode_basic_auth(*auth)
+        if params:
+            query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
+            address = address.extend_query(query)
+
+        doubtful = False
+        for nth in range(1, TRIES + 1):
+            try:
+                return await self._attempt(method, address, kind, given, body)
+            except TwilioError as error:
+                if method == "DELETE" and error.status == 404 and doubtful:
+                    return Response(204, "")  # the try whose answer was lost had deleted it
+                doubtful = doubtful or error.doubtful
+                wait = _back_off(nth) if error.retry_after is None else error.retry_after
+                if nth == TRIES or wait > LONGEST_WAIT or not error.may_repeat(kind):
+                    error.doubtful = doubtful and not error.definite
+                    raise
+            await asyncio.sleep(wait * self._patience)
+        raise AssertionError("the last try returns or raises")
+
+    async def _attempt(
+        self, method: str, address: URL, kind: Kind, headers: Mapping[str, str], body: Any
+    ) -> Response:
+        """One line in the log, without query and body: both may hold what somebody typed."""
+        work = working_on.get()
+        async with self._free:
+            if work is not None:
+                await work.renew()  # only now: the wait for a free place may have been long
+            outcome = "no answer"
+            began = time.monotonic()
+            try:
+                response = await self._send(method, address, kind, headers, body)
+                outcome = str(response.status_code)
+                return response
+            except TwilioError as error:
+                outcome = str(error) if error.status else f"no answer ({error})"
+                raise
+            finally:
+                log.info(
+                    "%s %s%s: %s, %.0f ms%s",
+                    method,
+                    address.host,
+                    address.path,
+                    outcome,
+                    (time.monotonic() - began) * 1000,
+                    f", purchase {work.purchase_id}" if work else "",
+                )
+
+    async def _send(
+        self, method: str, address: URL, kind: Kind, headers: Mapping[str, str], body: Any
+    ) -> Response:
+        writes = method != "GET"
         try:
-            async with self._session.request(
+            async with (self._writes if writes else self._reads).request(
                 method,
-                url,
-                params=params,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=kind.seconds, connect=5),
+                self._redirected(address),
+                data=body,
+                headers={**headers, "Host": str(address.host)},
+                timeout=aiohttp.ClientTimeout(
+                    total=(CONNECT + kind.seconds) * self._patience, connect=CONNECT * self._patience
+                ),
                 allow_redirects=False,
-                **body,
+                middlewares=(_sent_once(),),
             ) as answer:
-                text = await answer.text()
                 status = answer.status
-                if status >= 400:
-                    error = _refused(method, status, text, answer.headers)
-                    code = error.code
-                    raise error
-                return Response(status, text, answer.headers)
+                text = (await answer.read()).decode(errors="replace")
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise _unsent(f"Twilio cannot be reached: {type(error).__name__}") from error
+            raise TwilioError(f"Twilio cannot be reached: {type(error).__name__}", sent=False) from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise TwilioError(
-                f"Twilio's answer was lost: {type(error).__name__}", doubtful=method != "GET"
-            ) from error
-        finally:
-            log.info(
-                "%s %s%s %s %s %.0f ms%s",
-                method,
-                host,
-                parts.path,
-                status or "no answer",
-                code or "",
-                (time.monotonic() - began) * 1000,
-                f" purchase {work.purchase_id}" if work else "",
-            )
+            raise TwilioError(f"the answer was lost: {type(error).__name__}", doubtful=writes) from error
+        said = _object(text)
+        if status >= 300:
+            raise _refusal(status, said, answer.headers, doubtful=writes and status >= 500)
+        if said is None and status != 204 and method != "DELETE":
+            raise TwilioError(f"the answer (HTTP {status}) is not JSON", doubtful=writes)
+        return Response(status, text, answer.headers)
+
+    def _redirected(self, address: URL) -> URL:
+        """Where the call goes. Refuses any host but Twilio's: a page's link to the next one must not carry our key away."""
+        if not f".{address.host}".endswith(".twilio.com"):
+            raise TwilioError(f"{address.host} is not one of Twilio's hosts", sent=False)
+        if self._base is None:
+            return address
+        return URL(f"{self._base}".rstrip("/") + address.raw_path_qs, encoded=True)
 
 
-def _unsent(message: str) -> TwilioError:
-    error = TwilioError(message)
-    error.__dict__["unsent"] = True
-    return error
+def _sent_once() -> aiohttp.ClientMiddlewareType:
+    """For one try. aiohttp sends a GET or DELETE that was cut again by itself, which nobody would count, log or allow."""
+    sent = False
+
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        nonlocal sent
+        if sent:
+            raise aiohttp.ServerDisconnectedError()
+        sent = True
+        return await handler(request)
+
+    return middleware
 
 
-def _sent(error: TwilioError) -> bool:
-    return "unsent" not in error.__dict__
+def _encoded(headers: dict[str, str], data: Any) -> tuple[dict[str, str], Any]:
+    """Headers and body as they are sent, and may be sent again."""
+    if isinstance(data, aiohttp.FormData):
+        data = data()
+    if isinstance(data, aiohttp.Payload):  # an upload knows its own type, boundary included
+        return {name: value for name, value in headers.items() if name != "Content-Type"}, data
+    if isinstance(data, Mapping | list):
+        if headers.get("Content-Type", "").startswith("application/json"):
+            return headers, json.dumps(data)
+        return headers, urlencode(data, doseq=True)
+    return headers, data
 
 
-def _passing(error: TwilioError) -> bool:
-    return error.status is None or error.status >= 500
+def _back_off(nth: int) -> float:
+    """Seconds before the try after the nth: Twilio's advice, a tenth more or less so that not all come back at once."""
+    return FIRST_WAIT * 2.0 ** (nth - 1) * random.uniform(0.9, 1.1)
 
 
-def _refused(method: str, status: int, text: str, headers: Mapping[str, str]) -> TwilioError:
+def _object(text: str) -> dict[str, Any] | None:
     try:
         said = json.loads(text)
     except ValueError:
-        said = {}
-    said = said if isinstance(said, dict) else {}
-    error = TwilioError(
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _refusal(
+    status: int, said: Mapping[str, Any] | None, headers: Mapping[str, str], doubtful: bool
+) -> TwilioError:
+    """From either shape: ``code, message, more_info``, or problem+json's ``code, title, detail, type``."""
+    said = said or {}
+    code = str(said.get("code", ""))
+    return TwilioError(
         str(said.get("message") or said.get("detail") or said.get("title") or f"HTTP {status}"),
         status,
-        said.get("code"),
+        int(code) if code.isdecimal() else None,
         said.get("more_info") or said.get("type"),
-        doubtful=status >= 500 and method != "GET",
+        doubtful,
+        retry_after=_seconds(headers.get("Retry-After", "")),
     )
-    if status == 429:
-        wait = headers.get("Retry-After", "")
-        error.__dict__["wait"] = float(wait) if wait.isdecimal() else None
-    return error
+
+
+def _seconds(retry_after: str) -> float | None:
+    """The header has seconds or a date; None when it has neither."""
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):  # TypeError: a date without its zone
+        return None
 
 
 @asynccontextmanager
 async def connect(
-    account_sid: str, username: str, password: str, base_url: str | None = None
+    account_sid: str, username: str, password: str, base_url: str | None = None, patience: float = 1.0
 ) -> AsyncIterator[Client]:
     """The SDK's client; its connections are closed at the end."""
-    async with aiohttp.ClientSession() as session:
-        client = Client(  # type: ignore[no-untyped-call]
-            username, password, account_sid, http_client=Transport(session, base_url)
-        )
-        for product in (
+    async with (
+        aiohttp.ClientSession() as reads,
+        # that a kept connection has died shows only when it is used, and would be a doubt about a purchase
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as writes,
+    ):
+        transport = Transport(reads, writes, base_url, patience)
+        client = Client(username, password, account_sid, http_client=transport)  # type: ignore[no-untyped-call]
+        client.edge = client.region = None  # else TWILIO_EDGE and TWILIO_REGION would change the hosts
+        _ = (  # loaded now, so that nobody waits for it later
             client.incoming_phone_numbers,
-            client.numbers.v2,
-            client.messaging.v1,
-            client.pricing.v1,
-        ):
-            assert product is not None  # loaded now, so that nobody waits for it later
+            client.numbers.v2.regulatory_compliance,
+            client.messaging.v1.services,
+            client.pricing.v1.phone_numbers,
+        )
         yield client

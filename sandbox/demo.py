@@ -25,7 +25,7 @@ WELCOME = """
     Twilio   {twilio}
 
   Open the first address and type in #numbers:   /twilio buy-number US
-  Then be somebody else (top left) and press Approve in #approvals.
+  Then be Ada Approver (bottom left) and press Approve in #approvals.
 
   Ctrl-C ends everything.
 """

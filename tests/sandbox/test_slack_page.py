@@ -1,0 +1,628 @@
+"""The Slack twin's page in a browser: what a person sees and does, with a small app behind the twin."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
+
+from sandbox.slack.delivery import Acknowledged
+from sandbox.slack.twin import SlackTwin
+from sandbox.slack.workspace import BOT_ID, BOT_USER
+
+Json = dict[str, Any]
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SOON = 5_000
+COUNTRIES = {"DE": "Germany", "GB": "United Kingdom", "JP": "Japan", "US": "United States"}
+
+
+def plain(text: str) -> Json:
+    return {"type": "plain_text", "text": text}
+
+
+def marked(text: str) -> Json:
+    return {"type": "mrkdwn", "text": text}
+
+
+def options(**named: str) -> list[Json]:
+    return [{"text": plain(text), "value": value} for value, text in named.items()]
+
+
+def field(block_id: str, label: str, element: Json, **more: Any) -> Json:
+    return {"type": "input", "block_id": block_id, "label": plain(label), "element": element, **more}
+
+
+def modal(callback_id: str, title: str, blocks: list[Json], **more: Any) -> Json:
+    return {"type": "modal", "callback_id": callback_id, "title": plain(title), "blocks": blocks, **more}
+
+
+def find_view() -> Json:
+    kinds = [
+        {
+            "text": marked("*Mobile*"),
+            "value": "mobile",
+            "description": plain("Sends and receives SMS almost everywhere"),
+        },
+        {"text": marked("*Local*"), "value": "local", "description": plain("Belongs to a city or an area")},
+        {
+            "text": marked("*Toll-free*"),
+            "value": "toll-free",
+            "description": plain("Free to call for your customers"),
+        },
+    ]
+    return modal(
+        "buy_number.find",
+        "Find a number",
+        [
+            {
+                "type": "alert",
+                "block_id": "note",
+                "level": "warning",
+                "text": marked("German numbers need *papers* before they can be bought."),
+            },
+            field(
+                "country",
+                "Country",
+                {
+                    "type": "external_select",
+                    "action_id": "country",
+                    "min_query_length": 0,
+                    "placeholder": plain("Type a country"),
+                },
+                dispatch_action=True,
+            ),
+            field(
+                "number_type",
+                "Number type",
+                {"type": "radio_buttons", "action_id": "number_type", "options": kinds},
+            ),
+            field(
+                "capabilities",
+                "It must be able to",
+                {
+                    "type": "checkboxes",
+                    "action_id": "capabilities",
+                    "options": options(sms="Send SMS", voice="Call"),
+                },
+                optional=True,
+            ),
+            field(
+                "purpose",
+                "What is it for?",
+                {
+                    "type": "plain_text_input",
+                    "action_id": "purpose",
+                    "multiline": True,
+                    "max_length": 200,
+                    "placeholder": plain("Reminders for our customers in Berlin"),
+                },
+                hint=plain("Whoever approves it reads this."),
+            ),
+        ],
+        submit=plain("Search"),
+        close=plain("Cancel"),
+    )
+
+
+def card() -> list[Json]:
+    button = {
+        "type": "button",
+        "action_id": "approve",
+        "text": plain("Approve"),
+        "style": "primary",
+        "value": "p1",
+    }
+    ask = {
+        "title": plain("Deny this?"),
+        "text": marked("*Rita* will be told."),
+        "confirm": plain("Deny"),
+        "deny": plain("Keep"),
+        "style": "danger",
+    }
+    return [
+        {"type": "header", "block_id": "head", "text": plain("Buy +49 1579 2300001")},
+        {
+            "type": "section",
+            "block_id": "facts",
+            "text": marked("<@U0REQUESTER> asks <!subteam^S0APPROVERS> for a number."),
+            "fields": [
+                marked("*Country*\nGermany"),
+                marked("*Type*\nMobile"),
+                marked("*Monthly price*\n$3.00"),
+                marked("*Purpose*\nReminders &amp; <https://example.com|support>"),
+            ],
+        },
+        {
+            "type": "section",
+            "block_id": "steps",
+            "text": marked(
+                ":white_check_mark: Asked\n:hourglass_flowing_sand: Waiting for approval\n:white_circle: Buy\n:white_circle: Test message"
+            ),
+        },
+        {
+            "type": "context",
+            "block_id": "when",
+            "elements": [
+                marked("Held until <!date^1767272400^{date_short} {time}|later>"),
+                marked("`purchase 17`"),
+            ],
+        },
+        {"type": "divider", "block_id": "line"},
+        {
+            "type": "actions",
+            "block_id": "decide",
+            "elements": [
+                button,
+                {
+                    "type": "button",
+                    "action_id": "deny",
+                    "text": plain("Deny"),
+                    "style": "danger",
+                    "value": "p1",
+                    "confirm": ask,
+                },
+                {
+                    "type": "overflow",
+                    "action_id": "more",
+                    "options": options(papers="Give papers", other="Choose another"),
+                },
+            ],
+        },
+    ]
+
+
+class App:
+    """Stands in for the app behind the twin's delivery."""
+
+    def __init__(self, twin: SlackTwin) -> None:
+        self.workspace = twin.workspace
+        self.got: list[Json] = []
+        self.error: str | None = None
+        self.errors: Json = {}
+        self.loading = 0.0
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def deliver(self, kind: str, payload: Json) -> Acknowledged:
+        self.got.append(payload)
+        if self.error:
+            return Acknowledged(error=self.error)
+        if kind == "slash_commands":
+            return self._command(payload)
+        if payload["type"] == "block_suggestion":
+            typed = payload["value"].lower()
+            return Acknowledged(
+                {
+                    "options": options(
+                        **{key: each for key, each in COUNTRIES.items() if typed in each.lower()}
+                    )
+                }
+            )
+        if payload["type"] == "block_actions":
+            self._click(payload)
+        elif payload["type"] == "view_submission" and self.errors:
+            return Acknowledged({"response_action": "errors", "errors": self.errors})
+        return Acknowledged()
+
+    def _command(self, payload: Json) -> Acknowledged:
+        if payload["text"] == "help":
+            return Acknowledged({"text": "Try */twilio buy* in <#C0NUMBERS>"})
+        shown = self.workspace.open_view(
+            payload["user_id"],
+            modal("loading", "One moment", [{"type": "section", "text": plain("Looking for countries…")}]),
+        )
+        task = asyncio.create_task(self._load(shown))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return Acknowledged()
+
+    async def _load(self, shown: Json) -> None:
+        await asyncio.sleep(self.loading)
+        self.workspace.update_view(shown, find_view())
+
+    def _click(self, payload: Json) -> None:
+        action = payload["actions"][0]
+        if action["action_id"] == "country":
+            view = self.workspace.open_views[payload["view"]["id"]]
+            chosen = action["selected_option"]["text"]["text"]
+            blocks = find_view()["blocks"]
+            blocks[0]["text"] = marked(f"Numbers in *{chosen}* cost about $3.")
+            self.workspace.update_view(view, {**find_view(), "blocks": blocks})
+        elif "message" in payload:
+            message = self.workspace.find_message(payload["channel"]["id"], payload["message"]["ts"])
+            assert message
+            self.workspace.change_message(
+                payload["channel"]["id"],
+                message,
+                text="done",
+                blocks=[
+                    {
+                        "type": "section",
+                        "text": marked(f"{action['action_id']} by <@{payload['user']['id']}>"),
+                    }
+                ],
+            )
+
+    def last(self, kind: str) -> Json:
+        return next(each for each in reversed(self.got) if each.get("type") == kind)
+
+
+@pytest.fixture(scope="module")
+async def window() -> AsyncIterator[BrowserContext]:
+    if not CHROMIUM:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium: set CHROMIUM or install chromium")
+        pytest.skip("no Chromium: set CHROMIUM or install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        window = await browser.new_context(viewport={"width": 1180, "height": 820}, reduced_motion="reduce")
+        window.set_default_timeout(SOON)
+        yield window
+        await browser.close()
+
+
+@pytest.fixture
+async def twin() -> AsyncIterator[SlackTwin]:
+    twin = SlackTwin(rate_limits=False)
+    await twin.start(0)
+    yield twin
+    await twin.stop()
+
+
+@pytest.fixture
+def app(twin: SlackTwin, monkeypatch: pytest.MonkeyPatch) -> App:
+    app = App(twin)
+    monkeypatch.setattr(twin.delivery, "deliver", app.deliver)
+    return app
+
+
+@pytest.fixture
+async def page(window: BrowserContext, app: App) -> AsyncIterator[Page]:
+    page = await window.new_page()
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "console", lambda line: said.append(line.text) if "Content Security Policy" in line.text else None
+    )
+    yield page
+    await page.close()
+    assert not said
+
+
+async def look(page: Page, twin: SlackTwin, user: str = "U0REQUESTER", channel: str = "C0NUMBERS") -> None:
+    await page.goto(f"{twin.url}/?as={user}&channel={channel}", wait_until="commit")
+    await page.wait_for_selector("html[data-live]")
+
+
+def by_action(page: Page, action_id: str) -> Any:
+    return page.locator(f'[data-action-id="{action_id}"]')
+
+
+async def command(page: Page, text: str) -> None:
+    box = page.get_by_label("Message #numbers")
+    await box.fill(text)
+    await box.press("Enter")
+
+
+async def test_loading_is_replaced_and_a_form_is_filled_in(page: Page, twin: SlackTwin, app: App) -> None:
+    app.loading = 0.4
+    await look(page, twin)
+    await command(page, "/twilio buy")
+    await expect(page.locator('dialog[data-view-callback="loading"]').get_by_role("status")).to_contain_text(
+        "Loading"
+    )
+    dialog = page.get_by_role("dialog", name="Find a number")
+    await expect(dialog).to_have_attribute("data-view-callback", "buy_number.find")
+    await dialog.get_by_label("What is it for?").fill("Reminders")
+    await dialog.get_by_role("radio", name="Mobile").check()
+
+    country = dialog.get_by_role("combobox", name="Country")
+    await country.press_sequentially("united")
+    await expect(dialog.get_by_role("option")).to_have_text(["United Kingdom", "United States"])
+    await country.press("ArrowDown")
+    await country.press("Enter")
+    await expect(dialog.locator('[data-block-id="note"]')).to_contain_text("Numbers in United States")
+
+    await expect(country).to_have_value("United States")
+    await expect(country).to_be_focused()
+    await expect(dialog.get_by_label("What is it for?")).to_have_value("Reminders")
+    await expect(dialog.get_by_role("radio", name="Mobile")).to_be_checked()
+    typed = app.last("block_actions")["view"]["state"]["values"]
+    assert typed["purpose"]["purpose"]["value"] == "Reminders"
+    assert typed["number_type"]["number_type"]["selected_option"]["value"] == "mobile"
+
+    await dialog.get_by_role("button", name="Search").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    sent = app.last("view_submission")["view"]["state"]["values"]
+    assert sent["country"]["country"]["selected_option"]["value"] == "US"
+    assert sent["capabilities"]["capabilities"]["selected_options"] == []
+
+
+async def test_errors_stand_under_their_fields(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    twin.workspace.open_view("U0REQUESTER", find_view())
+    dialog = page.get_by_role("dialog", name="Find a number")
+    await dialog.get_by_role("button", name="Search").click()
+    country = dialog.get_by_role("combobox", name="Country")
+    await expect(country).to_have_attribute("aria-invalid", "true")
+    await expect(country).to_be_focused()
+    await expect(country).to_have_accessible_description("Please complete this required field.")
+    await expect(dialog.locator(".field-error:visible")).to_have_count(3)
+
+    app.errors = {"purpose": "Say a little more."}
+    await country.fill("japan")
+    await dialog.get_by_role("option", name="Japan").click()
+    await dialog.get_by_role("radio", name="Local").check()
+    await dialog.get_by_label("What is it for?").fill("x")
+    await dialog.get_by_role("button", name="Search").click()
+    await expect(dialog.locator(".field-error:visible")).to_have_text(["Say a little more."])
+    await expect(dialog.get_by_label("What is it for?")).to_be_focused()
+
+    app.errors, app.error = {}, "operation_timeout"
+    await dialog.get_by_role("button", name="Search").click()
+    await expect(dialog.get_by_role("alert")).to_have_text(
+        'Submitting failed with the error "operation_timeout"'
+    )
+    await expect(dialog.get_by_label("What is it for?")).to_have_value("x")
+
+
+async def test_a_command_that_fails_says_so(page: Page, twin: SlackTwin, app: App) -> None:
+    app.error = "operation_timeout"
+    await look(page, twin)
+    await command(page, "/twilio buy")
+    await expect(page.get_by_role("alert")).to_have_text('/twilio failed with the error "operation_timeout"')
+    await expect(page.get_by_label("Message #numbers")).to_have_value("/twilio buy")
+    await command(page, "/other")
+    await expect(page.get_by_role("alert")).to_contain_text("/other is not a valid command")
+
+
+async def test_only_one_person_sees_an_ephemeral_message(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    await command(page, "/twilio help")
+    message = page.locator("[data-ts]").last
+    await expect(message).to_contain_text("Only visible to you")
+    await expect(message).to_contain_text("Try /twilio buy in #numbers")
+    await look(page, twin, "U0APPROVER")
+    await expect(page.locator("[data-ts]")).to_have_count(0)
+
+
+async def test_a_message_appears_changes_and_is_answered_in_its_thread(
+    page: Page, twin: SlackTwin, app: App
+) -> None:
+    await look(page, twin, "U0APPROVER", "C0APPROVALS")
+    made = twin.workspace.add_message(
+        "C0APPROVALS", user=BOT_USER, bot_id=BOT_ID, text="asked", blocks=card()
+    )
+    message = page.locator(f'#messages [data-ts="{made["ts"]}"]')
+    await expect(message).to_contain_text("@Rita Requester asks @approvers for a number.")
+    await expect(message.get_by_role("heading", name="Buy +49 1579 2300001")).to_be_visible()
+    await expect(message.get_by_role("link", name="support")).to_have_attribute("href", "https://example.com")
+
+    await message.get_by_role("link", name="Reply in thread").click()
+    thread = page.get_by_role("complementary", name="Thread")
+    reply = thread.get_by_label("Reply…")
+    await expect(reply).to_be_focused()
+    await reply.fill("<b>Why?</b> & when")
+    await reply.press("Enter")
+    await expect(thread.locator("[data-ts]").last).to_contain_text("<b>Why?</b> & when")
+    await expect(message.get_by_role("link", name="1 reply")).to_be_visible()
+
+    await message.get_by_role("button", name="Deny").click()
+    question = page.get_by_role("dialog", name="Deny this?")
+    await expect(question).to_contain_text("Rita will be told.")
+    await question.get_by_role("button", name="Keep").click()
+    await message.get_by_role("button", name="Deny").click()
+    await question.get_by_role("button", name="Deny").click()
+    await expect(message).to_contain_text("deny by @Ada Approver")
+    await expect(message).to_contain_text("(edited)")
+    assert len([each for each in app.got if each["type"] == "block_actions"]) == 1
+
+
+async def test_a_click_that_fails_says_so_at_the_message(page: Page, twin: SlackTwin, app: App) -> None:
+    made = twin.workspace.add_message(
+        "C0APPROVALS", user=BOT_USER, bot_id=BOT_ID, text="asked", blocks=card()
+    )
+    app.error = "dispatch_failed"
+    await look(page, twin, "U0APPROVER", "C0APPROVALS")
+    message = page.locator(f'[data-ts="{made["ts"]}"]')
+    await message.get_by_role("button", name="Approve").click()
+    await expect(message.get_by_role("alert")).to_have_text(
+        'This action failed with the error "dispatch_failed"'
+    )
+
+
+async def test_people_switch_and_unread_dots(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    twin.workspace.add_message("C0APPROVALS", user="U0APPROVER", text="news")
+    approvals = page.get_by_role("link", name="approvals unread")
+    await approvals.click()
+    await expect(page.locator("#messages [data-ts]")).to_contain_text("news")
+    await expect(page.get_by_role("link", name="approvals", exact=True)).to_be_visible()
+    await expect(approvals).to_have_count(0)
+    await expect(page.get_by_role("link", name="operators")).to_have_count(0)
+
+    await page.get_by_role("button", name="You are Rita Requester").click()
+    await (
+        page.get_by_role("dialog", name="Look as somebody else")
+        .get_by_role("link", name="Omar Operator")
+        .click()
+    )
+    await expect(page.get_by_role("button", name="You are Omar Operator")).to_be_visible()
+    await expect(page.get_by_role("link", name="operators")).to_be_visible()
+
+
+async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -> None:
+    made = twin.workspace.add_message(
+        "C0NUMBERS", user="U0REQUESTER", text="<!date^1767272400^{date_long}|x>"
+    )
+    await look(page, twin, "U0REQUESTERJA")
+    await expect(page.locator("html")).to_have_attribute("lang", "ja")
+    await expect(page.get_by_role("button", name="現在のユーザー 山田 花子")).to_be_visible()
+    await expect(page.locator(f'[data-ts="{made["ts"]}"]')).to_contain_text("2026年1月")
+    app.error = "operation_timeout"
+    box = page.get_by_label("#numbers へのメッセージ")
+    await box.fill("/twilio buy")
+    await box.press("Enter")
+    await expect(page.get_by_role("alert")).to_have_text(
+        "/twilio はエラー「operation_timeout」で失敗しました"
+    )
+
+
+async def test_everything_with_the_keyboard(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    keys = page.keyboard
+    await expect(page.get_by_label("Message #numbers")).to_be_focused()
+    await keys.type("/twilio buy")
+    await keys.press("Enter")
+    country = page.get_by_role("combobox", name="Country")
+    await expect(country).to_be_focused()
+    await keys.press("ArrowDown")
+    await expect(page.get_by_role("option")).to_have_count(4)
+    await keys.press("Escape")
+    await expect(page.get_by_role("option")).to_have_count(0)
+    await keys.type("ger")
+    await expect(page.get_by_role("option")).to_have_text(["Germany"])
+    await keys.press("Enter")
+    await expect(page.locator('[data-block-id="note"]')).to_contain_text("Germany")
+    await keys.press("Tab")
+    await keys.press("Space")
+    await keys.press("ArrowDown")
+    await expect(page.get_by_role("radio", name="Local")).to_be_checked()
+    for _ in range(3):
+        await keys.press("Tab")
+    await keys.type("Reminders")
+    await keys.press("Control+Enter")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert (
+        app.last("view_submission")["view"]["state"]["values"]["purpose"]["purpose"]["value"] == "Reminders"
+    )
+
+    twin.workspace.open_view("U0REQUESTER", {**find_view(), "notify_on_close": True})
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    await keys.press("Shift+Tab")
+    await keys.press("Shift+Tab")
+    await expect(page.get_by_role("button", name="Search")).to_be_focused()
+    await keys.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert app.last("view_closed")
+    assert not twin.workspace.views("U0REQUESTER")
+
+
+async def test_going_back_keeps_what_was_typed_below(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    twin.workspace.open_view("U0REQUESTER", find_view())
+    await page.get_by_label("What is it for?").fill("Reminders")
+    pushed = modal(
+        "second",
+        "More",
+        [field("b", "Name", {"type": "plain_text_input", "action_id": "name"})],
+        submit=plain("Next"),
+    )
+    twin.workspace.open_view("U0REQUESTER", pushed, push=True)
+    dialog = page.get_by_role("dialog", name="More")
+    await dialog.get_by_role("button", name="Back").click()
+    await expect(page.get_by_label("What is it for?")).to_have_value("Reminders")
+    await page.get_by_role("button", name="Close").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_a_file_is_uploaded(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    twin.workspace.open_view(
+        "U0REQUESTER",
+        modal(
+            "papers",
+            "Papers",
+            [field("f", "Proof", {"type": "file_input", "action_id": "file"})],
+            submit=plain("Send"),
+        ),
+    )
+    await page.get_by_label("Proof").set_input_files(
+        {"name": "proof.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
+    )
+    await expect(page.get_by_role("dialog").get_by_role("listitem")).to_contain_text("proof.pdf")
+    await page.get_by_role("dialog").get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    [file] = app.last("view_submission")["view"]["state"]["values"]["f"]["file"]["files"]
+    assert file["name"] == "proof.pdf"
+
+
+async def test_home_is_live(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    await page.get_by_role("link", name="Number Desk").click()
+    await page.get_by_role("link", name="Home").click()
+    await expect(page.locator("#home")).to_contain_text("has not published")
+    twin.workspace.homes["U0REQUESTER"] = {
+        "id": "V0HOME",
+        "type": "home",
+        "hash": "1",
+        "callback_id": "home",
+        "blocks": [{"type": "header", "block_id": "h", "text": plain("Your numbers")}],
+        "state": {"values": {}},
+    }
+    twin.workspace.tell({"type": "home", "user": "U0REQUESTER"})
+    await expect(page.get_by_role("heading", name="Your numbers")).to_be_visible()
+
+
+async def test_unknown_blocks_and_markup_are_shown_not_run(page: Page, twin: SlackTwin, app: App) -> None:
+    blocks = [
+        {"type": "plan", "block_id": "p", "title": "<img src=x onerror=alert(1)>"},
+        {
+            "type": "rich_text",
+            "block_id": "r",
+            "elements": [
+                {
+                    "type": "rich_text_list",
+                    "style": "bullet",
+                    "elements": [
+                        {
+                            "type": "rich_text_section",
+                            "elements": [
+                                {"type": "text", "text": "<b>one</b>", "style": {"bold": True}},
+                                {"type": "link", "url": "javascript:alert(1)", "text": "two"},
+                            ],
+                        }
+                    ],
+                }
+            ],
+        },
+        {"type": "markdown", "block_id": "m", "text": "# <script>alert(1)</script>"},
+        {
+            "type": "actions",
+            "block_id": "a",
+            "elements": [
+                {
+                    "type": "static_select",
+                    "action_id": "s",
+                    "placeholder": plain("Pick"),
+                    "options": options(a="'\"><img src=x onerror=alert(1)>"),
+                }
+            ],
+        },
+    ]
+    twin.workspace.add_message("C0NUMBERS", bot_id=BOT_ID, text="x", blocks=blocks)
+    await look(page, twin)
+    message = page.locator("[data-ts]")
+    await expect(message.locator("figure")).to_contain_text("Not drawn here: plan")
+    await expect(message).to_contain_text("<b>one</b>")
+    await expect(message.locator("img, script, a[href^=javascript]")).to_have_count(0)
+    await by_action(page, "s").select_option("a")
+    await expect(message).to_contain_text("s by @Rita Requester")
+
+
+async def test_the_page_ends_promptly_with_the_twin(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    async with asyncio.timeout(1):
+        await twin.stop()
+    await expect(page.get_by_text("Connection lost, trying again…")).to_be_visible()

@@ -1,0 +1,57 @@
+"""The app as a process of its own, which can be killed."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tests.stories.stage import Control, until
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class AppProcess:
+    def __init__(self, environment: dict[str, str], slack: Control, log: Path) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # it is started often: let it keep its byte code
+        self._environment = {**kept, **environment, "LOG_LEVEL": "WARNING"}
+        self._slack = slack
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns once the app is connected to Slack."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", cwd=ROOT, env=self._environment, stdout=log, stderr=log
+            )
+        process = self._process
+
+        async def connected() -> bool:
+            assert process.returncode is None, f"the app ended: {self._log.read_text()[-3000:]}"
+            return bool((await self._slack.get("state"))["connections"])
+
+        await until(connected, "the app connects", within=20)
+
+    def kill(self) -> None:
+        """``kill -9``, at once."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def ended(self) -> int:
+        assert self._process is not None
+        code = await self._process.wait()
+
+        async def gone() -> bool:
+            return not (await self._slack.get("state"))["connections"]
+
+        await until(gone, "Slack has noticed", within=5)
+        return code
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.terminate()
+        return await self._process.wait()
