@@ -4,7 +4,6 @@ Everything is rendered here; the script fetches the same pieces again whenever `
 """
 
 import asyncio
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -15,8 +14,7 @@ from aiohttp import web
 from babel.dates import format_date, format_time
 from markupsafe import Markup
 
-from sandbox.slack.mrkdwn import EMOJI, Names, mrkdwn, plain_text, safe_url
-from sandbox.slack.words import words_in
+from sandbox.slack.mrkdwn import Names, mrkdwn, plain_text, safe_url
 from sandbox.slack.workspace import BOT_ID, BOT_USER, SlackError, Workspace
 
 Json = dict[str, Any]
@@ -38,6 +36,85 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+WORDS: dict[str, tuple[str, str]] = {
+    "sandbox": ("Sandbox", "サンドボックス"),
+    "channels": ("Channels", "チャンネル"),
+    "apps": ("App", "アプリ"),
+    "you_are": ("You are", "現在のユーザー"),
+    "switch": ("Look as somebody else", "ほかの人として見る"),
+    "connected": ("App connected", "アプリ接続中"),
+    "not_connected": ("App not connected", "アプリ未接続"),
+    "private": ("private", "プライベート"),
+    "members": ("members", "人のメンバー"),
+    "unread": ("unread", "未読"),
+    "menu": ("Channels and people", "チャンネルとユーザー"),
+    "skip": ("Skip to the message box", "メッセージ入力欄へ移動"),
+    "messages": ("Messages", "メッセージ"),
+    "home": ("Home", "ホーム"),
+    "home_empty": (
+        "The app has not published a Home page for you.",
+        "アプリのホームはまだ公開されていません。",
+    ),
+    "empty": ("Nothing here yet", "まだ何もありません"),
+    "empty_hint": ("Type a message, or try", "メッセージを入力するか、次を試してください："),
+    "app": ("App", "アプリ"),
+    "only_you": ("Only visible to you", "あなただけに表示されています"),
+    "edited": ("edited", "編集済み"),
+    "reply": ("reply", "件の返信"),
+    "replies": ("replies", "件の返信"),
+    "reply_in_thread": ("Reply in thread", "スレッドで返信する"),
+    "thread": ("Thread", "スレッド"),
+    "thread_empty": ("No replies yet", "返信はまだありません"),
+    "close": ("Close", "閉じる"),
+    "close_thread": ("Close thread", "スレッドを閉じる"),
+    "back": ("Back", "戻る"),
+    "write_in": ("Message {where}", "{where} へのメッセージ"),
+    "write_reply": ("Reply…", "返信する…"),
+    "send": ("Send", "送信"),
+    "hint": ("sends", "で送信"),
+    "hint_line": ("new line", "で改行"),
+    "hint_command": ("starts a slash command", "でコマンドを入力"),
+    "sending": ("Sending…", "送信中…"),
+    "running": ("Waiting for the app…", "アプリの応答を待っています…"),
+    "unknown_command": (
+        "{what} is not a valid command. This workspace knows /twilio.",
+        "{what} は有効なコマンドではありません。使えるのは /twilio です。",
+    ),
+    "no_commands": (
+        "Slash commands do not work in threads. Type it in the channel.",
+        "スレッドではコマンドを使えません。チャンネルで入力してください。",
+    ),
+    "failed": ('{what} failed with the error "{error}"', "{what} はエラー「{error}」で失敗しました"),
+    "this_action": ("This action", "この操作"),
+    "this_form": ("Submitting", "フォームの送信"),
+    "this_message": ("The message", "メッセージの送信"),
+    "this_upload": ("The upload", "アップロード"),
+    "no_answer": ("no_answer", "no_answer"),
+    "optional": ("optional", "任意"),
+    "choose": ("Choose…", "選択してください"),
+    "search": ("Type to search", "入力して検索"),
+    "searching": ("Searching…", "検索中…"),
+    "no_results": ("No results", "該当なし"),
+    "keep_typing": ("Keep typing…", "続けて入力してください…"),
+    "results": ("{n} results", "{n} 件"),
+    "clear": ("Clear", "クリア"),
+    "remove": ("Remove", "削除"),
+    "uploading": ("Uploading…", "アップロード中…"),
+    "more_actions": ("More actions", "その他の操作"),
+    "loading": ("Loading…", "読み込み中…"),
+    "sure": ("Are you sure?", "よろしいですか？"),
+    "yes": ("Yes", "はい"),
+    "cancel": ("Cancel", "キャンセル"),
+    "today": ("Today", "今日"),
+    "reconnecting": ("Connection lost, trying again…", "接続が切れました。再接続しています…"),
+    "unknown_block": ("Not drawn here", "この画面では表示できません"),
+    "info": ("Note", "お知らせ"),
+    "warning": ("Warning", "警告"),
+    "error": ("Error", "エラー"),
+    "success": ("Done", "完了"),
+}
+"""What the page itself says, in English and Japanese."""
+
 
 def add_page(app: web.Application, workspace: Workspace) -> None:
     page = Page(workspace)
@@ -57,7 +134,7 @@ class Look:
         self.user = user
         self.locale: str = self.person.get("locale") or "en-US"
         self.language = "ja" if self.locale.startswith("ja") else "en"
-        self.words = words_in(self.language)
+        self.words = {key: pair[self.language == "ja"] for key, pair in WORDS.items()}
         self.zone: tzinfo | None = None
         names = {each["id"]: each["name"] for each in state["people"]} | {BOT_USER: APP_NAME}
         self.names = Names(
@@ -88,6 +165,9 @@ class Look:
             return {"id": BOT_ID, "name": APP_NAME, "app": True}
         user = message.get("user", "")
         return {"id": user, "name": self.names.people.get(user, user), "app": False}
+
+    def hue(self, user: str) -> int:
+        return list(self.people).index(user) % HUES if user in self.people else 0
 
     def clock(self, ts: str) -> str:
         shown = str(format_time(_moment(ts, self.zone), "short", locale=self.locale.replace("-", "_")))
@@ -136,15 +216,6 @@ class Page:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._open: set[asyncio.Queue[Json]] = set()
-        self._templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.ChainableUndefined,
-        )
-        self._templates.filters |= {"initials": _initials, "hue": _hue, "idpart": _idpart, "safe_url": safe_url}
-        self._templates.globals["emoji"] = EMOJI
 
     # what the browser fetches
 
@@ -160,7 +231,9 @@ class Page:
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Hints for one person as server-sent events."""
         user = request.query.get("as", "")
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
         await response.prepare(request)
         with self.workspace.subscribe() as queue:
             self._open.add(queue)
@@ -203,14 +276,15 @@ class Page:
         return f"message:{hint['channel']}" if hint.get("channel") else str(hint["type"])
 
     def _answer(self, template: str, seen: Json) -> web.Response:
-        text = self._templates.get_template(template).render(seen)
+        text = TEMPLATES.get_template(template).render(seen)
         return web.Response(text=text, content_type="text/html", headers=HEADERS)
 
     def _seen(self, request: web.Request) -> Json:
         """All that a template shows to the person of this request, at the place that it names."""
         query = request.query
-        known = [each["id"] for each in self.workspace.state()["people"]]
-        user = next(each for each in (query.get("as"), request.cookies.get(COOKIE), known[0]) if each in known)
+        known = [str(each["id"]) for each in self.workspace.state()["people"]]
+        wanted: list[str] = [query.get("as") or "", request.cookies.get(COOKIE) or ""]
+        user = next((each for each in wanted if each in known), known[0])
         direct = self.workspace.direct_channel(user)
         state = self.workspace.state()
         mine = [each for each in state["channels"] if user in each["members"] and not each["is_im"]]
@@ -260,10 +334,16 @@ def _initials(name: str) -> str:
     return words[0][0] if ord(name[0]) > 0x2E7F else "".join(each[0] for each in words[:2]).upper()
 
 
-def _hue(identity: str) -> int:
-    return zlib.crc32(identity.encode()) % HUES
-
-
 def _idpart(text: str) -> str:
     """Fit to be part of an element's id."""
     return "".join(each if each.isalnum() or each in "-_" else f"-{ord(each):x}-" for each in text)
+
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.ChainableUndefined,
+)
+TEMPLATES.filters |= {"initials": _initials, "idpart": _idpart, "safe_url": safe_url}

@@ -36,10 +36,19 @@ def link(url: str, shown: str) -> str:
         ("&amp;lt;", "&amp;lt;"),
         ("<https://x.test/?a=1&amp;b=2|the *x*>", link("https://x.test/?a=1&amp;b=2", "the *x*")),
         ("*<https://x.test|x>*", f"<strong>{link('https://x.test', 'x')}</strong>"),
-        ("<mailto:a@b.test|mail> <tel:+4930123>", link("mailto:a@b.test", "mail") + " " + link("tel:+4930123", "+4930123")),
-        ("<@U1> <@U9|nine> <@U9>", '<span class="mention">@Rita &lt;b&gt;</span> <span class="mention">@nine</span> <span class="mention">@U9</span>'),
+        (
+            "<mailto:a@b.test|mail> <tel:+4930123>",
+            link("mailto:a@b.test", "mail") + " " + link("tel:+4930123", "+4930123"),
+        ),
+        (
+            "<@U1> <@U9|nine> <@U9>",
+            '<span class="mention">@Rita &lt;b&gt;</span> <span class="mention">@nine</span> <span class="mention">@U9</span>',
+        ),
         ("<#C1> <#C9|gone>", '<span class="mention">#numbers</span> <span class="mention">#gone</span>'),
-        ("<!subteam^S1> <!here>", '<span class="mention">@Approvers</span> <span class="mention">@here</span>'),
+        (
+            "<!subteam^S1> <!here>",
+            '<span class="mention">@Approvers</span> <span class="mention">@here</span>',
+        ),
         ("done :white_check_mark: :unknown:", f"done {CHECK} :unknown:"),
         ("_done :white_check_mark: now_", f"<em>done {CHECK} now</em>"),
         ("10:30:45", "10:30:45"),
@@ -69,14 +78,32 @@ def test_markup(text: str, html: str) -> None:
         "`<script>`",
         "&lt;script&gt;alert(1)&lt;/script&gt;",
         "\ue0000\ue001 \ue0005\ue001",
-        "*<script>* _\"onload=\"x_",
+        '*<script>* _"onload="x_',
     ],
 )
 def test_nothing_dangerous(text: str) -> None:
     assert_harmless(mrkdwn(text, NAMES))
 
 
-@given(st.lists(st.sampled_from([*"<>|*_~`&\"' \n\ue0000\ue001", "```", "https://x", "javascript:", "!date^0^{date}", "@U1", "&lt;", ":x:", "a", ">"]), max_size=24).map("".join))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *"<>|*_~`&\"' \n\ue0000\ue001",
+                "```",
+                "https://x",
+                "javascript:",
+                "!date^0^{date}",
+                "@U1",
+                "&lt;",
+                ":x:",
+                "a",
+                ">",
+            ]
+        ),
+        max_size=24,
+    ).map("".join)
+)
 def test_any_text_is_harmless(text: str) -> None:
     assert_harmless(mrkdwn(text, NAMES))
 
@@ -115,7 +142,7 @@ ALLOWED = {
     "a": {"href", "target", "rel"},
     "span": {"class", "role", "aria-label"},
     "time": {"datetime", "title"},
-    **dict.fromkeys(("strong", "em", "s", "code", "pre", "br", "blockquote"), set[str]()),
+    **{tag: set[str]() for tag in ("strong", "em", "s", "code", "pre", "br", "blockquote")},
 }
 
 

@@ -41,7 +41,7 @@ class AppProcess:
 
     async def ended(self) -> int:
         assert self._process is not None
-        code = await self._process.wait()
+        code = await asyncio.wait_for(self._process.wait(), 20)
 
         async def gone() -> bool:
             return not (await self._slack.get("state"))["connections"]
@@ -54,4 +54,4 @@ class AppProcess:
         assert self._process is not None
         if self._process.returncode is None:
             self._process.terminate()
-        return await self._process.wait()
+        return await asyncio.wait_for(self._process.wait(), 20)

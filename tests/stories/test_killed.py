@@ -1,6 +1,7 @@
 """``kill -9`` of the app, and what must be true after it has started again."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -37,8 +38,11 @@ async def test_killed_after_every_call_to_twilio_it_buys_and_attaches_once(
 
     def kill_after(exchange: Any) -> list[str]:
         """Twilio has done the work; the app dies before it has the answer."""
-        call = (exchange.method, exchange.path.replace(number, "NUMBER"))
-        if call not in seen and killed.empty() and "Countries" not in call[1]:
+        call = (exchange.method, exchange.path)
+        of_the_background = call[0] == "GET" and call[1].endswith(
+            ("/Services", "/AvailablePhoneNumbers.json")
+        )
+        if call not in seen and killed.empty() and not of_the_background and "Countries" not in call[1]:
             seen.add(call)
             killed.put_nowait(call)
             app.kill()
@@ -65,7 +69,7 @@ async def test_killed_after_every_call_to_twilio_it_buys_and_attaches_once(
     stage.twilio_twin.checker = check
     kinds = {(method, path.rpartition("/")[2][:20]) for method, path in seen}
     assert ("POST", "IncomingPhoneNumbers") in kinds and ("POST", "Services") in kinds, kinds
-    assert len(seen) >= 7, "it was killed after each call of the way"
+    assert len(seen) >= 6, "it was killed after each call of the way"
     assert await stage.bought() == [number]
     assert await stage.senders("Killed") == [number]
     state = await stage.twilio.get("state")
@@ -94,9 +98,8 @@ async def test_killed_at_random_moments_the_end_is_the_same(
     for _ in range(5):
         for card in await waiting():
             if state_of(card) == "awaiting_approval":
-                await approver.slack.post(
-                    "act", user=approver.id, channel="C0APPROVALS", ts=card["ts"], action_id="approve"
-                )
+                with contextlib.suppress(AssertionError):  # the card has changed since it was looked at
+                    await approver.clicks(card, "approve")
                 await asyncio.sleep(chance.random() * 0.05)
                 if chance.random() < 0.4:
                     break
@@ -107,10 +110,12 @@ async def test_killed_at_random_moments_the_end_is_the_same(
     async def all_complete() -> bool:
         for card in await waiting():
             if state_of(card) == "awaiting_approval":
-                await approver.clicks(card, "approve")
+                with contextlib.suppress(AssertionError):
+                    await approver.clicks(card, "approve")
         return all(state_of(each) == "complete" for each in await waiting())
 
-    await until(all_complete, "every purchase is complete", within=40)
+    # an intent that was written but not sent is settled by looking for 80 seconds (RULES.md 2)
+    await until(all_complete, "every purchase is complete", within=120)
     assert Counter(await stage.bought()) == Counter(numbers)
     state = await stage.twilio.get("state")
     attached = [sender["phone_number"] for each in state["services"] for sender in each["senders"]]
