@@ -73,7 +73,11 @@ def view(
 
 def _facts(purchase: Purchase, bundle: Bundle | None, service: str, t: Texts) -> list[str]:
     assert purchase.country and purchase.number_type and purchase.price is not None and purchase.currency
-    kind = f"{t.country(purchase.country)}, {t(NUMBER_TYPES[purchase.number_type])}"
+    kind = t(
+        "{country}, {type}",
+        country=t.country(purchase.country),
+        type=t(NUMBER_TYPES[purchase.number_type]),
+    )
     facts = [
         _fact(t("Asked for by"), f"<@{purchase.requester_id}>"),
         _fact(t("Number"), f"{kind}\n{t.capabilities(purchase.number.get('capabilities', []))}"),

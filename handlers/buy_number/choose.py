@@ -8,7 +8,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import FormErrors
-from bot.numbers import Available, available, from_kept
+from bot.numbers import LIMIT, Available, available, from_kept
 from bot.services import Services
 from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
 from handlers import blocks, errors, forms, modal
@@ -84,6 +84,8 @@ def _heading(draft: Purchase, services: Services, t: Texts, count: int) -> str:
     price = t("{price} a month each", price=t.money(offer.price, offer.currency)) if offer else ""
     kind = t(NUMBER_TYPES[draft.number_type])
     found = t.n("One number found.", "{n} numbers found.", count)
+    if count >= LIMIT:
+        found = t("The first {n} numbers that Twilio names.", n=count)
     return f"*{t.country(draft.country)}, {kind}* – {price}. {found}"
 
 

@@ -79,8 +79,8 @@ def _summary(draft: Purchase, bundle: Bundle | None, t: Texts) -> str:
     assert draft.phone_number and draft.country and draft.number_type
     lines = [
         f"*{t.phone(draft.phone_number)}*",
-        f"{t.country(draft.country)}, {t(NUMBER_TYPES[draft.number_type])}: "
-        + t.capabilities(draft.number.get("capabilities", [])),
+        t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type])),
+        t.capabilities(draft.number.get("capabilities", [])),
         t("For: {purpose}", purpose=escape(draft.purpose or "")),
     ]
     if draft.regulated:

@@ -29,7 +29,7 @@ VALUE_KEYS = (
     "selected_user",
     "files",
 )
-REQUIRED = "Please complete this required field."
+REQUIRED = {"en": "Please complete this required field.", "ja": "この必須フィールドに入力してください。"}
 
 
 class CannotDo(Exception):
@@ -249,7 +249,7 @@ class Acting:
         if not view.get("submit"):
             raise CannotDo(f"the view {view['callback_id']} has no submit button")
         ignored = await self._fill(user, view, values)
-        client_says = _left_empty(view)
+        client_says = _left_empty(view, self.workspace.people[user]["locale"][:2])
         if client_says:
             return {
                 "ok": True,
@@ -492,7 +492,7 @@ def _shaped(kind: str, plain: Any) -> Json:
     return {key: plain}
 
 
-def _left_empty(view: Json) -> Json:
+def _left_empty(view: Json, language: str) -> Json:
     """What the client itself says before it sends anything: required fields, lengths, numbers, e-mail."""
     said: Json = {}
     for block in view["blocks"]:
@@ -503,7 +503,7 @@ def _left_empty(view: Json) -> Json:
         value = next((state[key] for key in VALUE_KEYS if key in state), None)
         if not value:
             if not block.get("optional"):
-                said[block["block_id"]] = REQUIRED
+                said[block["block_id"]] = REQUIRED.get(language, REQUIRED["en"])
             continue
         if not isinstance(value, str):
             continue

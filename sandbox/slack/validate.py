@@ -180,7 +180,11 @@ class _Problems:
             self.add(_say("schema", at))
 
     def _integer(self, value: Any, rule: Json, at: str) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or not rule.get("min", value) <= value <= rule.get("max", value):
+        if (
+            not isinstance(value, int)
+            or isinstance(value, bool)
+            or not rule.get("min", value) <= value <= rule.get("max", value)
+        ):
             self.add(_say("schema", at))
 
     def _enum(self, value: Any, rule: Json, at: str) -> None:

@@ -1,13 +1,11 @@
 """The Slack twin's page in a browser: what a person sees and does, with a small app behind the twin."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from sandbox.slack.delivery import Acknowledged
 from sandbox.slack.twin import SlackTwin
@@ -15,15 +13,6 @@ from sandbox.slack.workspace import BOT_ID, BOT_USER
 
 Json = dict[str, Any]
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 SOON = 5_000
 COUNTRIES = {"DE": "Germany", "GB": "United Kingdom", "JP": "Japan", "US": "United States"}
 
@@ -259,17 +248,11 @@ class App:
 
 
 @pytest.fixture(scope="module")
-async def window() -> AsyncIterator[BrowserContext]:
-    if not CHROMIUM:
-        if os.environ.get("CI"):
-            pytest.fail("no Chromium: set CHROMIUM or install chromium")
-        pytest.skip("no Chromium: set CHROMIUM or install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        window = await browser.new_context(viewport={"width": 1180, "height": 820}, reduced_motion="reduce")
-        window.set_default_timeout(SOON)
-        yield window
-        await browser.close()
+async def window(browser: Browser) -> AsyncIterator[BrowserContext]:
+    window = await browser.new_context(viewport={"width": 1180, "height": 820}, reduced_motion="reduce")
+    window.set_default_timeout(SOON)
+    yield window
+    await window.close()
 
 
 @pytest.fixture
@@ -281,9 +264,9 @@ async def twin() -> AsyncIterator[SlackTwin]:
 
 
 @pytest.fixture
-def app(twin: SlackTwin, monkeypatch: pytest.MonkeyPatch) -> App:
+def app(twin: SlackTwin) -> App:
     app = App(twin)
-    monkeypatch.setattr(twin.delivery, "deliver", app.deliver)
+    twin.delivery.deliver = app.deliver  # type: ignore[method-assign]  # the page is tested, not the wire
     return app
 
 

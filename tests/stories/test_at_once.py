@@ -1,0 +1,89 @@
+"""Thirty purchases at the same time, with Slack's rate limits on; each approved by two people at the same instant."""
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.stories.stage import Person, finds, options, state_of, until
+from tests.stories.stage import stage as set_stage
+
+MANY = 30
+
+
+async def test_thirty_purchases_at_once(tmp_path: Path) -> None:
+    async with set_stage(tmp_path, rate_limits=True) as stage:
+        people = []
+        for n in range(MANY):
+            await stage.slack.post("people", id=f"U0MANY{n:02}", name=f"Person {n}", locale="en-US")
+            stage.slack_twin.workspace.channels["C0NUMBERS"]["members"].append(f"U0MANY{n:02}")
+            people.append(Person(f"U0MANY{n:02}", stage.slack))
+        choose = await finds(people[0])
+        choices: list[str] = []
+        while len(choices) < MANY:
+            choices += options(choose, "phone_number")
+            if len(choices) < MANY:
+                await people[0].presses("more")
+                choose = await people[0].view("buy_number.choose")
+        view = await people[0].view()
+        await stage.slack.post("close", user=people[0].id, view_id=view["id"])
+
+        began = time.monotonic()
+        await asyncio.gather(*(_asks(person, choices[n], n) for n, person in enumerate(people)))
+        approvers = [stage.person("approver"), stage.person("approver2")]
+        told: list[str] = []
+        approved: set[str] = set()
+
+        async def approve_what_is_there() -> bool:
+            fresh = [each for each in await stage.cards() if _id(each) not in approved]
+            for card in fresh:
+                approved.add(_id(card))
+                answers = await asyncio.gather(*(each.clicks(card, "approve") for each in approvers))
+                assert all(answer["ok"] for answer in answers)
+                told.extend(message["text"] for answer in answers for message in answer["shown"])
+            return len(approved) == MANY
+
+        await until(approve_what_is_there, "every card is posted and approved", within=60)
+
+        async def bought() -> bool:
+            return len(await stage.bought()) == MANY
+
+        await until(bought, "thirty numbers are bought", within=60)
+        within = time.monotonic() - began
+        assert within < 60, f"it took {within:.0f} s"
+        assert Counter(await stage.bought()) == Counter(choices[:MANY])
+
+        async def attached() -> bool:
+            state = await stage.twilio.get("state")
+            return sum(len(each["senders"]) for each in state["services"]) == MANY
+
+        await until(attached, "thirty numbers are attached")
+        assert len(told) == MANY and all("has approved this already" in each for each in told)
+
+        async def true() -> bool:
+            return all(state_of(each) == "complete" for each in await stage.cards())
+
+        await until(true, "all cards are true", within=120)
+        assert len(await stage.cards()) == MANY
+
+
+def _id(card: dict[str, Any]) -> str:
+    return str(card["metadata"]["event_payload"]["id"])
+
+
+async def _asks(person: Person, number: str, nth: int) -> None:
+    page = 0
+    choose = await finds(person)
+    while number not in options(choose, "phone_number"):
+        page += 1
+        assert page < 6, "the number is not listed"
+        await person.presses("more")
+        choose = await person.view("buy_number.choose")
+    await person.submits(phone_number=number)
+    await person.view("buy_number.end_user")
+    await person.submits()
+    await person.view("buy_number.review")
+    service = {"messaging_service": "new", "messaging_service_name": f"Team {nth % 5}"}
+    answer = await person.submits(agree=["yes"], **service)
+    assert answer["response_action"] == "clear", answer
