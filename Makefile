@@ -21,11 +21,16 @@ lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes an
 	@$(UV) pip compile $(PINNED) --extra dev -o requirements-dev.txt pyproject.toml
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
+pictures: .venv/ready ## Take the README's pictures anew, in a real browser
+	@$(PY) -m pytest tests/e2e -k en
+	@for each in card-done:card find:find review:review twilio:twilio; do \
+	  cp build/screenshots/en-$${each%:*}.png docs/pictures/$${each#*:}.png; done
+
 clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
 
 help: ## Say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1 \t/' | expand -t 16
+	@awk -F ':.*## ' '/^[a-z]+:.*##/ {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .env:
 	@echo "There is no .env yet. Copy .env.example to .env and fill it in; the README says where each value comes from." >&2; exit 1
@@ -41,4 +46,4 @@ help: ## Say what there is
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock clean help
+.PHONY: demo test lint run lock pictures clean help

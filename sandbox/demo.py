@@ -38,14 +38,10 @@ async def main() -> int:
             try:
                 await twin.start(port)
             except OSError:
-                print(
-                    f"Port {port}, for the {name} twin, is in use. Stop what uses it and try again.",
-                    file=sys.stderr,
-                )
+                _say(f"Port {port}, for the {name} twin, is in use. Stop what uses it and try again.")
                 return 1
             stack.push_async_callback(twin.stop)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        FOLDER.mkdir()
+        _emptied()
         app = await _started(settings(slack.url, twilio.url))
         stack.push_async_callback(_ended, app)
         told = asyncio.Event()
@@ -55,12 +51,17 @@ async def main() -> int:
         stopped = asyncio.create_task(told.wait())
         if not await _connected(slack.url, ended, stopped):
             stopped.cancel()
-            print("The app did not start; its log is above.", file=sys.stderr)  # noqa: T201
+            _say("The app did not start; its log is above.")
             return 1
         print(WELCOME.format(slack=slack.url, twilio=twilio.url), flush=True)  # noqa: T201
         await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         return 0 if told.is_set() else 1
+
+
+def _emptied() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
 
 
 async def _started(environment: dict[str, str]) -> asyncio.subprocess.Process:
@@ -99,6 +100,10 @@ async def _ended(app: asyncio.subprocess.Process) -> None:
         except TimeoutError:
             app.kill()
             await app.wait()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -44,7 +44,6 @@ class Screen:
         await self.dialog(callback_id).locator('button[type="submit"]').click()
 
     async def picture(self, name: str) -> None:
-        PICTURES.mkdir(parents=True, exist_ok=True)
         await self.page.screenshot(path=PICTURES / f"{name}.png")
 
 

@@ -6,7 +6,6 @@ from sqlalchemy import Connection, inspect
 from sqlmodel import SQLModel
 
 import storage.models  # noqa: F401
-from storage.database import InUse
 from storage.schema import SchemaError, configuration, prepare
 from storage.store import Store
 
@@ -57,11 +56,3 @@ async def test_an_empty_sqlite_file_is_brought_up_to_date_and_postgresql_is_left
                 await prepare(store)
     finally:
         await store.close()
-
-
-async def test_a_second_process_on_the_same_sqlite_file_is_refused(store: Store, database_url: str) -> None:
-    if store.is_sqlite:
-        with pytest.raises(InUse, match="only one may run"):
-            Store(database_url)
-    else:
-        await Store(database_url).close()

@@ -1,0 +1,781 @@
+"""What the store promises, on both databases: of two who act at once one wins, and the other learns how things stand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text, update
+from sqlalchemy.exc import StatementError
+from sqlmodel import col, select
+
+from storage.database import InUse
+from storage.models import HOLDING, MOVES, Bundle, Card, Delivery, Purchase, Quote, State, now
+from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
+from storage.store import Store
+
+WORKSPACE, ACCOUNT = "T0", "AC" + "0" * 32
+NUMBER, OTHER = "+447700900111", "+447700900222"
+CHANNEL = "C0APPROVALS"
+PN, AD = "PN" + "1" * 32, "AD" + "1" * 32
+PAST = timedelta(seconds=-1)
+DONE = Happened("done", "U0SOMEBODY")
+
+
+# people and processes
+
+
+@pytest.fixture
+async def other(store: Store, database_url: str) -> AsyncIterator[Store]:
+    """A second process on PostgreSQL; SQLite has one, so there it is the same store again."""
+    if store.is_sqlite:
+        yield store
+        return
+    second = Store(database_url)
+    yield second
+    await second.close()
+
+
+async def at_once(store: Store, *calls: Awaitable[Any]) -> list[Any]:
+    """What the calls return or raise, when all of them have begun before the first may write."""
+    async with store.writing() as session:
+        for table in (Purchase, Card, Delivery):
+            await session.exec(select(table).with_for_update())
+        tasks = [asyncio.ensure_future(each) for each in calls]
+        await asyncio.sleep(0.05)
+        assert not any(task.done() for task in tasks), "nothing was held up"
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def won(outcomes: list[Any]) -> list[Any]:
+    return [each for each in outcomes if not isinstance(each, BaseException)]
+
+
+def lost(outcomes: list[Any]) -> list[Any]:
+    return [each for each in outcomes if isinstance(each, BaseException)]
+
+
+async def put(store: Store, purchase_id: str, **values: Any) -> None:
+    """The row as it is after something that no test wants to play."""
+    async with store.writing() as session:
+        await session.exec(update(Purchase).where(col(Purchase.id) == purchase_id).values(**values))
+
+
+async def now_of(store: Store, purchase: Purchase) -> Purchase:
+    found = await store.purchase(purchase.id)
+    assert found is not None
+    return found
+
+
+def drafted(store: Store, **values: Any) -> Awaitable[Purchase]:
+    return store.open_draft(
+        Purchase(
+            **{
+                "workspace_id": WORKSPACE,
+                "account_sid": ACCOUNT,
+                "requester_id": "U0REQUESTER",
+                "country": "GB",
+                "phone_number": NUMBER,
+                "price": Decimal("1.15"),
+                "ceiling": Decimal("2.00"),
+                "currency": "USD",
+                **values,
+            }
+        )
+    )
+
+
+async def submitted(store: Store, **values: Any) -> Purchase:
+    return await submit(store, await drafted(store, **values))
+
+
+def submit(store: Store, draft: Purchase) -> Awaitable[Purchase]:
+    return store.submit(draft, CHANNEL, Happened("submitted", draft.requester_id))
+
+
+def approve(
+    store: Store, purchase: Purchase, person: str = "U0APPROVER", needed: int = 1
+) -> Awaitable[Purchase]:
+    counted, decided = Happened("counted", person), Happened("approved", person)
+    return store.approve(purchase.id, purchase.quote, person, needed, counted, decided)
+
+
+def deny(store: Store, purchase: Purchase) -> Awaitable[Purchase]:
+    return store.deny(purchase.id, purchase.quote, "U0APPROVER", "too dear", Happened("denied", "U0APPROVER"))
+
+
+def withdraw(store: Store, purchase: Purchase) -> Awaitable[Purchase]:
+    return store.withdraw(purchase.id, Happened("withdrawn", "U0REQUESTER"))
+
+
+async def approved(store: Store, **values: Any) -> Purchase:
+    return await approve(store, await submitted(store, **values))
+
+
+async def claimed(store: Store, **values: Any) -> Purchase:
+    purchase = await approved(store, **values)
+    (taken,) = await store.claim_due(10)
+    assert taken.id == purchase.id
+    return taken
+
+
+async def said_of(store: Store, purchase: Purchase) -> list[str]:
+    return [each.what for each in await store.record_of(purchase.id)]
+
+
+# decisions
+
+
+async def test_submitting_leaves_a_quote_a_card_and_a_line_on_record(store: Store) -> None:
+    purchase = await submitted(store)
+    assert (purchase.state, purchase.quote, purchase.version) == (State.AWAITING_APPROVAL, 1, 1)
+    async with store.reading() as session:
+        (quote,) = (await session.exec(select(Quote))).all()
+    assert (quote.quote, quote.phone_number, quote.price, quote.ceiling, quote.currency) == (
+        1,
+        NUMBER,
+        Decimal("1.15"),
+        Decimal("2.00"),
+        "USD",
+    )
+    card = await store.card_of(purchase.id)
+    assert card is not None and (card.channel, card.ts) == (CHANNEL, None)
+    (event,) = await store.record_of(purchase.id)
+    assert (event.what, event.person_id, event.quote) == ("submitted", "U0REQUESTER", 1)
+
+
+async def test_a_draft_is_submitted_once(store: Store, other: Store) -> None:
+    draft = await drafted(store)
+    outcomes = await at_once(store, submit(store, draft), submit(other, draft))
+    assert len(won(outcomes)) == 1
+    (error,) = lost(outcomes)
+    assert isinstance(error, Lost) and error.purchase is not None
+    assert error.purchase.state == State.AWAITING_APPROVAL
+    assert await said_of(store, draft) == ["submitted"]
+
+
+async def test_a_draft_whose_number_was_changed_meanwhile_is_not_submitted(store: Store) -> None:
+    draft = await drafted(store)
+    await store.record_draft(draft.id, phone_number=OTHER)
+    with pytest.raises(Lost):
+        await submit(store, draft)
+    assert await store.card_of(draft.id) is None
+
+
+async def test_of_two_approvals_at_once_one_decides(store: Store, other: Store) -> None:
+    purchase = await submitted(store)
+    outcomes = await at_once(store, approve(store, purchase, "U0A"), approve(other, purchase, "U0B"))
+    (winner,), (error,) = won(outcomes), lost(outcomes)
+    assert winner.state == State.IN_PROGRESS and winner.wake_at is not None
+    assert isinstance(error, Lost) and error.purchase is not None
+    assert error.purchase.state == State.IN_PROGRESS and error.purchase.decided_by == winner.decided_by
+    assert error.purchase.answers == {}, "every column of it can be read"
+    assert await said_of(store, purchase) == ["submitted", "approved"]
+    assert [each.person_id for each in await store.approvals_of(winner)] == [winner.decided_by]
+
+
+async def test_of_two_approvals_that_are_needed_none_is_lost(store: Store, other: Store) -> None:
+    purchase = await submitted(store)
+    outcomes = await at_once(store, approve(store, purchase, "U0A", 2), approve(other, purchase, "U0B", 2))
+    assert sorted(each.state for each in outcomes) == [State.AWAITING_APPROVAL, State.IN_PROGRESS]
+    assert await said_of(store, purchase) == ["submitted", "counted", "approved"]
+
+
+async def test_one_person_counts_once(store: Store, other: Store) -> None:
+    purchase = await submitted(store)
+    outcomes = await at_once(store, approve(store, purchase, "U0A", 2), approve(other, purchase, "U0A", 2))
+    (error,) = lost(outcomes)
+    assert isinstance(error, AlreadyApproved)
+    with pytest.raises(AlreadyApproved):
+        await approve(store, purchase, "U0A", 2)
+    assert (await now_of(store, purchase)).state == State.AWAITING_APPROVAL
+    assert await said_of(store, purchase) == ["submitted", "counted"], "a vain click leaves nothing behind"
+
+
+async def test_an_approval_of_an_older_quote_changes_nothing(store: Store) -> None:
+    first = await submitted(store)
+    await approve(store, first, "U0A", 2)
+    moved = await approve(store, first, "U0B", 2)
+    again = await store.requote(moved, Happened("price_raised"), price=Decimal("3"), ceiling=Decimal("3"))
+    assert (again.state, again.quote, again.decided_by) == (State.AWAITING_APPROVAL, 2, None)
+    with pytest.raises(Lost) as raised:
+        await approve(store, first, "U0C")
+    assert raised.value.purchase is not None and raised.value.purchase.quote == 2
+    with pytest.raises(Lost):
+        await deny(store, first)
+    assert await store.approvals_of(again) == []
+    assert (await approve(store, again, "U0A", 2)).state == State.AWAITING_APPROVAL, "counted anew"
+
+
+@pytest.mark.parametrize(
+    "against", [deny, withdraw], ids=["denial", "withdrawal"]
+)  # which of the two comes first is for the database to say
+async def test_an_approval_and_what_ends_it_at_once_never_both_happen(
+    against: Callable[[Store, Purchase], Awaitable[Purchase]], store: Store, other: Store
+) -> None:
+    purchase = await submitted(store)
+    outcomes = await at_once(store, approve(store, purchase), against(other, purchase))
+    said = await said_of(store, purchase)
+    after = await now_of(store, purchase)
+    if against is withdraw and outcomes[1] in won(outcomes):  # what is approved may still be withdrawn
+        assert after.state == State.WITHDRAWN and after.wake_at is None
+    else:
+        assert len(won(outcomes)) == 1 and len(said) == 2
+    assert await store.claim_due(10) == [] or after.state == State.IN_PROGRESS
+
+
+async def test_what_is_being_bought_can_not_be_withdrawn_any_more(store: Store, other: Store) -> None:
+    purchase = await claimed(store)
+    outcomes = await at_once(store, store.intend_to_buy(purchase, AD), withdraw(other, purchase))
+    assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], Lost)
+    after = await now_of(store, purchase)
+    assert (after.buying_at is not None) == (after.state == State.IN_PROGRESS)
+
+
+async def test_what_is_bought_can_not_be_withdrawn_any_more(store: Store) -> None:
+    purchase = await claimed(store)
+    await store.leave(purchase, State.FAILED, DONE, phone_number_sid=PN)
+    with pytest.raises(Lost):
+        await withdraw(store, purchase)
+
+
+async def test_nobody_decides_about_what_is_not_there(store: Store) -> None:
+    for call in (
+        store.approve("none", 1, "U0A", 1, DONE, DONE),
+        store.deny("none", 1, "U0A", "", DONE),
+        store.withdraw("none", DONE),
+    ):
+        with pytest.raises(Lost) as raised:
+            await call
+        assert raised.value.purchase is None
+
+
+async def test_a_purchase_that_changed_since_it_was_read_is_not_changed_over_it(
+    store: Store, other: Store
+) -> None:
+    read = await submitted(store)
+    await store.amend(read, purpose="newer")
+    for change in (
+        store.move(read, State.LAPSED),
+        store.amend(read, purpose="older"),
+        other.requote(read, DONE),
+    ):
+        with pytest.raises(Lost) as raised:
+            await change
+        assert raised.value.purchase is not None and raised.value.purchase.purpose == "newer"
+
+
+async def test_what_is_told_about_a_change_that_failed_is_not_told(store: Store) -> None:
+    purchase = await submitted(store)
+    told = Happened("denied", owed=(Owed("direct", "U0REQUESTER", {"say": "Denied."}),))
+    await deny(store, purchase)
+    with pytest.raises(Lost):
+        await store.deny(purchase.id, 1, "U0B", "", told)
+    assert await store.next_delivery("U0REQUESTER") is None
+
+
+# one number, one live purchase
+
+
+async def test_of_two_who_want_a_number_one_gets_it(store: Store, other: Store) -> None:
+    drafts = [await drafted(store), await drafted(store, requester_id="U0SECOND", workspace_id="T9")]
+    outcomes = await at_once(store, submit(store, drafts[0]), submit(other, drafts[1]))
+    assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], NumberHeld)
+
+
+async def test_another_twilio_account_may_have_the_same_number(store: Store) -> None:
+    await submitted(store)
+    await submitted(store, account_sid="AC" + "9" * 32)
+
+
+@pytest.mark.parametrize("bought", [False, True])
+async def test_a_number_is_held_in_the_states_that_say_so_and_for_good_once_bought(
+    bought: bool, store: Store
+) -> None:
+    for nth, state in enumerate(State):
+        number = f"+4477009002{nth:02}"
+        sid = PN if bought else None
+        await drafted(store, state=state, phone_number=number, phone_number_sid=sid)
+        is_held = bought or state in HOLDING
+        assert (number in await store.held_numbers(ACCOUNT, "GB")) == is_held, state
+        draft = await drafted(store, phone_number=number)
+        if is_held:
+            with pytest.raises(NumberHeld):
+                await submit(store, draft)
+            assert (await now_of(store, draft)).state == State.DRAFT, "it can be sent again with another"
+            assert await store.record_of(draft.id) == []
+        else:
+            await submit(store, draft)
+
+
+async def test_a_number_is_free_after_a_denial(store: Store) -> None:
+    await deny(store, await submitted(store))
+    second = await submitted(store)
+    assert second.state == State.AWAITING_APPROVAL
+
+
+async def test_a_held_number_is_no_alternative(store: Store) -> None:
+    await submitted(store, phone_number=OTHER)
+    purchase = await claimed(store)
+    with pytest.raises(NumberHeld):
+        await store.work(purchase, phone_number=OTHER)
+    assert (await now_of(store, purchase)).lease == purchase.lease, "and the worker goes on"
+    stopped = await store.leave(purchase, State.NEEDS_CHANGES, DONE)
+    with pytest.raises(NumberHeld):
+        await store.move(stopped, State.IN_PROGRESS, phone_number=OTHER)
+    with pytest.raises(NumberHeld):
+        await store.requote(stopped, DONE, phone_number=OTHER)
+
+
+# the moves
+
+
+@pytest.mark.parametrize("start", State)
+async def test_a_purchase_moves_only_where_it_may(start: State, store: Store) -> None:
+    for to in State:
+        purchase = await drafted(store, state=start)
+        if to in MOVES.get(start, ()):
+            assert (await store.move(purchase, to)).state == to
+        else:
+            with pytest.raises(ValueError, match=f"from {start} to {to}"):
+                await store.move(purchase, to)
+            assert (await now_of(store, purchase)).state == start
+        await put(store, purchase.id, state=State.LAPSED)  # lets the number go
+
+
+@pytest.mark.parametrize("act", [submit, approve, deny, withdraw])
+async def test_a_decision_takes_a_purchase_only_where_it_may_go(
+    act: Callable[[Store, Purchase], Awaitable[Purchase]], store: Store
+) -> None:
+    went = set()
+    for start in State:
+        purchase = await drafted(store, state=start)
+        try:
+            after = await act(store, purchase)
+        except Lost as error:
+            assert error.purchase is not None and error.purchase.state == start
+        else:
+            assert after.state in MOVES[start], start
+            went.add(start)
+        await put(store, purchase.id, state=State.LAPSED)
+    assert went
+
+
+@pytest.mark.parametrize("to", State)
+async def test_the_worker_takes_a_purchase_only_where_it_may_go(to: State, store: Store) -> None:
+    purchase = await claimed(store)
+    if to in MOVES[State.IN_PROGRESS]:
+        after = await store.leave(purchase, to, DONE)
+        assert (after.state, after.lease, after.leased_until, after.wake_at) == (to, None, None, None)
+    else:
+        with pytest.raises(ValueError, match=f"to {to}"):
+            await store.leave(purchase, to, DONE)
+
+
+# leases
+
+
+async def test_due_work_is_claimed_once(store: Store, other: Store) -> None:
+    purchases = [await approved(store, phone_number=f"+4477009003{nth:02}") for nth in range(6)]
+    outcomes = await at_once(store, store.claim_due(10), other.claim_due(10))
+    taken = [each for part in outcomes for each in part]
+    assert sorted(each.id for each in taken) == sorted(each.id for each in purchases)
+    assert len({each.lease for each in taken}) == 6
+    assert await other.claim_due(10) == []
+
+
+async def test_only_what_is_due_is_claimed_and_what_waits_longest_first(store: Store) -> None:
+    wakes = {"later": timedelta(hours=1), "never": None, "second": PAST, "first": 2 * PAST}
+    for nth, (name, wake_in) in enumerate(wakes.items()):
+        purchase = await approved(store, phone_number=f"+4477009003{nth:02}", purpose=name)
+        await put(store, purchase.id, wake_at=None if wake_in is None else now() + wake_in)
+    (first,) = await store.claim_due(1)
+    (second,) = await store.claim_due(10)
+    assert (first.purpose, second.purpose) == ("first", "second")
+
+
+async def test_what_is_not_in_progress_is_not_claimed(store: Store) -> None:
+    for nth, state in enumerate(State):
+        await drafted(store, state=state, phone_number=f"+4477009003{nth:02}", wake_at=now() + PAST)
+    assert [each.state for each in await store.claim_due(10)] == [State.IN_PROGRESS]
+
+
+async def test_a_claim_is_no_change_that_a_card_would_show(store: Store) -> None:
+    before = await approved(store)
+    (taken,) = await store.claim_due(1)
+    assert (taken.version, taken.updated_at) == (before.version, before.updated_at)
+
+
+async def test_a_renewed_lease_lasts_and_one_that_ran_out_is_taken_over(store: Store, other: Store) -> None:
+    mine = await claimed(store)
+    assert mine.lease is not None
+    await put(store, mine.id, leased_until=now() + PAST)
+    await store.renew_lease(mine.id, mine.lease)
+    assert await other.claim_due(10) == []
+    await put(store, mine.id, leased_until=now() + PAST)
+    (theirs,) = await other.claim_due(10)
+    assert theirs.lease != mine.lease
+    with pytest.raises(Lost):
+        await store.renew_lease(mine.id, mine.lease)
+
+
+async def test_a_lease_that_runs_out_is_taken_over_by_one(store: Store, other: Store) -> None:
+    mine = await claimed(store)
+    await put(store, mine.id, leased_until=now() + PAST)
+    outcomes = await at_once(store, store.claim_due(10), other.claim_due(10))
+    assert sorted(map(len, outcomes)) == [0, 1]
+
+
+WRITES: dict[str, Callable[[Store, Purchase], Awaitable[Any]]] = {
+    "renew": lambda store, mine: store.renew_lease(mine.id, str(mine.lease)),
+    "work": lambda store, mine: store.work(mine, DONE, phone_number_sid=PN),
+    "rest": lambda store, mine: store.rest(mine, now(), {"say": "Waiting."}),
+    "rest for good": lambda store, mine: store.rest(mine, None, None),
+    "leave": lambda store, mine: store.leave(mine, State.COMPLETE, DONE),
+    "intend to buy": lambda store, mine: store.intend_to_buy(mine, AD),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("how", ["taken over", "withdrawn", "all freed"])
+async def test_nothing_is_written_with_a_lost_lease(write: str, how: str, store: Store, other: Store) -> None:
+    mine = await claimed(store)
+    if how == "taken over":
+        await put(store, mine.id, leased_until=now() + PAST)
+        assert len(await other.claim_due(10)) == 1
+    elif how == "withdrawn":
+        await withdraw(other, mine)
+    else:
+        await other.free_all_leases()
+    before = (await now_of(store, mine)).model_dump()
+    with pytest.raises(Lost) as raised:
+        await WRITES[write](store, mine)
+    assert raised.value.purchase is not None
+    assert raised.value.purchase.model_dump() == before == (await now_of(store, mine)).model_dump()
+    assert "done" not in await said_of(store, mine)
+
+
+async def test_at_start_all_leases_are_void(store: Store) -> None:
+    await claimed(store)
+    assert await store.claim_due(10) == []
+    await store.free_all_leases()
+    assert len(await store.claim_due(10)) == 1
+
+
+async def test_resting_gives_the_lease_back_until_the_time_has_come(store: Store) -> None:
+    purchase = await claimed(store)
+    wait = {"say": "Twilio is reviewing the bundle."}
+    rested = await store.rest(purchase, now() + timedelta(hours=1), wait, tries=3)
+    assert (rested.lease, rested.leased_until, rested.waiting, rested.tries) == (None, None, wait, 3)
+    assert rested.version == purchase.version + 1, "the card says why"
+    assert await store.claim_due(10) == []
+    await put(store, purchase.id, wake_at=now() + PAST)
+    (again,) = await store.claim_due(10)
+    assert (await store.rest(again, now(), wait)).version == again.version, "nothing new to draw"
+
+
+async def test_nobody_rests_for_good_over_what_somebody_did_meanwhile(store: Store, other: Store) -> None:
+    purchase = await claimed(store)
+    acted = await other.amend(purchase, DONE, wake_at=now(), bundle_id=None)
+    with pytest.raises(Lost) as raised:
+        await store.rest(purchase, None, {"say": "There are no papers yet."})
+    assert raised.value.purchase is not None and raised.value.purchase.version == acted.version
+    await store.rest(raised.value.purchase, now(), None)
+    assert len(await store.claim_due(10)) == 1, "it is looked at again"
+
+
+# the intent
+
+
+async def test_an_intent_fixes_what_is_bought_and_goes_on_record(store: Store) -> None:
+    purchase = await claimed(store)
+    bought = await store.intend_to_buy(purchase, AD)
+    assert bought.buying_at is not None and (bought.address_sid, bought.looks) == (AD, 0)
+    assert bought.lease == purchase.lease
+    event = (await store.record_of(purchase.id))[-1]
+    assert (event.what, event.details) == ("buying", {"phone_number": NUMBER, "ceiling": "2.00"})
+
+
+async def test_there_is_one_intent_at_a_time(store: Store, other: Store) -> None:
+    purchase = await claimed(store)
+    outcomes = await at_once(store, store.intend_to_buy(purchase, AD), other.intend_to_buy(purchase, AD))
+    assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], Lost)
+    with pytest.raises(Lost):
+        await store.intend_to_buy(won(outcomes)[0], AD)
+
+
+@pytest.mark.parametrize("change", ["somebody acted", "bought already", "not in progress"])
+async def test_nothing_is_bought_when_the_row_is_not_what_was_checked(change: str, store: Store) -> None:
+    purchase = await claimed(store)
+    if change == "somebody acted":
+        await store.amend(purchase, DONE, address_sid=AD)
+    elif change == "bought already":
+        await put(store, purchase.id, phone_number_sid=PN)
+    else:
+        await put(store, purchase.id, state=State.FAILED)
+    with pytest.raises(Lost):
+        await store.intend_to_buy(purchase, AD)
+    assert (await now_of(store, purchase)).buying_at is None
+    assert "buying" not in await said_of(store, purchase)
+
+
+async def test_what_is_being_bought_is_not_quoted_anew(store: Store) -> None:
+    purchase = await store.intend_to_buy(await claimed(store), None)
+    with pytest.raises(Lost):
+        await store.requote(purchase, DONE, price=Decimal("3"))
+
+
+async def test_open_intents_count_until_they_are_settled(store: Store) -> None:
+    one = await store.intend_to_buy(await claimed(store, ceiling=Decimal("1.10")), None)
+    two = await store.intend_to_buy(await claimed(store, phone_number=OTHER, ceiling=Decimal("2.20")), None)
+    assert await store.open_intents(ACCOUNT, except_id="none") == Decimal("3.30")
+    assert await store.open_intents(ACCOUNT, except_id=one.id) == Decimal("2.20")
+    assert await store.open_intents("AC" + "9" * 32, except_id="none") == 0
+    await store.work(two, phone_number_sid=PN)
+    await store.work(one, buying_at=None)
+    assert await store.open_intents(ACCOUNT, except_id="none") == 0
+
+
+# what Slack is owed
+
+
+async def test_a_card_is_posted_by_one(store: Store, other: Store) -> None:
+    purchase = await submitted(store)
+    calls = [each.next_card(CHANNEL, posted=False) for each in (store, other)]
+    drawings = [each for each in await at_once(store, *calls) if each is not None]
+    assert [each.purchase.id for each in drawings] == [purchase.id]
+    assert await other.card_to_draw(purchase.id) is None, "somebody else draws it"
+    await store.card_drawn(drawings[0], ts="1.1")
+    card = await store.card_of(purchase.id)
+    assert card is not None and (card.ts, card.drawn_version, card.drawer) == ("1.1", purchase.version, None)
+    assert await store.channels_owed() == set()
+
+
+async def test_a_card_is_drawn_again_once_its_purchase_has_changed(store: Store) -> None:
+    purchase = await submitted(store)
+    first = await store.next_card(CHANNEL, posted=False)
+    assert first is not None
+    changed = await approve(store, purchase)
+    await store.card_drawn(first, ts="1.1")  # shows the version before
+    assert await store.channels_owed() == {CHANNEL}
+    assert await store.next_card(CHANNEL, posted=False) is None
+    again = await store.next_card(CHANNEL, posted=True)
+    assert again is not None and again.purchase.version == changed.version
+    await store.card_drawn(again)
+    assert await store.next_card(CHANNEL, posted=True) is None
+    await store.redraw(purchase.id)
+    assert await store.next_card(CHANNEL, posted=True) is not None
+
+
+async def test_of_posted_cards_the_newest_change_comes_first_and_of_new_ones_the_oldest(store: Store) -> None:
+    first = await submitted(store)
+    second = await submitted(store, phone_number=OTHER)
+    for purchase in (first, second):
+        drawing = await store.next_card(CHANNEL, posted=False)
+        assert drawing is not None and drawing.purchase.id == purchase.id
+        await store.card_drawn(drawing, ts=f"1.{purchase.id}")
+    await store.amend(second, purpose="x")
+    await store.amend(first, purpose="x")
+    newest = await store.next_card(CHANNEL, posted=True)
+    assert newest is not None and newest.purchase.id == first.id
+
+
+async def test_a_card_that_could_not_be_drawn_waits_and_a_dead_drawers_claim_runs_out(store: Store) -> None:
+    purchase = await submitted(store)
+    drawing = await store.next_card(CHANNEL, posted=False)
+    assert drawing is not None
+    await store.card_not_drawn(drawing, timedelta(hours=1))
+    assert await store.next_card(CHANNEL, posted=False) is None
+    taken = await store.card_to_draw(purchase.id)
+    assert taken is not None and taken.card.tries == 1
+    async with store.writing() as session:
+        await session.exec(update(Card).values(drawing_until=now() + PAST))
+    over = await store.card_to_draw(purchase.id)
+    assert over is not None
+    await store.card_drawn(taken, ts="late")  # whoever was thought dead
+    card = await store.card_of(purchase.id)
+    assert card is not None and card.ts is None and card.drawer == over.card.drawer
+
+
+async def test_a_message_is_delivered_by_one(store: Store, other: Store) -> None:
+    await store.owe(WORKSPACE, Owed("direct", "U0REQUESTER", {"say": "Hello."}))
+    outcomes = await at_once(store, *(each.next_delivery("U0REQUESTER") for each in (store, other)))
+    (delivery,) = [each for each in outcomes if each is not None]
+    assert delivery.message == {"say": "Hello."}
+    assert await store.next_delivery("U0REQUESTER") is None
+    await store.delivered(delivery, "1.1")
+    await store.free_all_leases()
+    assert await store.next_delivery("U0REQUESTER") is None and await store.channels_owed() == set()
+
+
+async def test_messages_come_in_order_and_again_when_they_failed(store: Store) -> None:
+    for nth in range(2):
+        await store.owe(WORKSPACE, Owed("operators", "C0OPERATORS", {"say": str(nth)}))
+    first = await store.next_delivery("C0OPERATORS")
+    assert first is not None and first.message == {"say": "0"}
+    await store.not_delivered(first, PAST)
+    again = await store.next_delivery("C0OPERATORS")
+    assert again is not None and (again.id, again.tries) == (first.id, 1)
+    await store.not_delivered(again, timedelta(hours=1))
+    second = await store.next_delivery("C0OPERATORS")
+    assert second is not None and second.message == {"say": "1"}
+    await store.delivered(second, "1.1")
+    assert await store.channels_owed() == set(), "the first is owed, but not due"
+
+
+async def test_a_thread_line_waits_for_its_card(store: Store) -> None:
+    told = (
+        Owed("thread", CHANNEL, {"say": "Denied."}),
+        Owed("direct", "U0REQUESTER", {"say": "Denied."}),
+    )
+    purchase = await submitted(store)
+    await store.deny(purchase.id, 1, "U0APPROVER", "", Happened("denied", owed=told))
+    assert await store.next_delivery(CHANNEL) is None
+    assert await store.next_delivery("U0REQUESTER") is not None, "which has no thread"
+    drawing = await store.next_card(CHANNEL, posted=False)
+    assert drawing is not None
+    assert await store.next_delivery(CHANNEL) is None, "not while it is being posted"
+    await store.card_drawn(drawing, ts="1.1")
+    assert CHANNEL in await store.channels_owed()
+    line = await store.next_delivery(CHANNEL)
+    assert line is not None and line.purchase_id == purchase.id
+
+
+# what is known
+
+
+def a_bundle(**values: Any) -> Bundle:
+    known = {"workspace_id": WORKSPACE, "account_sid": ACCOUNT, "sid": "BU1", "friendly_name": "Ltd"}
+    about = {"country": "GB", "number_type": "mobile", "end_user_type": "business", "status": "draft"}
+    return Bundle(**{**known, **about, **values})
+
+
+async def test_a_bundle_has_one_row_whoever_reads_it(store: Store, other: Store) -> None:
+    outcomes = await at_once(store, *(each.remember_bundle(a_bundle()) for each in (store, other) * 3))
+    assert len({each.id for each in outcomes}) == 1
+    await store.remember_bundle(a_bundle(address_sids=[AD]))
+    newest = await store.remember_bundle(a_bundle(status="twilio-approved"))
+    assert newest.id == outcomes[0].id
+    assert (newest.status, newest.address_sids) == ("twilio-approved", [AD])
+
+
+async def test_a_messaging_service_has_one_row_and_one_maker(store: Store, other: Store) -> None:
+    named = (each.service_named(WORKSPACE, ACCOUNT, "Support") for each in (store, other) * 3)
+    rows = await asyncio.gather(*named)
+    assert len({each.id for each in rows}) == 1
+    claims = await at_once(store, store.claim_service(rows[0], "one"), other.claim_service(rows[0], "two"))
+    assert sorted(claims) == [False, True]
+    maker = "one" if claims[0] else "two"
+    assert await store.claim_service(rows[0], maker), "its own claim counts"
+    await store.service_made(rows[0], "MG1")
+    assert (await store.service_named(WORKSPACE, ACCOUNT, "Support")).sid == "MG1"
+
+
+@pytest.mark.parametrize("value", [None, [], {"a": [1, "é"]}, "text", 0])
+async def test_what_is_kept_comes_back_with_its_age(value: Any, store: Store) -> None:
+    read_at = now()
+    await store.keep(WORKSPACE, "key", "older", read_at + PAST)
+    await store.keep(WORKSPACE, "key", value, read_at)
+    await store.keep("T9", "key", "somebody else's", read_at)
+    assert await store.kept(WORKSPACE) == {"key": (value, read_at)}
+
+
+# columns
+
+
+async def raw(store: Store, column: str) -> Any:
+    async with store.reading() as session:
+        return (await session.execute(text(f"SELECT {column} FROM purchases"))).scalar_one()
+
+
+async def test_a_moment_comes_back_in_utc_to_the_microsecond(store: Store) -> None:
+    tokyo = timezone(timedelta(hours=9))
+    moment = datetime(2026, 1, 1, 8, 59, 59, 123456, tzinfo=tokyo)
+    purchase = await drafted(store, searched_at=moment)
+    read = (await now_of(store, purchase)).searched_at
+    assert read == moment and read.tzinfo is UTC and read.day == 31
+    async with store.reading() as session:  # compared as moments, not as text
+        earlier = select(Purchase).where(col(Purchase.searched_at) < moment + timedelta(microseconds=1))
+        assert (await session.exec(earlier)).all()
+        assert not (await session.exec(select(Purchase).where(col(Purchase.searched_at) < moment))).all()
+
+
+async def test_a_moment_without_a_time_zone_is_refused(store: Store) -> None:
+    with pytest.raises(StatementError, match="without a time zone"):
+        await drafted(store, searched_at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("amount", ["1.10", "0.0050", "1234567890123456789.01", "0", "1E+2"])
+async def test_money_comes_back_to_the_last_digit(amount: str, store: Store) -> None:
+    purchase = await drafted(store, price=Decimal(amount))
+    assert str((await now_of(store, purchase)).price) == amount
+    assert await raw(store, "price") == amount
+
+
+async def test_a_state_is_kept_as_its_text_and_no_other_is(store: Store) -> None:
+    purchase = await drafted(store)
+    assert (await now_of(store, purchase)).state is State.DRAFT
+    assert await raw(store, "state") == "draft"
+    with pytest.raises(StatementError, match="not a valid State"):
+        await put(store, purchase.id, state="elsewhere")
+    async with store.reading() as session:
+        assert (await session.exec(select(Purchase).where(Purchase.state == State.DRAFT))).all()
+
+
+async def test_nothing_found_yet_is_not_the_same_as_nothing_found(store: Store) -> None:
+    """``results`` is NULL before the first search, and an empty list after one in vain."""
+    purchase = await drafted(store)
+    assert await raw(store, "results") is None
+    await store.record_draft(purchase.id, results=[])
+    assert (await now_of(store, purchase)).results == []
+
+
+# drafts
+
+
+async def test_a_draft_goes_on_where_one_left_it(store: Store) -> None:
+    old = await drafted(store, page="find")
+    await put(store, old.id, updated_at=now() - timedelta(days=2))
+    await drafted(store, page=None)
+    await drafted(store, page="choose", requester_id="U0SECOND")
+    await submitted(store, page="review", phone_number=OTHER)
+    since = now() - timedelta(days=1)
+    assert await store.latest_draft("U0REQUESTER", since) is None
+    await store.record_draft(old.id, contains="900")
+    found = await store.latest_draft("U0REQUESTER", since)
+    assert found is not None and (found.id, found.contains) == (old.id, "900")
+
+
+async def test_what_was_submitted_is_no_draft_any_more(store: Store) -> None:
+    purchase = await submitted(store)
+    with pytest.raises(Lost):
+        await store.record_draft(purchase.id, phone_number=OTHER)
+    assert (await now_of(store, purchase)).phone_number == NUMBER
+
+
+async def test_somebodys_purchases_come_newest_change_first_and_without_drafts(store: Store) -> None:
+    await drafted(store)
+    await submitted(store, requester_id="U0SECOND", phone_number="+447700900333")
+    one = await submitted(store)
+    two = await submitted(store, phone_number=OTHER)
+    await store.amend(one, purpose="x")
+    assert [each.id for each in await store.purchases_of("U0REQUESTER")] == [one.id, two.id]
+    assert [each.id for each in await store.purchases_of("U0REQUESTER", limit=1)] == [one.id]
+
+
+# one process on SQLite
+
+
+async def test_a_second_process_on_a_sqlite_file_is_refused_until_the_first_has_ended(
+    store: Store, database_url: str
+) -> None:
+    if not store.is_sqlite:
+        await Store(database_url).close()  # any number
+        return
+    with pytest.raises(InUse, match="only one may run"):
+        Store(database_url)
+    await store.close()
+    await Store(database_url).close()
