@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from sqlalchemy.exc import OperationalError
 
 READY_WITHIN = 20.0
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
+ELSEWHERE = "timezone=Asia/Tokyo"
+"""So that whoever takes the server's time for UTC is found out."""
 
 
 def binaries() -> Path:
@@ -48,7 +51,7 @@ def server() -> Iterator[str]:
         made = subprocess.run([programs / "initdb", *cluster, "--no-sync"], capture_output=True, **who)
         if made.returncode != 0:
             raise RuntimeError(f"PostgreSQL could not be set up: {made.stderr.decode(errors='replace')}")
-        options = [part for each in QUICK for part in ("-c", each)]
+        options = [part for each in (*QUICK, ELSEWHERE) for part in ("-c", each)]
         command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *options]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, **who)
@@ -62,12 +65,12 @@ def server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_database(url: str, name: str) -> str:
-    """An empty database of this name on the server; its URL."""
+def new_database(url: str) -> str:
+    """An empty database on the server; its URL."""
+    name = f"test_{secrets.token_hex(4)}"
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
+        connection.execute(text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 

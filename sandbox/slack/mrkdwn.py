@@ -1,4 +1,7 @@
-"""Slack's mrkdwn as HTML: escaped first, then marked up; what is not understood stays visible as text."""
+"""Slack's mrkdwn, and the Markdown of its ``markdown`` block, as HTML: escaped first, then marked up.
+
+What is not understood stays visible as text.
+"""
 
 import re
 from collections.abc import Mapping
@@ -45,6 +48,20 @@ EMOJI = {
     "credit_card": "💳",
     "clock3": "🕒",
     "arrow_right": "➡️",
+    "arrow_forward": "▶️",
+    "point_right": "👉",
+    "calendar": "📅",
+    "envelope": "✉️",
+    "link": "🔗",
+    "memo": "📝",
+    "shopping_cart": "🛒",
+    "stopwatch": "⏱️",
+    "key": "🔑",
+    "gear": "⚙️",
+    "zap": "⚡",
+    "heavy_plus_sign": "➕",
+    "double_vertical_bar": "⏸️",
+    "o": "⭕",
     "arrows_counterclockwise": "🔄",
     "repeat": "🔁",
     "eyes": "👀",
@@ -60,14 +77,30 @@ EMOJI = {
 }
 
 _KEPT, _END = "\ue000", "\ue001"  # stand for finished HTML while the rest is worked on
+_PRE = "\ue002"  # a line of its own: a code block
+_OURS = re.compile(f"[{_KEPT}{_END}{_PRE}]")
 _SCHEME = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _NOT_IN_URL = re.compile(f"[\\s\\x00-\\x1f{_KEPT}{_END}]")
 _TOKEN = re.compile(r"<([^<>\n]+)>")
 _FENCE = re.compile(r"\n?```\n?(.+?)\n?```\n?", re.DOTALL)
+_MD_FENCE = re.compile(r"```[\w+-]*\n(.+?)\n?```", re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _EMPHASIS = re.compile(r"(?<![\w*_~])([*_~])(?!\s|\1)((?:(?!\1).)+)(?<!\s)\1(?![\w*_~])")
 _SHORTCODE = re.compile(r":([a-z0-9_+-]+):")
 _TAGS = {"*": "strong", "_": "em", "~": "s"}
+_MD_LINK = re.compile(r"\[([^\[\]\n]+)\]\(([^()\s]+)\)")
+_MD_EMPHASIS = re.compile(
+    r"(\*\*|~~|\*)(?![\s*])(.+?)(?<!\s)\1(?!\*)|(?<!\w)(__|_)(?![\s_])(.+?)(?<!\s)\3(?!\w)"
+)
+_MD_TAGS = {"**": "strong", "__": "strong", "*": "em", "_": "em", "~~": "s"}
+_MD_LINES = (
+    ("h4", re.compile(r"#{1,6}\s+(.+)")),
+    ("ul", re.compile(r"\s*[-*+]\s+(.+)")),
+    ("ol", re.compile(r"\s*\d{1,9}[.)]\s+(.+)")),
+    ("blockquote", re.compile(r"&gt;\s?(.*)")),
+    ("pre", re.compile(f"{_PRE}(.+)")),
+    ("hr", re.compile(r"\s*(?:-{3,}|\*{3,}|_{3,})\s*()$")),
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +129,11 @@ def mrkdwn(
     return Markup(_Conversion(names or Names(), locale, zone).run(text))
 
 
+def markdown(text: str) -> Markup:
+    """Headings, lists, quotes, code, emphasis, links and rules; no HTML, no tables, nothing nested."""
+    return Markup(_Conversion(Names(), "en-US", None).run_markdown(text))
+
+
 class _Conversion:
     def __init__(self, names: Names, locale: str, zone: tzinfo | None) -> None:
         self.names = names
@@ -104,15 +142,38 @@ class _Conversion:
         self.kept: list[str] = []
 
     def run(self, text: str) -> str:
-        text = text.replace(_KEPT, "").replace(_END, "").replace("\r\n", "\n")
-        text = _FENCE.sub(lambda m: self._keep(f"<pre><code>{_literal(m[1])}</code></pre>"), text)
+        text = _OURS.sub("", text).replace("\r\n", "\n")
+        text = _FENCE.sub(self._fence, text)
         text = _CODE.sub(lambda m: self._keep(f"<code>{_literal(m[1])}</code>"), text)
         text = _TOKEN.sub(lambda m: self._keep(self._token(m[1])), text)
         text = _SHORTCODE.sub(lambda m: self._keep(_emoji(m)), text)
-        html = self._lines(_literal(text))
+        return self._put_back(self._lines(_literal(text)))
+
+    def run_markdown(self, text: str) -> str:
+        text = _OURS.sub("", text).replace("\r\n", "\n")
+        text = _MD_FENCE.sub(
+            lambda m: f"\n{_PRE}{self._keep(f'<pre><code>{escape(m[1])}</code></pre>')}\n", text
+        )
+        text = _CODE.sub(lambda m: self._keep(f"<code>{escape(m[1])}</code>"), text)
+        text = _MD_LINK.sub(self._md_link, text)
+        text = _SHORTCODE.sub(lambda m: self._keep(_emoji(m)), text)
+        return self._put_back(_md_blocks(escape(text)))
+
+    def _md_link(self, match: re.Match[str]) -> str:
+        url = safe_url(match[2])
+        if url is None:
+            return match[0]
+        return self._keep(_link(url, _md_inline(escape(match[1]))))
+
+    def _put_back(self, html: str) -> str:
         while _KEPT in html:
             html = re.sub(f"{_KEPT}(\\d+){_END}", lambda m: self.kept[int(m[1])], html)
         return html
+
+    def _fence(self, match: re.Match[str]) -> str:
+        kept = self._keep(f"<pre><code>{_literal(match[1])}</code></pre>")
+        line = "" if match[0].startswith("\n") else match.string[: match.start()].rpartition("\n")[2]
+        return kept if line.startswith((">", "&gt;")) else f"\n{_PRE}{kept}\n"
 
     def _keep(self, html: str) -> str:
         self.kept.append(html)
@@ -132,7 +193,10 @@ class _Conversion:
                 quoted.clear()
 
         for line in text.split("\n"):
-            if line.startswith("&gt;"):
+            if line.startswith(_PRE):
+                flush()
+                parts.append(line.removeprefix(_PRE))
+            elif line.startswith("&gt;"):
                 if plain:
                     flush()
                 quoted.append(_emphasised(line.removeprefix("&gt;").removeprefix(" ")))
@@ -250,3 +314,39 @@ def _emphasised(line: str) -> str:
         return f"<{tag}>{_emphasised(match[2])}</{tag}>"
 
     return _EMPHASIS.sub(marked, line)
+
+
+def _md_inline(line: str) -> str:
+    def marked(match: re.Match[str]) -> str:
+        tag = _MD_TAGS[match[1] or match[3]]
+        return f"<{tag}>{_md_inline(match[2] or match[4])}</{tag}>"
+
+    return _MD_EMPHASIS.sub(marked, line)
+
+
+def _md_blocks(text: str) -> str:
+    """Lines of one kind that follow each other become one list, quote or paragraph."""
+    parts: list[tuple[str, list[str]]] = []
+    for line in text.split("\n"):
+        found = ((tag, pattern.match(line)) for tag, pattern in _MD_LINES)
+        tag, content = next(((tag, match[1]) for tag, match in found if match), ("p", line.strip()))
+        if tag == "p" and not content:
+            parts.append(("", []))
+            continue
+        if tag in ("ul", "ol") and [each for each, _ in parts[-2:]] == [tag, ""]:
+            parts.pop()  # an empty line between two items
+        if parts and parts[-1][0] == tag and tag not in ("h4", "hr"):
+            parts[-1][1].append(_md_inline(content))
+        else:
+            parts.append((tag, [_md_inline(content)]))
+    return "".join(_md_block(tag, lines) for tag, lines in parts)
+
+
+def _md_block(tag: str, lines: list[str]) -> str:
+    if tag in ("", "pre"):
+        return "".join(lines)
+    if tag == "hr":
+        return "<hr>"
+    if tag in ("ul", "ol"):
+        return f"<{tag}>{''.join(f'<li>{each}</li>' for each in lines)}</{tag}>"
+    return f"<{tag}>{'<br>'.join(lines)}</{tag}>"

@@ -14,7 +14,7 @@ from aiohttp import web
 from babel.dates import format_date, format_time
 from markupsafe import Markup
 
-from sandbox.slack.mrkdwn import Names, mrkdwn, plain_text, safe_url
+from sandbox.slack.mrkdwn import Names, markdown, mrkdwn, plain_text, safe_url
 from sandbox.slack.workspace import BOT_ID, BOT_USER, SlackError, Workspace
 
 Json = dict[str, Any]
@@ -51,10 +51,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "skip": ("Skip to the message box", "メッセージ入力欄へ移動"),
     "messages": ("Messages", "メッセージ"),
     "home": ("Home", "ホーム"),
-    "home_empty": (
-        "The app has not published a Home page for you.",
-        "アプリのホームはまだ公開されていません。",
-    ),
     "empty": ("Nothing here yet", "まだ何もありません"),
     "empty_hint": ("Type a message, or try", "メッセージを入力するか、次を試してください："),
     "app": ("App", "アプリ"),
@@ -112,6 +108,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "warning": ("Warning", "警告"),
     "error": ("Error", "エラー"),
     "success": ("Done", "完了"),
+    "pending": ("Not started", "未着手"),
+    "in_progress": ("In progress", "進行中"),
+    "complete": ("Done", "完了"),
+    "task_error": ("Failed", "失敗"),
+    "table": ("Table", "表"),
 }
 """What the page itself says, in English and Japanese."""
 
@@ -156,6 +157,10 @@ class Look:
         return mrkdwn(text, self.names, self.locale, self.zone)
 
     @staticmethod
+    def markdown(text: str) -> Markup:
+        return markdown(text)
+
+    @staticmethod
     def bare(given: Any) -> str:
         """For attributes, where no markup can stand."""
         return str((given.get("text") if isinstance(given, dict) else given) or "")
@@ -194,6 +199,16 @@ class Look:
             "deny": self.bare(asked.get("deny")) or self.words["cancel"],
             "style": asked.get("style") or element.get("style"),
         }
+
+    @staticmethod
+    def framed(message: Json) -> bool:
+        """Whether its blocks are more than a few lines of text, and stand in a frame of their own."""
+        return any(
+            each["type"] not in ("section", "context", "rich_text", "markdown")
+            or each.get("fields")
+            or each.get("accessory")
+            for each in message["blocks"]
+        )
 
     def laid_out(self, messages: list[Json]) -> Iterator[Json]:
         """Each message with the day that begins with it, and whether it goes on under the same name."""
@@ -292,6 +307,7 @@ class Page:
         channel = here.get(query.get("channel", "")) or next(iter(here.values()))
         thread = self._thread(channel["id"], user, query.get("thread"))
         views = self.workspace.views(user)
+        home = self.workspace.home(user)
         look = Look(state, user)
         return {
             "look": look,
@@ -301,13 +317,13 @@ class Page:
             "direct": direct,
             "channel": channel,
             "app_name": APP_NAME,
-            "tab": "home" if query.get("tab") == "home" and channel["is_im"] else "messages",
+            "tab": "home" if home and query.get("tab") == "home" and channel["is_im"] else "messages",
             "messages": self.workspace.messages(channel["id"], user),
-            "latest": {each: self._latest(each, user) for each in here},
+            "latest": lambda each: self._latest(each, user),
             "thread": thread,
             "view": views[-1] if views else None,
             "depth": len(views),
-            "home": self.workspace.home(user),
+            "home": home,
         }
 
     def _thread(self, channel: str, user: str, ts: str | None) -> Json | None:

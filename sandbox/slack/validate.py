@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,39 +16,49 @@ ELEMENTS: Json = LIMITS["elements"]
 COMPOSITION: Json = LIMITS["composition"]
 WORDS: Json = LIMITS["errors"]["templates"]
 TEXTS = {"text": ("plain_text", "mrkdwn"), "plain_text": ("plain_text",)}
-SELECTS = ("initial_option", "initial_options")
 
 
 def view_problems(view: Any, *, kind: str = "modal") -> list[str]:
     """kind: modal or home. Empty when Slack would take the view; its size in bytes is the caller's to check."""
     if not isinstance(view, dict):
         return [_say("missing", "", field="view")]
-    if view.get("type") != kind:
-        return [_say("type", "/view", type=view.get("type"))]
+    if "type" not in view:
+        return [_say("missing", "/view", field="type")]
+    if view["type"] != kind:
+        return [_say("type", "/view", type=view["type"])]
     found = _Problems(kind)
-    found.of_object(view, {"type": kind, **LIMITS["views"][kind]}, "/view")
-    blocks = view.get("blocks")
-    if isinstance(blocks, list):
-        found.of_blocks(blocks, "/view/blocks")
-        first = next((i for i, each in enumerate(blocks) if _type(each) == "input"), None)
-        if kind == "modal" and first is not None and not view.get("submit"):
-            found.add(WORDS["submit"].replace("{i}", str(first)))
-        if sum(element.get("focus_on_load") is True for _, element in _elements(blocks)) > 1:
-            found.add("only one element may have focus_on_load [json-pointer:/view/blocks]")
+    found.of_object(view, LIMITS["views"][kind], "/view")
+    blocks = view.get("blocks") if isinstance(view.get("blocks"), list) else []
+    first = next((i for i, each in enumerate(blocks or ()) if _type(each) == "input"), None)
+    if kind == "modal" and first is not None and "submit" not in view:
+        found.add(_say("submit", "", i=first))
+    if found.focused > 1:
+        found.add("only one element may have focus_on_load [json-pointer:/view/blocks]")
     return found.said
 
 
 def message_problems(blocks: Any, text: str | None) -> list[str]:
+    """Only the blocks are read: a message without any text, or with a very long one, has errors of its own."""
     found = _Problems("message")
-    if not isinstance(blocks, list):
-        return [_say("schema", "/blocks")]
     limits = LIMITS["surfaces"]["message"]
-    if len(blocks) > limits["max_blocks"]:
-        found.add(_say("too_many", "/blocks", max=limits["max_blocks"]))
-    found.of_blocks(blocks, "/blocks")
-    for kind, most in limits["max_one_of"].items():
+    found._block_array(
+        blocks, {"min_items": limits["min_blocks"], "max_items": limits["max_blocks"]}, "/blocks"
+    )
+    if not isinstance(blocks, list):
+        return found.said
+    for kind, most in {**limits["max_one_of"], **limits["max_count"]}.items():
         if sum(_type(each) == kind for each in blocks) > most:
-            found.add(f"only_one_{kind}_allowed [json-pointer:/blocks]")
+            many = f"only_one_{kind}_allowed" if most == 1 else f"no more than {most} {kind} blocks allowed"
+            found.add(f"{many} [json-pointer:/blocks]")
+    long, most = (
+        [_length(each) for each in blocks if _type(each) == "markdown"],
+        limits["markdown_total_chars"],
+    )
+    if sum(long) > most >= max(long):  # one that is too long alone has been named already
+        found.add(_say("too_long", "/blocks", **{"max+1": most + 1}))
+    for i, block in enumerate(blocks):
+        if _type(block) == "task_card" and block.get("status") == "pending":  # only a plan has waiting tasks
+            found.add(_say("schema", f"/blocks/{i}/status"))
     return found.said
 
 
@@ -73,82 +84,168 @@ def _defaults(part: Any) -> None:
             _defaults(value)
 
 
+def _shapes() -> Json:
+    """The objects that have no type of their own, with what limits.json says of them in words made into fields."""
+    option, group = COMPOSITION["option"], COMPOSITION["option_group"]
+    either = {
+        name: {**rule, "kind": "text"} if rule.get("kind") == "plain_text" else rule
+        for name, rule in option["fields"].items()
+    }
+    dispatch, conversations = COMPOSITION["dispatch_action_config"], COMPOSITION["conversation_filter"]
+    options = {"of": "option", **group["fields"]["options"]}
+    return {
+        "option": option,
+        "option_choice": {**option, "fields": either},
+        "option_overflow": {
+            **option,
+            "fields": {**option["fields"], **COMPOSITION["option_overflow"]["fields"]},
+        },
+        "option_group": {**group, "fields": {**group["fields"], "options": options}},
+        "confirm": COMPOSITION["confirm"],
+        "dispatch_action_config": {
+            **dispatch,
+            "fields": {name: dispatch[name] for name in dispatch["required"]},
+        },
+        "conversation_filter": {
+            "at_least_one_of": [conversations["at_least_one_of"]],
+            "fields": {name: conversations.get(name, "boolean") for name in conversations["at_least_one_of"]},
+        },
+        "slack_file": {
+            "exactly_one_of": [COMPOSITION["slack_file"]["exactly_one_of"]],
+            "fields": {name: {"min_length": 1} for name in COMPOSITION["slack_file"]["exactly_one_of"]},
+        },
+        "slack_icon": {
+            "required": ["type", "name"],
+            "fields": {"type": {"enum": ["icon"]}, "name": {"min_length": 1}},
+        },
+        "table_column": {
+            "fields": {
+                "align": {"enum": BLOCKS["table"]["column_setting"]["align"]},
+                "is_wrapped": BLOCKS["table"]["column_setting"]["is_wrapped"],
+            }
+        },
+        "workflow": {"required": ["trigger"], "fields": {"trigger": "object"}},
+        "raw_text": {**COMPOSITION["raw_text"], "fields": {"text": {"min_length": 1}}},
+        "raw_number": {**COMPOSITION["raw_number"], "fields": {"value": "number", "text": {"min_length": 1}}},
+    }
+
+
+SHAPES = _shapes()
+
+
 class _Problems:
+    """Collects what is wrong. A method ``_kind`` reads a field whose rule in limits.json has that kind."""
+
     def __init__(self, surface: str) -> None:
         self.surface = surface
         self.said: list[str] = []
+        self.focused = 0
+        self.block_ids: set[str] = set()
 
     def add(self, said: str) -> None:
         self.said.append(said)
 
     # blocks and elements
 
-    def of_blocks(self, blocks: list[Any], at: str) -> None:
-        ids: set[str] = set()
-        for i, block in enumerate(blocks):
-            here = f"{at}/{i}"
-            rules = BLOCKS.get(_type(block) or "")
-            if rules is None or self.surface not in rules["surfaces"]:
-                self.add(_say("type", here, type=_type(block)))
-                continue
-            self.of_object(block, rules, here)
-            block_id = block.get("block_id")
-            if block_id is not None and block_id in ids:
-                self.add(f"block_id already exists: {block_id} [json-pointer:{here}/block_id]")
-            ids.add(block_id)
-            names = [element.get("action_id") for _, element in _elements([block])]
-            if len({name for name in names if name}) < len([name for name in names if name]):
-                self.add(f"action_id already exists [json-pointer:{here}]")
-            if (
-                _type(block) == "input"
-                and block.get("dispatch_action")
-                and _type(block.get("element")) == "file_input"
-            ):
-                self.add(f"dispatch_action is not allowed with file_input [json-pointer:{here}]")
+    def of_block(self, block: Any, allowed: list[str], at: str) -> None:
+        kind = self._placed(block, allowed, BLOCKS, at)
+        if kind is None:
+            return
+        self.of_object(block, BLOCKS[kind], at)
+        block_id = block.get("block_id")
+        if isinstance(block_id, str):
+            if block_id in self.block_ids:
+                self.add(f"block_id already exists: {block_id} [json-pointer:{at}/block_id]")
+            self.block_ids.add(block_id)
+        names: set[str] = set()
+        for where, element in _elements(block):
+            name = element.get("action_id")
+            if isinstance(name, str) and name in names:
+                self.add(f"action_id already exists: {name} [json-pointer:{at}/{where}/action_id]")
+            elif isinstance(name, str):
+                names.add(name)
+            if "response_url_enabled" in element and (self.surface, kind) != ("modal", "input"):
+                self.add(_say("extra", f"{at}/{where}", field="response_url_enabled"))
+        if kind == "input" and block.get("dispatch_action") and _type(block.get("element")) == "file_input":
+            self.add(f"dispatch_action is not allowed with file_input [json-pointer:{at}/dispatch_action]")
+        if kind == "container":
+            foldable = bool(block.get("is_collapsible"))
+            if block.get("default_collapsed") and not foldable:
+                self.add(_say("schema", f"{at}/default_collapsed"))
+            if block.get("has_header_divider") and foldable:
+                self.add(_say("schema", f"{at}/has_header_divider"))
+        if kind == "data_table" and isinstance(block.get("rows"), list):
+            for i, cell in enumerate(block["rows"][0] if _is_row(block["rows"][:1]) else ()):
+                if _type(cell) == "rich_text":
+                    self.add(_say("type", f"{at}/rows/0/{i}", type="rich_text"))
 
     def of_element(self, element: Any, allowed: list[str], at: str) -> None:
-        kind = _type(element)
-        rules = ELEMENTS.get(kind or "")
-        if kind not in allowed or rules is None or self.surface not in rules["surfaces"]:
-            self.add(_say("type", at, type=kind))
+        kind = self._placed(element, allowed, ELEMENTS, at)
+        if kind is None:
             return
-        self.of_object(element, rules, at)
-        offered = [*(element.get("options") or ())]
-        offered += [
-            each for group in element.get("option_groups") or () for each in group.get("options") or ()
+        self.of_object(element, ELEMENTS[kind], at)
+        self.focused += element.get("focus_on_load") is True
+        if "options" in ELEMENTS[kind]["fields"]:
+            self._choice(element, at)
+        low, high = _parsed(element.get("min_value")), _parsed(element.get("max_value"))
+        if low is not None and high is not None and low > high:
+            self.add(f"min_value must not be greater than max_value [json-pointer:{at}/min_value]")
+
+    def _choice(self, element: Json, at: str) -> None:
+        offered = list(_listed(element.get("options")))
+        for group in _listed(element.get("option_groups")):
+            offered += _listed(group.get("options") if isinstance(group, dict) else None)
+        chosen = [("initial_option", element["initial_option"])] if "initial_option" in element else []
+        chosen += [
+            (f"initial_options/{i}", each) for i, each in enumerate(_listed(element.get("initial_options")))
         ]
-        if "options" in rules["fields"]:
-            initial = [element["initial_option"]] if element.get("initial_option") else []
-            for each in [*initial, *(element.get("initial_options") or ())]:
-                if each not in offered:
-                    self.add(f"initial_option must be one of the options [json-pointer:{at}]")
-        values = [each.get("value") for each in offered if isinstance(each, dict)]
-        if len(set(values)) < len(values):
+        for where, each in chosen:
+            if each not in offered:
+                self.add(f"initial_option must be one of the options [json-pointer:{at}/{where}]")
+        values = [each["value"] for each in offered if isinstance(each, dict) and "value" in each]
+        if len({json.dumps(each) for each in values}) < len(values):
             self.add(f"option values must be unique [json-pointer:{at}/options]")
+
+    def _placed(self, given: Any, allowed: list[str], known: Json, at: str) -> str | None:
+        """The type of a block or element when it may stand here; otherwise that is said."""
+        kind = _type(given)
+        if not isinstance(given, dict):
+            self.add(_say("schema", at))
+        elif "type" not in given:
+            self.add(_say("missing", at, field="type"))
+        elif (
+            kind is None
+            or kind not in allowed
+            or kind not in known
+            or self.surface not in known[kind]["surfaces"]
+        ):
+            self.add(_say("type", at, type=given["type"]))
+        else:
+            return kind
+        return None
 
     def of_object(self, given: Any, rules: Json, at: str) -> None:
         """Required and unknown fields, each field by its rule, and the rules between fields."""
         if not isinstance(given, dict):
             self.add(_say("schema", at))
             return
-        known = rules.get("fields") or {}
-        for name in rules.get("required") or ():
+        known, required = rules.get("fields") or {}, rules.get("required") or ()
+        for name in required:
             if name not in given:
                 self.add(_say("missing", at, field=name))
         for name, value in given.items():
-            if name == "type":
-                continue
-            if name not in known:
+            if name in known:
+                if value is None:
+                    self.add(_say("schema", f"{at}/{name}"))
+                else:
+                    self.of_field(value, known[name], f"{at}/{name}")
+            elif name != "type" or "type" not in required:  # the type has been read before
                 self.add(_say("extra", at, field=name))
-            elif value is None:
-                self.add(_say("schema", f"{at}/{name}"))
-            else:
-                self.of_field(value, known[name], f"{at}/{name}")
         for group in rules.get("at_least_one_of") or ():
-            if isinstance(group, list) and not any(name in given for name in group):
+            if not any(name in given for name in group):
                 self.add(_say("missing", at, field=" or ".join(group)))
         for group in rules.get("exactly_one_of") or ():
-            if isinstance(group, list) and sum(name in given for name in group) != 1:
+            if sum(name in given for name in group) != 1:
                 self.add(_say("schema", at))
 
     # fields
@@ -156,12 +253,12 @@ class _Problems:
     def of_field(self, value: Any, rule: Json | str, at: str) -> None:
         if isinstance(rule, str):
             rule = {"kind": rule}
-        kind = rule.get("kind", "string" if "max_length" in rule or "min_length" in rule else "any")
-        checker: Callable[[Any, Json, str], None] | None = getattr(self, f"_{kind}", None)
-        if checker is not None:
-            checker(value, rule, at)
-        elif kind in COMPOSITION:
-            self._composed(value, kind, at)
+        kind = _kind_of(rule)
+        if kind in SHAPES:
+            self.of_object(value, SHAPES[kind], at)
+            return
+        checker: Callable[[Any, Json, str], None] = getattr(self, "_" + kind.replace("|", "_or_"))
+        checker(value, rule, at)
 
     def _string(self, value: Any, rule: Json, at: str) -> None:
         if not isinstance(value, str):
@@ -169,11 +266,16 @@ class _Problems:
             return
         most, least = rule.get("max_length"), rule.get("min_length")
         if most is not None and len(value) > most:
-            self.add(WORDS["too_long"].replace("{max+1}", str(most + 1)).replace("{p}", at))
+            self.add(_say("too_long", at, **{"max+1": most + 1}))
         if least is not None and len(value) < least:
-            self.add(WORDS["more_than"].replace("{min-1}", str(least - 1)).replace("{p}", at))
+            self.add(_say("more_than", at, **{"min-1": least - 1}))
+        elif "pattern" in rule and not re.fullmatch(rule["pattern"], value):
+            self.add(_say("schema", at))
 
-    _url = _string
+    _url = _numeric_string = _string
+
+    def _user_id(self, value: Any, rule: Json, at: str) -> None:
+        self._string(value, {"min_length": 1}, at)
 
     def _boolean(self, value: Any, rule: Json, at: str) -> None:
         if not isinstance(value, bool):
@@ -187,94 +289,193 @@ class _Problems:
         ):
             self.add(_say("schema", at))
 
+    def _number(self, value: Any, rule: Json, at: str) -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            self.add(_say("schema", at))
+
     def _enum(self, value: Any, rule: Json, at: str) -> None:
-        if value not in rule["enum"]:
+        if isinstance(value, bool) or value not in rule["enum"]:
+            self.add(_say("schema", at))
+
+    def _object(self, value: Any, rule: Json, at: str) -> None:
+        if not isinstance(value, dict):
             self.add(_say("schema", at))
 
     def _text(self, value: Any, rule: Json, at: str) -> None:
-        kinds = TEXTS[rule.get("kind", "text") if rule.get("kind") in TEXTS else "text"]
-        if _type(value) not in kinds:
+        """Slack points at the string inside the text object, as in ``/blocks/0/text/text``."""
+        kind = _type(value)
+        if kind not in TEXTS[rule["kind"]]:
             self.add(_say("schema", at))
             return
-        self.of_object(value, COMPOSITION[value["type"]], at)
-        if "max_length" in rule and isinstance(value.get("text"), str):
-            self._string(value["text"], {"max_length": rule["max_length"]}, at)
+        rules = COMPOSITION[kind]
+        text = {**rules["fields"]["text"], **{name: rule[name] for name in ("max_length",) if name in rule}}
+        self.of_object(value, {**rules, "fields": {**rules["fields"], "text": text}}, at)
 
     _plain_text = _text
 
-    def _array(self, value: Any, rule: Json, at: str) -> None:
-        if not self._sized(value, rule, at):
+    def _string_or_plain_text(self, value: Any, rule: Json, at: str) -> None:
+        if isinstance(value, dict):
+            self._text(value, {"kind": "plain_text"}, at)
+        else:
+            self._string(value, rule, at)
+
+    def _feedback_button(self, value: Any, rule: Json, at: str) -> None:
+        fields = {
+            "text": {"kind": "plain_text", "max_length": rule["text_max_length"]},
+            "value": {"max_length": rule["value_max_length"]},
+            "accessibility_label": {"max_length": rule["accessibility_label_max_length"]},
+        }
+        self.of_object(value, {"required": ["text", "value"], "fields": fields}, at)
+
+    def _chart(self, value: Any, rule: Json, at: str) -> None:
+        if _type(value) not in rule["types"]:
+            self.add(_say("schema", at))
             return
-        kind = rule.get("of", "any")
-        for i, each in enumerate(value):
-            item = {
-                "kind": kind,
-                **({"max_length": rule["item_max_length"]} if "item_max_length" in rule else {}),
-            }
-            self.of_field(each, item, f"{at}/{i}")
+        for name in ("series", "segments"):
+            if len(_listed(value.get(name))) > rule["max_series_or_segments"]:
+                self.add(_say("too_many", f"{at}/{name}", max=rule["max_series_or_segments"]))
 
-    def _block_array(self, value: Any, rule: Json, at: str) -> None:
-        self._sized(value, rule, at)  # the blocks themselves are read with the whole view
+    # lists
 
-    def _element(self, value: Any, rule: Json, at: str) -> None:
-        self.of_element(value, rule["allowed"], at)
-
-    def _element_array(self, value: Any, rule: Json, at: str) -> None:
-        if self._sized(value, rule, at):
-            for i, each in enumerate(value):
-                self.of_element(each, rule["allowed"], f"{at}/{i}")
-
-    def _context_array(self, value: Any, rule: Json, at: str) -> None:
-        if self._sized(value, rule, at):
-            for i, each in enumerate(value):
-                if _type(each) == "image":
-                    self.of_element(each, ["image"], f"{at}/{i}")
-                else:
-                    self._text(each, {}, f"{at}/{i}")
-
-    def _sized(self, value: Any, rule: Json, at: str) -> bool:
+    def _sized(self, value: Any, rule: Json, at: str) -> list[Any]:
+        """The list, or none when it is not one."""
         if not isinstance(value, list):
             self.add(_say("schema", at))
-            return False
+            return []
         if len(value) > rule.get("max_items", len(value)):
             self.add(_say("too_many", at, max=rule["max_items"]))
         if len(value) < rule.get("min_items", 0):
             self.add(_say("schema", at))
-        return True
+        return value
 
-    def _composed(self, value: Any, kind: str, at: str) -> None:
-        rules = COMPOSITION[kind]
-        if "extends" in rules:
-            parent = COMPOSITION[rules["extends"]]
-            rules = {**parent, "fields": {**parent["fields"], **rules.get("fields", {})}}
-        if "fields" not in rules:
-            return
-        if kind == "option_choice":  # mrkdwn is allowed there
-            plain = {
-                name: {**rule, "kind": "text"}
-                if isinstance(rule, dict) and rule.get("kind") == "plain_text"
-                else rule
-                for name, rule in rules["fields"].items()
-            }
-            rules = {**rules, "fields": plain}
-        if kind == "option_group":
-            rules = {
-                **rules,
-                "fields": {
-                    **rules["fields"],
-                    "options": {"kind": "array", "of": "option", **rules["fields"]["options"]},
-                },
-            }
-        self.of_object(value, rules, at)
+    def _array(self, value: Any, rule: Json, at: str) -> None:
+        item: Json = {"kind": rule["of"]} if "of" in rule else {"enum": rule["enum"]}
+        if "item_max_length" in rule:
+            item["max_length"] = rule["item_max_length"]
+        for i, each in enumerate(self._sized(value, rule, at)):
+            self.of_field(each, item, f"{at}/{i}")
+
+    def _block_array(self, value: Any, rule: Json, at: str) -> None:
+        for i, each in enumerate(self._sized(value, rule, at)):
+            self.of_block(each, rule.get("allowed", BLOCKS), f"{at}/{i}")
+
+    def _element(self, value: Any, rule: Json, at: str) -> None:
+        self.of_element(value, rule["allowed"], at)
+
+    def _image_element(self, value: Any, rule: Json, at: str) -> None:
+        self.of_element(value, ["image"], at)
+
+    def _element_array(self, value: Any, rule: Json, at: str) -> None:
+        for i, each in enumerate(self._sized(value, rule, at)):
+            self.of_element(each, rule["allowed"], f"{at}/{i}")
+
+    def _context_array(self, value: Any, rule: Json, at: str) -> None:
+        for i, each in enumerate(self._sized(value, rule, at)):
+            if _type(each) in TEXTS["text"]:
+                self._text(each, {"kind": "text"}, f"{at}/{i}")
+            else:
+                self.of_element(each, ["image"], f"{at}/{i}")
+
+    def _task_array(self, value: Any, rule: Json, at: str) -> None:
+        for i, each in enumerate(self._sized(value, rule, at)):
+            self.of_object(each, BLOCKS["plan"]["task"], f"{at}/{i}")
+
+    def _table_rows(self, value: Any, rule: Json, at: str) -> None:
+        for i, row in enumerate(self._sized(value, rule, at)):
+            for j, cell in enumerate(self._sized(row, {"max_items": rule["max_cells"]}, f"{at}/{i}")):
+                here = f"{at}/{i}/{j}"
+                kind = _type(cell)
+                if kind is None or kind not in rule["cells"]:
+                    self.add(_say("type", here, type=kind))
+                elif kind == "rich_text":
+                    self._rich_text_block(cell, rule, here)
+                else:
+                    self.of_object(cell, SHAPES[kind], here)
+
+    def _table_column_or_null(self, value: Any, rule: Json, at: str) -> None:
+        if value is not None:
+            self.of_object(value, SHAPES["table_column"], at)
+
+    # rich text
+
+    def _rich_text_block(self, value: Any, rule: Json, at: str) -> None:
+        if _type(value) != "rich_text":
+            self.add(_say("schema", at))
+        else:
+            self.of_object(value, BLOCKS["rich_text"], at)
+
+    def _rich_text_array(self, value: Any, rule: Json, at: str) -> None:
+        for i, each in enumerate(self._sized(value, rule, at)):
+            here, kind = f"{at}/{i}", _type(each)
+            if kind not in rule["allowed"]:
+                self.add(_say("type", here, type=kind))
+            elif "elements" not in each:
+                self.add(_say("missing", here, field="elements"))
+            elif kind == "rich_text_list":
+                self._rich_text_list(each, here)
+            else:
+                self._leaves(each["elements"], f"{here}/elements")
+
+    def _rich_text_list(self, value: Json, at: str) -> None:
+        rules = COMPOSITION["rich_text_list"]
+        if "style" not in value:
+            self.add(_say("missing", at, field="style"))
+        elif value["style"] not in rules["style"]:
+            self.add(_say("schema", f"{at}/style"))
+        if "indent" in value:
+            self._integer(value["indent"], rules["indent"], f"{at}/indent")
+        if "border" in value:
+            self._enum(value["border"], {"enum": rules["border"]}, f"{at}/border")
+        self._rich_text_array(value["elements"], {"allowed": ["rich_text_section"]}, f"{at}/elements")
+
+    def _leaves(self, value: Any, at: str) -> None:
+        for i, each in enumerate(self._sized(value, {}, at)):
+            if _type(each) not in COMPOSITION["rich_text_section"]["leaves"]:
+                self.add(_say("type", f"{at}/{i}", type=_type(each)))
+            elif each["type"] == "text":
+                self._string(each.get("text"), {"min_length": 1}, f"{at}/{i}/text")
 
 
-def _elements(blocks: list[Any]) -> Iterator[tuple[Json, Json]]:
-    for block in blocks:
-        if isinstance(block, dict):
-            elements = block.get("elements") if isinstance(block.get("elements"), list) else []
-            for each in [block.get("element"), block.get("accessory"), *(elements or [])]:
-                if isinstance(each, dict):
-                    yield block, each
+def _kind_of(rule: Json) -> str:
+    """limits.json leaves the kind out where the other keys show it."""
+    if "kind" in rule:
+        return str(rule["kind"])
+    if "min_items" in rule or "max_items" in rule:
+        return "array"
+    if "enum" in rule:
+        return "enum"
+    return "string"
+
+
+def _elements(block: Json) -> Iterator[tuple[str, Json]]:
+    """The elements of a block that can have an action_id, each with where it stands in the block."""
+    for name in ("element", "accessory"):
+        if isinstance(block.get(name), dict):
+            yield name, block[name]
+    for name in ("elements", "actions"):
+        for i, each in enumerate(_listed(block.get(name))):
+            if isinstance(each, dict):
+                yield f"{name}/{i}", each
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else []
+
+
+def _is_row(rows: list[Any]) -> bool:
+    return bool(rows) and isinstance(rows[0], list)
+
+
+def _length(block: Json) -> int:
+    text = block.get("text")
+    return len(text) if isinstance(text, str) else 0
+
+
+def _parsed(given: Any) -> float | None:
+    try:
+        return float(given) if isinstance(given, str) else None
+    except ValueError:
+        return None
 
 
 def _type(given: Any) -> str | None:
@@ -284,6 +485,6 @@ def _type(given: Any) -> str | None:
 
 def _say(what: str, at: str, **values: Any) -> str:
     said: str = WORDS[what]
-    for name, value in {**values, "p": at}.items():
+    for name, value in {"p": at, **values}.items():
         said = said.replace("{" + name + "}", str(value))
     return said

@@ -65,11 +65,15 @@ class Cut:
     """The connection ends without an answer."""
 
 
+class Half:
+    """The answer breaks off in its middle."""
+
+
 class Hang:
     """No answer for longer than anybody waits."""
 
 
-Played = Answer | Cut | Hang
+Played = Answer | Cut | Half | Hang
 BUSY = Answer(429, {"code": 20429, "message": "Too Many Requests", "status": 429})
 BROKEN = Answer(500, {"code": 20500, "message": "Internal Server Error", "status": 500})
 
@@ -128,6 +132,10 @@ class Server:
             play = self.next.pop(0) if self.next else self.then
             if isinstance(play, Hang):
                 await self._over.wait()
+            if isinstance(play, Half):
+                begun = web.StreamResponse(status=201, headers={"Content-Length": "100"})
+                await begun.prepare(request)
+                await begun.write(b'{"sid": "PN')
             if isinstance(play, Answer):
                 text = play.body if isinstance(play.body, str) else json.dumps(play.body)
                 return web.Response(status=play.status, text=text, headers=play.headers)
@@ -243,7 +251,7 @@ ONCE: dict[str, tuple[Call, float]] = {
 }
 EVERY = REPEATED | ONCE
 
-LOST = {"cut": Cut(), "500": BROKEN, "503": Answer(503, "<html>down</html>")}
+LOST = {"cut": Cut(), "half": Half(), "500": BROKEN, "503": Answer(503, "<html>down</html>")}
 FINE = Answer(200, {"incoming_phone_numbers": []})
 
 
@@ -317,7 +325,7 @@ async def test_without_any_connection_nothing_was_bought() -> None:
 async def test_a_purchase_without_an_answer_ends_in_a_doubt_after_its_time_out(server: Server) -> None:
     server.next = [Hang()]
     began = monotonic()
-    async with client_of(server, patience=0.01) as client:
+    async with client_of(server, patience=0.01) as client, asyncio.timeout(10):
         with pytest.raises(TwilioError, match="lost") as raised:
             await buy(client)
     assert raised.value.doubtful and raised.value.status is None
@@ -327,14 +335,14 @@ async def test_a_purchase_without_an_answer_ends_in_a_doubt_after_its_time_out(s
 
 async def test_a_read_without_an_answer_is_tried_again(server: Server) -> None:
     server.next = [Hang()]
-    async with client_of(server, patience=0.02) as client:
+    async with client_of(server, patience=0.02) as client, asyncio.timeout(10):
         await fetch(client)
     assert len(server.seen) >= 2
 
 
 async def test_a_read_is_given_up_after_five_tries_and_leaves_no_doubt(server: Server) -> None:
     server.then = Hang()
-    async with client_of(server, patience=0.005) as client:
+    async with client_of(server, patience=0.005) as client, asyncio.timeout(10):
         with pytest.raises(TwilioError) as raised:
             await fetch(client)
     assert not raised.value.doubtful
@@ -617,6 +625,26 @@ async def test_at_most_ten_calls_are_under_way(server: Server, client: Client) -
     server.takes = 0.05
     await asyncio.gather(*(fetch(client) if n % 2 else buy(client) for n in range(3 * AT_ONCE)))
     assert server.most_at_once == AT_ONCE and len(server.seen) == 3 * AT_ONCE
+
+
+# surroundings
+
+
+async def test_the_environment_changes_no_address(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a proxy, which would see what is paid for, nor the SDK's own settings."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            for each in (name, name.lower()):
+                monkeypatch.setenv(each, f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        monkeypatch.setenv("NO_PROXY", "")
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv("TWILIO_EDGE", "sydney")
+        monkeypatch.setenv("TWILIO_REGION", "au1")
+        async with client_of(server) as client:
+            await fetch(client)
+            await buy(client)
+    assert {each.host for each in server.seen} == {"api.twilio.com"}
 
 
 # the purchase that is being worked on

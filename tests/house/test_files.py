@@ -2,11 +2,14 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.house.tree import ROOT, files, name, python_files
+
+FOLDERS = ("bot", "handlers", "storage", "sandbox", "tests")
 
 # put together, so that this file does not name them either
 REGISTRIES = tuple(
@@ -95,7 +98,7 @@ def test_an_environment_of_its_own_is_no_double() -> None:
 def test_there_is_no_place_for_leftovers() -> None:
     """A file is a screen, a resource or a duty, never a kind of code."""
     kinds = {"utils", "util", "helpers", "common", "misc", "views", "constants"}
-    ours = python_files("bot", "handlers", "storage", "sandbox", "tests")
+    ours = python_files(*FOLDERS)
     assert [name(each) for each in ours if kinds & {*each.parts[:-1], each.stem}] == []
 
 
@@ -108,3 +111,15 @@ def test_no_listener_is_lazy() -> None:
         if isinstance(node, ast.keyword) and node.arg == "lazy"
     ]
     assert lazy == []
+
+
+def test_git_ignores_nothing_that_the_project_needs() -> None:
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "status", "--porcelain", "--ignored", "-z", *FOLDERS],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    ignored = [line[3:] for line in listed.split("\0") if line.startswith("!!")]
+    assert [each for each in ignored if not each.endswith(("__pycache__/", ".pyc"))] == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.slack.mrkdwn import Names, format_moment, mrkdwn, plain_text, safe_url
+from sandbox.slack.mrkdwn import Names, format_moment, markdown, mrkdwn, plain_text, safe_url
 
 NAMES = Names({"U1": "Rita <b>"}, {"C1": "numbers"}, {"S1": "Approvers"})
 CHECK = '<span class="emoji emoji-white_check_mark" role="img" aria-label="white check mark">✅</span>'
@@ -32,6 +32,8 @@ def link(url: str, shown: str) -> str:
         ("`*code* <b>`", "<code>*code* &lt;b&gt;</code>"),
         ("a\n```x = <1>\n*y*```\nb", "a<pre><code>x = &lt;1&gt;\n*y*</code></pre>b"),
         ("&gt; quoted\n> *more*\nnot", "<blockquote>quoted<br><strong>more</strong></blockquote>not"),
+        ("> q\n```x```\nnot", "<blockquote>q</blockquote><pre><code>x</code></pre>not"),
+        ("> ```x```", "<blockquote><pre><code>x</code></pre></blockquote>"),
         ("a &amp; b &lt;i&gt; & c", "a &amp; b &lt;i&gt; &amp; c"),
         ("&amp;lt;", "&amp;lt;"),
         ("<https://x.test/?a=1&amp;b=2|the *x*>", link("https://x.test/?a=1&amp;b=2", "the *x*")),
@@ -99,6 +101,12 @@ def test_nothing_dangerous(text: str) -> None:
                 ":x:",
                 "a",
                 ">",
+                "\ue002",
+                "[a](",
+                ")",
+                "- ",
+                "# ",
+                "**",
             ]
         ),
         max_size=24,
@@ -106,6 +114,31 @@ def test_nothing_dangerous(text: str) -> None:
 )
 def test_any_text_is_harmless(text: str) -> None:
     assert_harmless(mrkdwn(text, NAMES))
+    assert_harmless(markdown(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("# Head *it*\ntext", "<h4>Head <em>it</em></h4><p>text</p>"),
+        ("one\ntwo\n\nthree", "<p>one<br>two</p><p>three</p>"),
+        ("**bold *both*** ~~gone~~", "<p><strong>bold <em>both</em></strong> <s>gone</s></p>"),
+        ("__bold__ _it_ snake_case_name", "<p><strong>bold</strong> <em>it</em> snake_case_name</p>"),
+        ("これは**太字**です", "<p>これは<strong>太字</strong>です</p>"),
+        ("- a\n\n- b\n1. c", "<ul><li>a</li><li>b</li></ul><ol><li>c</li></ol>"),
+        ("> q\n> r\n---", "<blockquote>q<br>r</blockquote><hr>"),
+        ("a\n```py\nx < *1*\n```\nb", "<p>a</p><pre><code>x &lt; *1*</code></pre><p>b</p>"),
+        ("`a*b*` <b> &amp;", "<p><code>a*b*</code> &lt;b&gt; &amp;amp;</p>"),
+        (
+            "[the *x*](https://x.test?a=1&b=2)",
+            f"<p>{link('https://x.test?a=1&amp;b=2', 'the <em>x</em>')}</p>",
+        ),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>"),
+        ("done :white_check_mark:", f"<p>done {CHECK}</p>"),
+    ],
+)
+def test_markdown(text: str, html: str) -> None:
+    assert markdown(text) == html
 
 
 def test_dates_in_the_readers_language_and_zone() -> None:
@@ -143,6 +176,7 @@ ALLOWED = {
     "span": {"class", "role", "aria-label"},
     "time": {"datetime", "title"},
     **{tag: set[str]() for tag in ("strong", "em", "s", "code", "pre", "br", "blockquote")},
+    **{tag: set[str]() for tag in ("p", "h4", "ul", "ol", "li", "hr")},
 }
 
 
@@ -155,7 +189,7 @@ def assert_harmless(html: str) -> None:
             assert {name for name, _ in attrs} <= ALLOWED[tag], html
             for name, value in attrs:
                 assert name != "href" or safe_url(value or "") is not None, html
-            if tag != "br":
+            if tag not in ("br", "hr"):
                 opened.append(tag)
 
         def handle_endtag(self, tag: str) -> None:
@@ -165,4 +199,4 @@ def assert_harmless(html: str) -> None:
     parser.feed(html)
     parser.close()
     assert not opened, html
-    assert "\ue000" not in html
+    assert not set("\ue000\ue001\ue002") & set(html)

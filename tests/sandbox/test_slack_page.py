@@ -544,8 +544,8 @@ async def test_a_file_is_uploaded(page: Page, twin: SlackTwin, app: App) -> None
 async def test_home_is_live(page: Page, twin: SlackTwin, app: App) -> None:
     await look(page, twin)
     await page.get_by_role("link", name="Number Desk").click()
-    await page.get_by_role("link", name="Home").click()
-    await expect(page.locator("#home")).to_contain_text("has not published")
+    await expect(page.get_by_label("Message Number Desk")).to_be_focused()
+    await expect(page.get_by_role("link", name="Home")).to_have_count(0)
     twin.workspace.homes["U0REQUESTER"] = {
         "id": "V0HOME",
         "type": "home",
@@ -555,12 +555,14 @@ async def test_home_is_live(page: Page, twin: SlackTwin, app: App) -> None:
         "state": {"values": {}},
     }
     twin.workspace.tell({"type": "home", "user": "U0REQUESTER"})
+    await page.get_by_role("link", name="Home").click()
     await expect(page.get_by_role("heading", name="Your numbers")).to_be_visible()
 
 
 async def test_unknown_blocks_and_markup_are_shown_not_run(page: Page, twin: SlackTwin, app: App) -> None:
     blocks = [
-        {"type": "plan", "block_id": "p", "title": "<img src=x onerror=alert(1)>"},
+        {"type": "carousel", "block_id": "p", "elements": ["<img src=x onerror=alert(1)>"]},
+        {"type": "plan", "block_id": "q", "title": "<img src=x onerror=alert(1)>"},
         {
             "type": "rich_text",
             "block_id": "r",
@@ -597,11 +599,57 @@ async def test_unknown_blocks_and_markup_are_shown_not_run(page: Page, twin: Sla
     twin.workspace.add_message("C0NUMBERS", bot_id=BOT_ID, text="x", blocks=blocks)
     await look(page, twin)
     message = page.locator("[data-ts]")
-    await expect(message.locator("figure")).to_contain_text("Not drawn here: plan")
+    await expect(message.locator("figure")).to_contain_text("Not drawn here: carousel")
     await expect(message).to_contain_text("<b>one</b>")
     await expect(message.locator("img, script, a[href^=javascript]")).to_have_count(0)
     await by_action(page, "s").select_option("a")
     await expect(message).to_contain_text("s by @Rita Requester")
+
+
+async def test_tables_tasks_and_markdown(page: Page, twin: SlackTwin, app: App) -> None:
+    said = {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "$1.15"}]}],
+    }
+    tasks = [
+        {"task_id": "buy", "title": "Buy", "status": "complete", "output": said},
+        {"task_id": "attach", "title": "Attach", "status": "in_progress"},
+        {"task_id": "check", "title": "Check", "status": "error"},
+    ]
+    cells = [
+        [{"type": "raw_text", "text": each} for each in row] for row in (("Number", "Price"), ("+1", "2"))
+    ]
+    blocks = [
+        {"type": "markdown", "block_id": "m", "text": "# Done\n- **one**\n- [two](https://x.test)"},
+        {"type": "table", "block_id": "t", "rows": cells, "column_settings": [{}, {"align": "right"}]},
+        {"type": "plan", "block_id": "p", "title": "Buying", "tasks": tasks},
+        {"type": "task_card", "block_id": "c", **tasks[0]},
+    ]
+    twin.workspace.add_message("C0NUMBERS", bot_id=BOT_ID, text="x", blocks=blocks)
+    await look(page, twin)
+    message = page.locator("[data-ts]")
+    await expect(message.get_by_role("heading", name="Done")).to_be_visible()
+    await expect(message.get_by_role("link", name="two")).to_have_attribute("href", "https://x.test")
+    await expect(message.get_by_role("columnheader")).to_have_text(["Number", "Price"])
+    await expect(message.get_by_role("cell", name="2")).to_have_class("right")
+    plan = message.locator('[data-block-id="p"]')
+    await expect(plan.locator('[data-task-id="buy"]')).to_contain_text("$1.15")
+    await expect(plan.get_by_role("listitem")).to_contain_text(
+        ["Buy Done", "Attach In progress", "Check Failed"]
+    )
+    await expect(message.locator('[data-block-id="c"] [data-status="complete"]')).to_be_visible()
+
+
+async def test_what_left_the_view_is_forgotten(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    shown = twin.workspace.open_view("U0REQUESTER", find_view())
+    purpose = page.get_by_label("What is it for?")
+    await purpose.fill("Reminders")
+    waiting = modal("loading", "One moment", [{"type": "section", "text": plain("Searching…")}])
+    shown = twin.workspace.update_view(shown, waiting)
+    await expect(page.locator('dialog[data-view-callback="loading"]')).to_be_visible()
+    twin.workspace.update_view(shown, find_view())
+    await expect(purpose).to_have_value("")
 
 
 async def test_the_page_ends_promptly_with_the_twin(page: Page, twin: SlackTwin, app: App) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 from sqlalchemy.exc import StatementError
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from storage.database import InUse
-from storage.models import HOLDING, MOVES, Bundle, Card, Delivery, Purchase, Quote, State, now
+from storage.models import HOLDING, MOVES, Bundle, Card, Purchase, Quote, State, now
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
 from storage.store import Store
 
@@ -29,23 +28,28 @@ DONE = Happened("done", "U0SOMEBODY")
 
 
 @pytest.fixture
-async def other(store: Store, database_url: str) -> AsyncIterator[Store]:
+async def other(store: Store) -> AsyncIterator[Store]:
     """A second process on PostgreSQL; SQLite has one, so there it is the same store again."""
     if store.is_sqlite:
         yield store
         return
-    second = Store(database_url)
+    second = Store(url_of(store))
     yield second
     await second.close()
+
+
+def url_of(store: Store) -> str:
+    return store.url.render_as_string(hide_password=False)
 
 
 async def at_once(store: Store, *calls: Awaitable[Any]) -> list[Any]:
     """What the calls return or raise, when all of them have begun before the first may write."""
     async with store.writing() as session:
-        for table in (Purchase, Card, Delivery):
-            await session.exec(select(table).with_for_update())
+        if not store.is_sqlite:  # there the writer's turn is ours already
+            tables = ", ".join(SQLModel.metadata.tables)
+            await (await session.connection()).execute(text(f"LOCK TABLE {tables} IN EXCLUSIVE MODE"))
         tasks = [asyncio.ensure_future(each) for each in calls]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.03)
         assert not any(task.done() for task in tasks), "nothing was held up"
     return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -256,10 +260,10 @@ async def test_nobody_decides_about_what_is_not_there(store: Store) -> None:
 async def test_a_purchase_that_changed_since_it_was_read_is_not_changed_over_it(
     store: Store, other: Store
 ) -> None:
-    read = await submitted(store)
+    read = await approved(store)
     await store.amend(read, purpose="newer")
     for change in (
-        store.move(read, State.LAPSED),
+        store.move(read, State.NEEDS_CHANGES),
         store.amend(read, purpose="older"),
         other.requote(read, DONE),
     ):
@@ -344,6 +348,43 @@ async def test_a_purchase_moves_only_where_it_may(start: State, store: Store) ->
                 await store.move(purchase, to)
             assert (await now_of(store, purchase)).state == start
         await put(store, purchase.id, state=State.LAPSED)  # lets the number go
+
+
+UNGUARDED = pytest.mark.xfail(
+    strict=True, reason="Purchases.requote looks at neither MOVES nor the lease yet"
+)
+
+
+@UNGUARDED
+async def test_only_what_may_go_before_the_approvers_again_is_quoted_anew(store: Store) -> None:
+    for start in State:
+        purchase = await drafted(store, state=start, quote=1)
+        if start is not State.DRAFT and State.AWAITING_APPROVAL in MOVES.get(start, ()):
+            after = await store.requote(purchase, DONE)
+            assert (after.state, after.quote) == (State.AWAITING_APPROVAL, 2)
+        elif start is not State.DRAFT:
+            with pytest.raises((Lost, ValueError)):
+                await store.requote(purchase, DONE)
+        await put(store, purchase.id, state=State.LAPSED)
+
+
+@UNGUARDED
+async def test_a_worker_that_lost_its_lease_does_not_ask_for_approval_again(
+    store: Store, other: Store
+) -> None:
+    mine = await claimed(store)
+    await put(store, mine.id, leased_until=now() + PAST)
+    (theirs,) = await other.claim_due(10)
+    with pytest.raises(Lost):
+        await store.requote(mine, Happened("price_raised"), price=Decimal("3"), ceiling=Decimal("3"))
+    assert (await now_of(store, mine)).lease == theirs.lease
+
+
+@UNGUARDED
+async def test_what_is_bought_is_not_quoted_anew(store: Store) -> None:
+    stopped = await store.leave(await claimed(store), State.NEEDS_CHANGES, DONE, phone_number_sid=PN)
+    with pytest.raises(Lost):
+        await store.requote(stopped, DONE)
 
 
 @pytest.mark.parametrize("act", [submit, approve, deny, withdraw])
@@ -687,8 +728,8 @@ async def test_what_is_kept_comes_back_with_its_age(value: Any, store: Store) ->
 
 
 async def raw(store: Store, column: str) -> Any:
-    async with store.reading() as session:
-        return (await session.execute(text(f"SELECT {column} FROM purchases"))).scalar_one()
+    async with store.engine.connect() as connection:
+        return (await connection.execute(text(f"SELECT {column} FROM purchases"))).scalar_one()
 
 
 async def test_a_moment_comes_back_in_utc_to_the_microsecond(store: Store) -> None:
@@ -769,13 +810,11 @@ async def test_somebodys_purchases_come_newest_change_first_and_without_drafts(s
 # one process on SQLite
 
 
-async def test_a_second_process_on_a_sqlite_file_is_refused_until_the_first_has_ended(
-    store: Store, database_url: str
-) -> None:
+async def test_a_second_process_on_a_sqlite_file_is_refused_until_the_first_has_ended(store: Store) -> None:
     if not store.is_sqlite:
-        await Store(database_url).close()  # any number
+        await Store(url_of(store)).close()  # any number
         return
     with pytest.raises(InUse, match="only one may run"):
-        Store(database_url)
+        Store(url_of(store))
     await store.close()
-    await Store(database_url).close()
+    await Store(url_of(store)).close()

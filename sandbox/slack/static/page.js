@@ -403,10 +403,14 @@ function keepDraft() {
 function restoreDraft(form) {
   const kept = drafts.get(form.dataset.viewId);
   if (!kept) return;
+  const offered = new Set();
   for (const field of $$("[data-action-id]", form)) {
-    const before = kept.get(`${field.dataset.ofBlock}\n${field.dataset.actionId}`);
+    const key = `${field.dataset.ofBlock}\n${field.dataset.actionId}`;
+    const before = kept.get(key);
     if (before) writeField(field, before);
+    offered.add(key);
   }
+  for (const key of [...kept.keys()]) if (!offered.has(key)) kept.delete(key); // gone once, Slack forgets it
 }
 
 const drawModal = onceAtATime(async () => {
@@ -465,7 +469,8 @@ function focusFirst(form) {
 }
 
 function busyForm(form, busy) {
-  form.toggleAttribute("aria-busy", busy);
+  if (busy) form.setAttribute("aria-busy", "true");
+  else form.removeAttribute("aria-busy");
   const button = $("[type=submit]", form);
   if (button) {
     button.classList.toggle("busy", busy);
@@ -1071,7 +1076,7 @@ function listen() {
     const all = hints.includes("all");
     if (all || hints.includes("view")) drawModal();
     if (all || hints.includes("home")) drawHome();
-    if (all || hints.includes("state") || hints.includes(`message:${here.channel}`)) {
+    if (all || hints.includes("state") || hints.includes("home") || hints.includes(`message:${here.channel}`)) {
       drawMessages();
       drawThread();
     }
