@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 INTERACTIVE = aiohttp.ClientTimeout(total=2.5)
 """Somebody waits, and Slack waits three seconds."""
 BACKGROUND = aiohttp.ClientTimeout(total=15, connect=5)
-FIRST_LOOK = timedelta(seconds=5)
+FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
 
 

@@ -275,16 +275,25 @@ class Purchases(Database):
 
     async def requote(self, purchase: Purchase, happened: Happened, **values: Any) -> Purchase:
         """The purchase back before the approvers with a new quote: approvals of older quotes are void."""
+        if (
+            State.AWAITING_APPROVAL not in {purchase.state, *MOVES.get(purchase.state, ())}
+            or purchase.state == State.DRAFT
+        ):
+            raise ValueError(f"a purchase that is {purchase.state} is not quoted anew")
+        conditions = [
+            col(Purchase.state) == purchase.state,
+            col(Purchase.version) == purchase.version,
+            col(Purchase.buying_at).is_(None),
+            col(Purchase.phone_number_sid).is_(None),
+        ]
+        if purchase.lease is not None:
+            conditions.append(col(Purchase.lease) == purchase.lease)
         try:
             async with self.writing() as session:
                 row = await self._update(
                     session,
                     purchase.id,
-                    [
-                        col(Purchase.state) == purchase.state,
-                        col(Purchase.version) == purchase.version,
-                        col(Purchase.buying_at).is_(None),
-                    ],
+                    conditions,
                     {
                         "state": State.AWAITING_APPROVAL,
                         "quote": purchase.quote + 1,
