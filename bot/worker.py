@@ -227,8 +227,6 @@ class Worker:
         alternatives: list[Available] = []
         if isinstance(error, NumberTaken | NumberOwned | AddressDoesNotFit):
             alternatives = await self._closest(purchase)
-        bought = purchase.phone_number_sid is not None or purchase.buying_at is not None
-        to = State.FAILED if bought else State.NEEDS_CHANGES
         alarm = None
         if isinstance(error, NeedsAPerson | AccountRefused):
             alarm = say(
@@ -239,7 +237,7 @@ class Worker:
             )
         await self._leave(
             purchase,
-            to,
+            _stopped(purchase),
             "stopped",
             error.said,
             alarm,
@@ -307,7 +305,7 @@ class Worker:
         )
         await self._leave(
             purchase,
-            State.FAILED,
+            _stopped(purchase),
             "stopped",
             said,
             alarm,
@@ -396,6 +394,12 @@ class Worker:
             await self._store.card_not_drawn(drawing, _again_in(drawing.card.tries))
         else:
             self._owed.set()  # its thread lines may follow, or it has changed again
+
+
+def _stopped(purchase: Purchase) -> State:
+    """Bought, or perhaps bought, but not finished is a state of its own, which never frees the number: RULES.md 7."""
+    bought = purchase.phone_number_sid is not None or purchase.buying_at is not None
+    return State.FAILED if bought else State.NEEDS_CHANGES
 
 
 def _again_in(tries: int) -> timedelta:

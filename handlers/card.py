@@ -169,7 +169,9 @@ def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]
             blocks.button("approve", t("Approve"), value, style="primary"),
             blocks.button("deny", t("Deny"), value, style="danger"),
         ]
-    if purchase.state in (State.FAILED, State.NEEDS_CHANGES) and kind not in NEEDS_A_NUMBER + NEEDS_PAPERS:
+    if purchase.state in (State.FAILED, State.NEEDS_CHANGES) and not (
+        kind in NEEDS_PAPERS or (kind in NEEDS_A_NUMBER and purchase.alternatives)
+    ):
         buttons.append(blocks.button("retry", t("Try again"), value, style="primary"))
     if purchase.state == State.FAILED and purchase.phone_number_sid and purchase.attached_at is None:
         buttons.append(blocks.button("choose_service", t("Choose another service"), value))
