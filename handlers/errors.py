@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bot.twilio_client import TwilioError
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
@@ -15,6 +14,7 @@ from bot.errors import BotError, DraftGone, FormErrors, TwilioAway
 from bot.services import Services
 from bot.steps import passing, refused
 from bot.texts import N_, Said, Texts, say
+from bot.twilio_client import TwilioError
 from handlers import blocks, forms, modal
 from handlers.blocks import View
 from storage.models import Purchase, State
