@@ -145,16 +145,11 @@ async def settle_intent(
     await services.store.work(
         purchase, Happened("not_bought"), bump=False, buying_at=None, looks=0, tries=tries
     )
-    if refused is not None and not passing(refused):
+    if refused is not None and refused.definite:
         raise why_refused(refused, purchase)
     if tries >= BUYING_ROUNDS:
         raise TwilioAway()
     return Wait(say(N_("The number was not bought. Trying again.")), now() + timedelta(seconds=tries))
-
-
-def passing(error: TwilioError) -> bool:
-    """May work next time: too many requests, no connection, trouble on Twilio's side."""
-    return error.status is None or error.status == 429 or error.status >= 500
 
 
 @dataclass(frozen=True)

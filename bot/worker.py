@@ -25,7 +25,7 @@ from bot.errors import (
 from bot.numbers import Available, closest
 from bot.pace import Pace
 from bot.services import Services
-from bot.steps import UNCHECKED, Step, Wait, passing, refused, steps_of
+from bot.steps import UNCHECKED, Step, Wait, refused, steps_of
 from bot.texts import N_, Said, money, phone, say
 from bot.twilio_client import TwilioError, Work, working_on
 from storage.models import Delivery, Purchase, State, now
@@ -204,7 +204,7 @@ class Worker:
 
     async def _stop_at(self, step: Step, purchase: Purchase, error: Exception) -> None:
         purchase = await self._current(purchase)
-        if isinstance(error, TwilioError) and not passing(error):
+        if isinstance(error, TwilioError) and error.definite:
             error = refused(error)
         if isinstance(error, PriceRaised):
             await self._ask_again(purchase, error)

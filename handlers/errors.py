@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import news
 from bot.errors import BotError, DraftGone, FormErrors, TwilioAway
 from bot.services import Services
-from bot.steps import passing, refused
+from bot.steps import refused
 from bot.texts import N_, Said, Texts, say
 from bot.twilio_client import TwilioError
 from handlers import blocks, forms, modal
@@ -81,7 +81,7 @@ async def sentence(error: Exception, services: Services) -> Said:
         return DraftGone().said
     if isinstance(error, TwilioError):
         log.warning("Twilio: %s", error)
-        return (TwilioAway() if passing(error) else refused(error)).said
+        return (refused(error) if error.definite else TwilioAway()).said
     reference = secrets.token_hex(2)
     log.error("something went wrong (%s)", reference, exc_info=error)
     try:

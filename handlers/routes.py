@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from handlers import card, command, errors
-from handlers.buy_number import choose, end_user, find, flow, review
+from handlers.buy_number import address, choose, end_user, find, flow, review
 
 Listener = Callable[..., Awaitable[None]]
 
@@ -23,6 +23,7 @@ ON_PAGES: dict[tuple[str, str], Listener] = {
     (choose.CALLBACK_ID, "back"): flow.back,
     (end_user.CALLBACK_ID, "end_user_type"): end_user.type_changed,
     (end_user.CALLBACK_ID, "back"): flow.back,
+    (address.CALLBACK_ID, "back"): flow.back,
     (review.CALLBACK_ID, "back"): flow.back,
     (errors.BACK, "back"): flow.back,
 }
@@ -42,6 +43,7 @@ SUBMISSIONS: dict[str, Listener] = {
     find.CALLBACK_ID: find.submitted,
     choose.CALLBACK_ID: choose.submitted,
     end_user.CALLBACK_ID: end_user.submitted,
+    address.CALLBACK_ID: address.submitted,
     review.CALLBACK_ID: flow.sent,
     "card.deny": card.denied,
     "card.service": card.service_chosen,
@@ -52,6 +54,7 @@ SUBMISSIONS: dict[str, Listener] = {
 def add_to(app: AsyncApp) -> None:
     app.command("/twilio")(command.received)
     app.options("country")(find.country_suggested)
+    app.options("address_country")(address.country_suggested)
     for callback_id, submitted in SUBMISSIONS.items():
         app.view(callback_id)(submitted)
     for (callback_id, action_id), pressed in ON_PAGES.items():

@@ -15,12 +15,13 @@ from bot.services import Services
 from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from handlers import blocks, forms, modal
 from handlers.blocks import Block, View
+from handlers.buy_number import address, review
 from handlers.buy_number import draft as draft_row
-from handlers.buy_number import review
 from storage.models import Bundle, Purchase, now
 
 CALLBACK_ID = "buy_number.end_user"
 LATER = "later"
+NEW = "new"
 
 
 # what you see
@@ -40,7 +41,6 @@ def page(
     assert draft.phone_number and draft.country and draft.number_type
     kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     shown: list[Block] = [blocks.section(f"*{t.phone(draft.phone_number)}* – {kind}")]
-    submit: str | None = t("Next")
     if regulations:
         shown += _papers(draft, regulations, fitting, typed, t, mark)
     else:
@@ -48,22 +48,12 @@ def page(
         needs = draft.number.get("address_requirements", "none")
         if needs != "none":
             shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
-            if addresses:
-                options = [blocks.option(sid, label) for sid, label in addresses]
-                shown.append(
-                    blocks.select("address", t("Address"), options, initial=typed.get("address"), mark=mark)
-                )
-            else:
-                submit = None
-                shown.append(
-                    blocks.alert(
-                        t(
-                            "The Twilio account has no address that fits. Add one in the Twilio Console under Phone Numbers > Regulatory Compliance > Addresses, then go on with this draft; or go back and choose a number that needs none."
-                        )
-                    )
-                )
+            options = [blocks.option(sid, label) for sid, label in addresses[:99]]
+            options.append(blocks.option(NEW, t("A new address")))
+            chosen = typed.get("address") or options[0]["value"]
+            shown.append(blocks.select("address", t("Address"), options, initial=chosen, mark=mark))
     shown.append(blocks.actions("buttons", blocks.button("back", t("Back"))))
-    return blocks.modal(CALLBACK_ID, t("End user"), shown, close=t("Cancel"), submit=submit, about=draft)
+    return blocks.modal(CALLBACK_ID, t("End user"), shown, close=t("Cancel"), submit=t("Next"), about=draft)
 
 
 def _papers(
@@ -195,10 +185,13 @@ async def submitted(ack: AsyncAck, view: View, services: Services, t: Texts) -> 
         raise FormErrors(wrong)
     draft = await services.store.record_draft(
         draft.id,
-        page="review",
+        page="end_user" if typed.get("address") == NEW else "review",
         answers=draft_row.answers(draft, "end_user", typed),
         end_user_type=typed.get("end_user_type"),
         bundle_id=bundle.id if bundle else None,
-        address_sid=typed.get("address"),
+        address_sid=None if typed.get("address") == NEW else typed.get("address"),
     )
+    if typed.get("address") == NEW:
+        await ack(response_action="update", view=address.page(draft, t))
+        return
     await ack(response_action="update", view=review.page(draft, bundle, services, t))

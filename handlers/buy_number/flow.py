@@ -9,7 +9,7 @@ from bot.services import Services
 from bot.texts import Texts
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import View
-from handlers.buy_number import choose, end_user, find, review
+from handlers.buy_number import address, choose, end_user, find, review
 from handlers.buy_number import draft as draft_row
 from storage.models import Purchase, State
 from storage.purchases import NumberHeld
@@ -24,12 +24,15 @@ async def back(
     shown = body["view"]
     draft = await draft_row.of(shown, services)
     here = shown["callback_id"].rpartition(".")[2]
-    if here not in PAGES:  # an error in place of the page that ``draft.page`` names
-        here = draft.page or "choose"
-    previous = PAGES[max(0, PAGES.index(here) - 1)]
-    draft = await services.store.record_draft(
-        draft.id, page=previous, answers=draft_row.answers(draft, here, forms.answers(shown))
-    )
+    answers = draft.answers
+    if here in PAGES:
+        answers = draft_row.answers(draft, here, forms.answers(shown))
+        previous = PAGES[max(0, PAGES.index(here) - 1)]
+    elif shown["callback_id"] == address.CALLBACK_ID:
+        previous = "end_user"  # an address that was typed is kept nowhere
+    else:  # an error in place of the page that ``draft.page`` names
+        previous = PAGES[max(0, PAGES.index(draft.page or "choose") - 1)]
+    draft = await services.store.record_draft(draft.id, page=previous, answers=answers)
     await _show(previous, shown, draft, client, services, t)
     await ack()
 

@@ -14,7 +14,7 @@ from bot.regulations import Regulation
 from bot.texts import LANGUAGES, Texts, country, money, phone, say
 from handlers import blocks, card, modal
 from handlers import errors as shown_errors
-from handlers.buy_number import choose, end_user, find, review
+from handlers.buy_number import address, choose, end_user, find, review
 from sandbox.slack.validate import message_problems, view_problems
 from storage.models import Approval, Bundle, Purchase, State, now
 
@@ -139,6 +139,7 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
         yield "review", review.page(purchase(), bundle() if many else None, services, t)
         voice = {**number(0), "capabilities": ["voice"]}
         yield "review, voice", review.page(purchase(number=voice, regulated=False), None, services, t)
+    yield "new address", address.page(purchase(), t, typed={"street": LONG[:100]}, notice=LONG)
     yield "deny", card.deny_page(purchase(), t)
     yield "loading", modal.loading(t, t("Looking for numbers at Twilio…"), "0123456789ab")
     for error in every_error():
