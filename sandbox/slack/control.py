@@ -1,6 +1,7 @@
 """``/twin/...``: what scripts, tests and the page ask of the twin. Local and without authentication."""
 
 import copy
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -91,25 +92,29 @@ class Control:
 
     async def add_person(self, request: web.Request) -> web.Response:
         body = await request.json()
+        user_id = body.get("id") or "U0" + secrets.token_hex(4).upper()
         return web.json_response(
-            self.workspace.add_person(body["id"], body.get("name", body["id"]), body.get("locale", "en-US"))
+            self.workspace.add_person(user_id, body.get("name") or user_id, body.get("locale") or "en-US")
         )
 
     async def add_channel(self, request: web.Request) -> web.Response:
         body = await request.json()
+        channel_id = body.get("id") or "C0" + secrets.token_hex(4).upper()
+        before = self.workspace.channels.get(channel_id, {})
         made = self.workspace.add_channel(
-            body["id"],
-            body.get("name", body["id"].lower()),
+            channel_id,
+            body.get("name") or before.get("name") or channel_id.lower(),
             body.get("members", []),
-            is_private=bool(body.get("is_private")),
+            is_private=bool(body.get("is_private", before.get("is_private"))),
             with_app=bool(body.get("with_app", True)),
         )
         return web.json_response(made)
 
     async def add_group(self, request: web.Request) -> web.Response:
         body = await request.json()
-        group = {"id": body["id"], "name": body.get("name", body["id"]), "users": body.get("users", [])}
-        self.workspace.usergroups[body["id"]] = group
+        group_id = body.get("id") or "S0" + secrets.token_hex(4).upper()
+        group = {"id": group_id, "name": body.get("name") or group_id, "users": body.get("users", [])}
+        self.workspace.usergroups[group_id] = group
         return web.json_response(group)
 
     async def command(self, request: web.Request) -> web.Response:

@@ -94,7 +94,11 @@ class Workspace:
     # who is there
 
     def add_person(self, user_id: str, name: str, locale: str = "en-US") -> Json:
+        """Everybody is in #numbers."""
         self.people[user_id] = {"id": user_id, "name": name, "locale": locale}
+        numbers = self.channels.get("C0NUMBERS")
+        if numbers is not None and user_id not in numbers["members"]:
+            numbers["members"].append(user_id)
         self.tell({"type": "state"})
         return self.people[user_id]
 
@@ -107,10 +111,13 @@ class Workspace:
         is_private: bool = False,
         with_app: bool = True,
     ) -> Json:
+        """A channel that is there already gets the members too."""
+        before = self.channels.get(channel_id, {}).get("members", [])
+        everybody = [*before, *members, *([BOT_USER] if with_app else [])]
         self.channels[channel_id] = {
             "id": channel_id,
             "name": name,
-            "members": [*members, BOT_USER] if with_app else list(members),
+            "members": list(dict.fromkeys(everybody)),
             "is_private": is_private,
             "is_im": False,
         }

@@ -14,6 +14,10 @@ TYPED = {
 }
 
 
+def everything_in(folder: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in folder.iterdir())
+
+
 async def needs_address(person: Person) -> Any:
     choose = await finds(person, "EE", number_type="local")
     await person.submits(phone_number=options(choose, "phone_number")[0])
@@ -50,7 +54,7 @@ async def test_a_new_address_goes_to_twilio_and_nowhere_else(
         each for each in (await twilio.get("state"))["addresses"] if each["customer_name"] == "Maarja Tamm"
     )
     assert (await twilio.get("state"))["owned_numbers"][0]["address_sid"] == made["sid"]
-    kept = b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    kept = everything_in(tmp_path)
     assert made["sid"].encode() in kept
     for value in ("Maarja", "Pikk 999", "10123"):
         assert value.encode() not in kept, "a personal field reached the disk"
