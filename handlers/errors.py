@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import news
@@ -45,10 +46,13 @@ async def shown(
         return _answer({"response_action": "push", "view": view(text, t)})
     if kind == "block_suggestion":
         return _answer({"options": []})
-    if kind == "block_actions" and body.get("view"):
-        await client.views_push(trigger_id=body["trigger_id"], view=view(text, t))
-    elif kind == "block_actions":
-        await only_to(client, body, text)
+    try:
+        if kind == "block_actions" and body.get("view"):
+            await client.views_push(trigger_id=body["trigger_id"], view=view(text, t))
+        elif kind == "block_actions":
+            await only_to(client, body, text)
+    except (SlackClientError, OSError, TimeoutError) as failed:
+        log.warning("an error could not be shown: %s", type(failed).__name__)
     return BoltResponse(status=200, body="")
 
 
