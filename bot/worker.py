@@ -4,6 +4,7 @@ What waits is a row with a time to wake, never a sleeping task: a process that d
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
@@ -129,8 +130,16 @@ class Worker:
             await self._advance(purchase)
         except Lost:
             log.info("purchase %s has moved on without this worker", purchase.id)
+            await self._let_go(purchase.id, lease)
         finally:
             working_on.reset(token)
+
+    async def _let_go(self, purchase_id: str, lease: str) -> None:
+        """What somebody has changed under our lease is taken up again at once, not when the lease runs out."""
+        current = await self._store.purchase(purchase_id)
+        if current is not None and current.lease == lease and current.state == State.IN_PROGRESS:
+            with contextlib.suppress(Lost):
+                await self._store.rest(current, now(), current.waiting, tries=current.tries)
 
     async def _advance(self, purchase: Purchase) -> None:
         while not self._stopping:
@@ -162,7 +171,7 @@ class Worker:
 
     async def _rest(self, step: Step, purchase: Purchase, wait: Wait) -> None:
         current = await self._current(purchase)
-        if wait.until is None and current.version != purchase.version:
+        if current.version != purchase.version and current.buying_at is None:
             wait = Wait(current.waiting, now())  # somebody acted meanwhile: look again
         happened = None
         if step.column == "bundle_approved_at" and wait.why is not None and wait.why != current.waiting:

@@ -337,3 +337,29 @@ async def test_a_bundle_that_lost_its_approval_makes_the_purchase_wait(
         return "give_papers" in field_ids((await stage.cards())[-1])
 
     await until(papers_wanted, "the card asks for papers")
+
+
+async def test_papers_given_while_the_purchase_is_being_checked_are_not_overlooked(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(
+        requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": "later"}
+    )
+    bundle = (await twilio.get("state"))["bundles"][0]["sid"]
+    await twilio.post(f"bundles/{bundle}", status="in-review")
+    card = await stage.card("awaiting_approval")
+    await requester.clicks(card, "give_papers")
+    await requester.view("card.papers")
+    await requester.submits(bundle=bundle)
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    await stage.in_thread(card, "is not approved yet")
+    await twilio.post(f"bundles/{bundle}", status="twilio-approved")
+    await twilio.post("faults", method="GET", path="*IncomingPhoneNumbers*", times=1, fault={"delay": 0.5})
+    assert stage.app is not None
+    purchase_id = card["metadata"]["event_payload"]["id"]
+    await stage.store.amend(await stage.store.purchase(purchase_id), wake_at=now())
+    stage.app.services.worker.kick()
+    await asyncio.sleep(0.25)  # the worker looks whether the number is ours; meanwhile the row changes
+    await stage.store.amend(await stage.store.purchase(purchase_id), purpose="Changed meanwhile")
+    await stage.card("complete", within=8)
+    assert await stage.bought() == [number]
