@@ -122,10 +122,6 @@ class BalanceTooLow(BotError):
     )
 
 
-class BundleNotApproved(BotError):
-    text = N_("The bundle is not approved any more. Choose another one.")
-
-
 class AddressNeeded(BotError):
     text = N_(
         "Twilio wants an address for this number, and none was given. Choose one, then press Try again."

@@ -1,7 +1,5 @@
 """Whom a change is told: the card's thread, the requester, the operators. Sentences are kept and told when Slack is there."""
 
-from typing import Any
-
 from bot.settings import Settings
 from bot.texts import Said
 from storage.models import Purchase
@@ -23,7 +21,3 @@ def operators(settings: Settings, message: Said) -> Owed:
 
 def both(settings: Settings, purchase: Purchase, message: Said) -> tuple[Owed, ...]:
     return thread(settings, message), direct(purchase, message)
-
-
-def number_of(purchase: Purchase) -> dict[str, Any]:
-    return {"phone": purchase.phone_number}

@@ -232,7 +232,7 @@ def can_text(purchase: Purchase) -> bool:
 async def find_or_make_service(purchase: Purchase, services: Services) -> str | Wait:
     """The SID (``MG...``) of the chosen service, or of the one with the chosen name, made when there is none.
 
-    RULES.md 9. Raises ServiceGone, SeveralServices.
+    RULES.md 9. Raises SeveralServices.
     """
     if purchase.wanted_service_sid:
         return purchase.wanted_service_sid

@@ -30,7 +30,7 @@ STATES = {
     State.LAPSED: N_("Lapsed"),
     State.FAILED: N_("Stopped"),
 }
-NEEDS_PAPERS = ("BundleRefused", "BundleNotApproved")
+NEEDS_PAPERS = ("BundleRefused",)
 NEEDS_A_NUMBER = ("NumberTaken", "NumberOwned", "AddressDoesNotFit")
 
 
