@@ -1,27 +1,24 @@
 """``/twin/...``: what scripts, tests and the page ask of the twin. Local and without authentication."""
 
-import copy
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.slack.acting import Acting, CannotDo
+from sandbox.slack.acting import Acting
 from sandbox.slack.delivery import Delivery
 from sandbox.slack.faults import Faults
-from sandbox.slack.web_api import new_file
-from sandbox.slack.workspace import (
-    BOT_ID,
-    RESPONSE_URL_FOR,
-    RESPONSE_URL_USES,
-    Json,
-    SlackError,
-    Workspace,
-)
+from sandbox.slack.files import Files
+from sandbox.slack.payloads import Place
+from sandbox.slack.values import CannotDo
+from sandbox.slack.workspace import Json, SlackError, Workspace
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Wrong(Exception):
+    """What is wrong with a control call."""
 
 
 @web.middleware
@@ -31,151 +28,190 @@ async def in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     try:
         return await handler(request)
-    except (CannotDo, SlackError) as error:
+    except (CannotDo, SlackError, Wrong) as error:
         return web.json_response({"error": str(error)}, status=400)
-    except KeyError as error:
-        return web.json_response({"error": f"{error.args[0]} is missing"}, status=400)
-    except ValueError as error:
-        return web.json_response({"error": f"not understood: {error}"}, status=400)
+    except web.HTTPException as error:
+        said = f"{request.method} {request.path}: {error.reason}"
+        return web.json_response({"error": said}, status=error.status)
 
 
 class Control:
     def __init__(
-        self, workspace: Workspace, acting: Acting, delivery: Delivery, faults: Faults, calls: list[Json]
+        self,
+        workspace: Workspace,
+        acting: Acting,
+        delivery: Delivery,
+        files: Files,
+        faults: Faults,
+        calls: list[Json],
     ) -> None:
         self.workspace = workspace
         self.acting = acting
         self.delivery = delivery
+        self.files = files
         self.faults = faults
         self.calls = calls
-        self.url = ""
 
     def add_to(self, app: web.Application) -> None:
-        get, post, delete = app.router.add_get, app.router.add_post, app.router.add_delete
-        get("/twin/state", self.state)
-        get("/twin/views", self.views)
-        get("/twin/messages", self.messages)
-        get("/twin/home", self.home)
-        get("/twin/calls", self.list_calls)
-        post("/twin/people", self.add_person)
-        post("/twin/channels", self.add_channel)
-        post("/twin/usergroups", self.add_group)
-        post("/twin/command", self.command)
-        post("/twin/suggest", self.suggest)
-        post("/twin/act", self.act)
-        post("/twin/submit", self.submit)
-        post("/twin/close", self.close)
-        post("/twin/upload", self.upload)
-        post("/twin/message", self.message)
-        post("/twin/mention", self.mention)
-        post("/twin/faults", self.plan_fault)
-        delete("/twin/faults", self.clear_faults)
-        post("/twin/http", self.set_http)
+        app.router.add_routes(
+            [
+                web.get("/twin/state", self.state),
+                web.get("/twin/views", self.views),
+                web.get("/twin/messages", self.messages),
+                web.get("/twin/home", self.home),
+                web.get("/twin/calls", self.list_calls),
+                web.post("/twin/people", self.add_person),
+                web.post("/twin/channels", self.add_channel),
+                web.post("/twin/usergroups", self.add_group),
+                web.post("/twin/command", self.command),
+                web.post("/twin/suggest", self.suggest),
+                web.post("/twin/act", self.act),
+                web.post("/twin/submit", self.submit),
+                web.post("/twin/close", self.close),
+                web.post("/twin/upload", self.upload),
+                web.post("/twin/message", self.message),
+                web.post("/twin/mention", self.mention),
+                web.post("/twin/home", self.open_home),
+                web.post("/twin/faults", self.plan_fault),
+                web.delete("/twin/faults", self.clear_faults),
+                web.post("/twin/http", self.set_http),
+            ]
+        )
+
+    # what there is
 
     async def state(self, request: web.Request) -> web.Response:
         return web.json_response(self.workspace.state())
 
     async def views(self, request: web.Request) -> web.Response:
-        return web.json_response(self.workspace.views(request.query["user"]))
+        return web.json_response(self.workspace.views(self._person(request)))
 
     async def messages(self, request: web.Request) -> web.Response:
-        query = request.query
-        found = self.workspace.messages(query["channel"], query.get("user"), query.get("thread_ts"))
-        return web.json_response(found)
+        channel, query = _asked(request, "channel"), request.query
+        user = self._person(request) if query.get("user") else None
+        return web.json_response(self.workspace.messages(channel, user, query.get("thread_ts")))
 
     async def home(self, request: web.Request) -> web.Response:
-        return web.json_response(self.workspace.home(request.query["user"]))
+        return web.json_response(self.workspace.home(self._person(request)))
 
     async def list_calls(self, request: web.Request) -> web.Response:
-        since = float(request.query.get("since", 0))
+        try:
+            since = float(request.query.get("since", 0))
+        except ValueError as error:
+            raise Wrong("since is a moment in seconds since 1970") from error
         return web.json_response([each for each in self.calls if each["at"] > since])
 
+    # what is added
+
     async def add_person(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        user_id = body.get("id") or "U0" + secrets.token_hex(4).upper()
+        body = await _body(request)
+        user = str(body.get("id") or "U0" + secrets.token_hex(4).upper())
         return web.json_response(
-            self.workspace.add_person(user_id, body.get("name") or user_id, body.get("locale") or "en-US")
+            self.workspace.add_person(user, str(body.get("name") or user), str(body.get("locale") or "en-US"))
         )
 
     async def add_channel(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        channel_id = body.get("id") or "C0" + secrets.token_hex(4).upper()
-        before = self.workspace.channels.get(channel_id, {})
+        body = await _body(request)
+        channel = str(body.get("id") or "C0" + secrets.token_hex(4).upper())
+        before = self.workspace.channels.get(channel, {})
         made = self.workspace.add_channel(
-            channel_id,
-            body.get("name") or before.get("name") or channel_id.lower(),
-            body.get("members", []),
+            channel,
+            str(body.get("name") or before.get("name") or channel.lower()),
+            self._people(body, "members"),
             is_private=bool(body.get("is_private", before.get("is_private"))),
             with_app=bool(body.get("with_app", True)),
         )
         return web.json_response(made)
 
     async def add_group(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        group_id = body.get("id") or "S0" + secrets.token_hex(4).upper()
-        group = {"id": group_id, "name": body.get("name") or group_id, "users": body.get("users", [])}
-        self.workspace.usergroups[group_id] = group
-        return web.json_response(group)
+        body = await _body(request)
+        group = str(body.get("id") or "S0" + secrets.token_hex(4).upper())
+        name = str(body.get("name") or group)
+        made = {
+            "id": group,
+            "name": name,
+            "handle": str(body.get("handle") or name.lower()),
+            "users": self._people(body, "users"),
+        }
+        self.workspace.usergroups[group] = made
+        self.workspace.tell({"type": "state"})
+        return web.json_response(made)
+
+    # what people do
 
     async def command(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        answer = await self.acting.command(
-            body["user"], body["channel"], body.get("command", "/twilio"), body.get("text", "")
+        body = await _body(request)
+        command = str(body.get("command") or "/twilio")
+        return web.json_response(
+            await self.acting.command(
+                _text(body, "user"), _text(body, "channel"), command, str(body.get("text") or "")
+            )
         )
-        return web.json_response(answer)
 
     async def suggest(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        place = self.acting.place(body["user"], body.get("view_id"), body.get("channel"), body.get("ts"))
+        body = await _body(request)
+        user, place = self._place(body)
         return web.json_response(
-            await self.acting.suggest(body["user"], place, body["action_id"], body.get("value", ""))
+            await self.acting.suggest(user, place, _text(body, "action_id"), str(body.get("value") or ""))
         )
 
     async def act(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        place = self.acting.place(body["user"], body.get("view_id"), body.get("channel"), body.get("ts"))
-        return web.json_response(await self.acting.act(body["user"], place, body))
+        body = await _body(request)
+        user, place = self._place(body)
+        _text(body, "action_id")
+        if not isinstance(body.get("typed") or {}, dict):
+            raise Wrong("typed is an object of values by action_id")
+        return web.json_response(await self.acting.act(user, place, body))
 
     async def submit(self, request: web.Request) -> web.Response:
-        body = await request.json()
+        body = await _body(request)
+        values = body.get("values") or {}
+        if not isinstance(values, dict):
+            raise Wrong("values is an object")
         return web.json_response(
-            await self.acting.submit(body["user"], body["view_id"], body.get("values") or {})
+            await self.acting.submit(_text(body, "user"), _text(body, "view_id"), values)
         )
 
     async def close(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        return web.json_response(await self.acting.close(body["user"], body["view_id"]))
-
-    async def upload(self, request: web.Request) -> web.Response:
-        form = await request.post()
-        file = form["file"]
-        if not isinstance(file, web.FileField):
-            raise CannotDo("file is no file")
-        content = file.file.read()
+        body = await _body(request)
         return web.json_response(
-            new_file(self.workspace, self.url, str(form["user"]), file.filename, file.content_type, content)
+            await self.acting.close(_text(body, "user"), _text(body, "view_id"), bool(body.get("all")))
         )
 
+    async def upload(self, request: web.Request) -> web.Response:
+        if request.content_type != "multipart/form-data":
+            raise Wrong("an upload is multipart/form-data with user and file")
+        form = await request.post()
+        user, file = form.get("user"), form.get("file")
+        if not isinstance(user, str) or not isinstance(file, web.FileField):
+            raise Wrong("an upload has user and file")
+        self.acting.person(user)
+        return web.json_response(self.files.add(user, file.filename, file.file.read(), file.content_type))
+
     async def message(self, request: web.Request) -> web.Response:
-        return web.json_response(self._typed(await request.json()))
+        return web.json_response(self._typed(await _body(request)))
 
     async def mention(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        made = self._typed({**body, "text": f"<@U0NUMBERDESK> {body.get('text', '')}"})
-        return web.json_response(made)  # the app asks for no events, so none is sent
+        return web.json_response(self._typed(await _body(request), mention=True))
 
-    def _typed(self, body: Json) -> Json:
-        channel = self.workspace.channel_id(body["channel"])
-        if body["user"] not in self.workspace.channels[channel]["members"]:
-            raise CannotDo(f"{body['user']} is not in {channel}")
-        more: dict[str, Any] = {"thread_ts": body["thread_ts"]} if body.get("thread_ts") else {}
-        return self.workspace.add_message(channel, user=body["user"], text=body["text"], **more)
+    def _typed(self, body: Json, *, mention: bool = False) -> Json:
+        text = str(body.get("text") or "")
+        if not text and not mention:
+            raise Wrong("text is missing")
+        return self.acting.message(
+            _text(body, "user"), _text(body, "channel"), text, body.get("thread_ts"), mention=mention
+        )
+
+    async def open_home(self, request: web.Request) -> web.Response:
+        return web.json_response(self.acting.open_home(_text(await _body(request), "user")))
+
+    # what goes wrong, and how the app is reached
 
     async def plan_fault(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        if "deliver" not in body and "fault" not in body:
-            raise CannotDo("say which fault, or deliver twice, late or disconnect")
-        self.faults.plan(body)
+        try:
+            self.faults.plan(await _body(request))
+        except (TypeError, ValueError) as error:
+            raise Wrong(str(error)) from error
         return web.json_response({"ok": True})
 
     async def clear_faults(self, request: web.Request) -> web.Response:
@@ -183,38 +219,53 @@ class Control:
         return web.json_response({"ok": True})
 
     async def set_http(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.delivery.request_url = body.get("request_url")
-        self.delivery.signing_secret = body.get("signing_secret") or ""
+        """``request_url`` null: over websockets again."""
+        body = await _body(request)
+        url = body.get("request_url")
+        if url is not None and not str(url).startswith(("http://", "https://")):
+            raise Wrong("request_url is an http address, or null")
+        self.delivery.http.request_url = url
+        self.delivery.http.signing_secret = str(body.get("signing_secret") or "")
         return web.json_response({"ok": True})
 
+    # reading
 
-class ResponseUrls:
-    """``response_url``: five posts in thirty minutes."""
+    def _person(self, request: web.Request) -> str:
+        user = _asked(request, "user")
+        self.acting.person(user)
+        return user
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+    def _people(self, body: Json, name: str) -> list[str]:
+        given = body.get(name) or []
+        if not isinstance(given, list):
+            raise Wrong(f"{name} is a list of people")
+        for each in given:
+            self.acting.person(each)
+        return given
 
-    async def handle(self, request: web.Request) -> web.Response:
-        found = self.workspace.response_urls.get(request.match_info["key"])
-        if found is None or time.monotonic() - found.made_at > RESPONSE_URL_FOR:
-            return web.Response(status=404, text="expired_url")  # [assumed]
-        if found.uses >= RESPONSE_URL_USES:
-            return web.Response(status=404, text="used_url")  # [assumed]
-        found.uses += 1
-        body = await request.json()
-        shown = {key: copy.deepcopy(body[key]) for key in ("text", "blocks") if body.get(key)}
-        original = None
-        if found.ts:
-            original = self.workspace.find_ephemeral(found.ts) or self.workspace.find_message(
-                found.channel, found.ts
-            )
-        if body.get("delete_original") and original:
-            self.workspace.delete_message(found.channel, original)
-        elif body.get("replace_original") and original:
-            self.workspace.change_message(found.channel, original, **shown)
-        elif body.get("response_type") == "in_channel" and not found.ephemeral:
-            self.workspace.add_message(found.channel, bot_id=BOT_ID, **shown)
-        else:
-            self.workspace.add_ephemeral(found.channel, found.user, **shown)
-        return web.Response(text="ok")
+    def _place(self, body: Json) -> tuple[str, Place]:
+        user = _text(body, "user")
+        return user, self.acting.place(user, body.get("view_id"), body.get("channel"), body.get("ts"))
+
+
+async def _body(request: web.Request) -> Json:
+    try:
+        body: Any = await request.json()
+    except ValueError as error:
+        raise Wrong(f"the body is no JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise Wrong("the body is a JSON object")
+    return body
+
+
+def _text(body: Json, name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise Wrong(f"{name} is missing")
+    return value
+
+
+def _asked(request: web.Request, name: str) -> str:
+    if not request.query.get(name):
+        raise Wrong(f"{name} is missing")
+    return request.query[name]

@@ -1,25 +1,22 @@
-"""How a payload reaches the app: over one of its websockets, or as a signed HTTP request; three seconds to acknowledge."""
+"""How a payload reaches the app: over one of its websockets, or to its request URL; three seconds to acknowledge."""
 
 import asyncio
-import contextlib
-import hashlib
-import hmac
-import itertools
-import json
-import secrets
+import copy
 import time
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp import web
 
 from sandbox.slack.faults import Faults
-from sandbox.slack.workspace import APP_ID, Json, Workspace
+from sandbox.slack.signed_http import NotTaken, SignedHttp
+from sandbox.slack.socket_mode import NobodyConnected, Sockets
+from sandbox.slack.validate import LIMITS
+from sandbox.slack.workspace import Json, Workspace
 
-PATIENCE = 3.0
-LATE = 3.5
+PATIENCE = float(LIMITS["timing"]["ack_seconds"])
+LATE = PATIENCE + 0.5
 
 
 @dataclass
@@ -29,6 +26,15 @@ class Acknowledged:
     body: Any = None
     error: str | None = None
     milliseconds: float = 0.0
+    no_retry: bool = False
+
+
+@dataclass
+class Retry:
+    """Of an event: which attempt this is, and why the one before failed."""
+
+    attempt: int = 0
+    reason: str = ""
 
 
 @dataclass
@@ -36,27 +42,38 @@ class Delivery:
     workspace: Workspace
     faults: Faults
     calls: list[Json]
-    request_url: str | None = None
-    signing_secret: str = ""
-    _sockets: list[web.WebSocketResponse] = field(default_factory=list)
-    _waiting: dict[str, "asyncio.Future[Any]"] = field(default_factory=dict)
-    _tickets: set[str] = field(default_factory=set)
-    _turn: "itertools.count[int]" = field(default_factory=itertools.count)
-    _session: aiohttp.ClientSession | None = None
-    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    event_retries: Sequence[float] = tuple(LIMITS["timing"]["event_retries"])
+    """Seconds before the second, third and fourth attempt at an event."""
+    http: SignedHttp = field(default_factory=SignedHttp)
+    sockets: Sockets = field(init=False)
+    _tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
 
-    async def deliver(self, kind: str, payload: Json) -> Acknowledged:
+    def __post_init__(self) -> None:
+        self.sockets = Sockets(self.workspace)
+
+    async def deliver(self, kind: str, payload: Json, retry: Retry | None = None) -> Acknowledged:
         """kind: slash_commands, interactive or events_api."""
         began = time.monotonic()
         fault = self.faults.of_delivery()
-        if fault == "disconnect":
-            await self.refresh()
+        if fault == "disconnect" and not self.http.request_url:
+            await self.sockets.renew()
         if fault == "late":
-            await asyncio.sleep(LATE)  # the app gets it when nobody waits any more
-        send = self._by_http if self.request_url else self._by_socket
-        answer = await send(kind, payload, twice=fault == "twice")
-        if fault == "late":
+            self.later(self._deliver_late(kind, payload))
+            await asyncio.sleep(PATIENCE)
             answer = Acknowledged(error="operation_timeout")
+        else:
+            answer = await self._sent(kind, payload, retry or Retry(), twice=fault == "twice")
+        self._record(kind, payload, answer, began, retry=retry.attempt if retry else 0)
+        return answer
+
+    async def _deliver_late(self, kind: str, payload: Json) -> None:
+        """The app gets it when nobody waits for it any more."""
+        await asyncio.sleep(LATE)
+        began = time.monotonic()
+        answer = await self._sent(kind, payload, Retry(), twice=False)
+        self._record(kind, payload, answer, began, late=True)
+
+    def _record(self, kind: str, payload: Json, answer: Acknowledged, began: float, **more: Any) -> None:
         answer.milliseconds = (time.monotonic() - began) * 1000
         self.calls.append(
             {
@@ -65,142 +82,62 @@ class Delivery:
                 "type": payload.get("type", kind),
                 "milliseconds": round(answer.milliseconds, 1),
                 "error": answer.error,
-                "answer": answer.body,
+                "answer": copy.deepcopy(answer.body),
+                **more,
             }
         )
-        return answer
 
-    # Socket Mode
-
-    def open_ticket(self, base: str) -> str:
-        ticket = secrets.token_hex(12)
-        self._tickets.add(ticket)
-        return f"{base.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={APP_ID}"
-
-    async def socket(self, request: web.Request) -> web.StreamResponse:
-        ticket = request.query.get("ticket", "")
-        if ticket not in self._tickets:
-            return web.Response(status=403)
-        self._tickets.discard(ticket)  # single use [assumed]
-        socket = web.WebSocketResponse(heartbeat=None)
-        await socket.prepare(request)
-        self._sockets.append(socket)
-        self._count()
+    async def _sent(self, kind: str, payload: Json, retry: Retry, *, twice: bool) -> Acknowledged:
+        attempt, reason = retry.attempt, retry.reason
         try:
-            await socket.send_json(
-                {
-                    "type": "hello",
-                    "num_connections": len(self._sockets),
-                    "connection_info": {"app_id": APP_ID},
-                    "debug_info": {"host": "sandbox", "approximate_connection_time": 18060},
-                }
-            )
-            async for message in socket:
-                if message.type == aiohttp.WSMsgType.TEXT:
-                    self._acknowledged(json.loads(message.data))
-        finally:
-            with contextlib.suppress(ValueError):
-                self._sockets.remove(socket)
-            self._count()
-        return socket
-
-    def _count(self) -> None:
-        self.workspace.connections = len(self._sockets)
-        self.workspace.tell({"type": "state"})
-
-    def _acknowledged(self, said: Json) -> None:
-        future = self._waiting.get(said.get("envelope_id", ""))
-        if future is not None and not future.done():
-            future.set_result(said.get("payload"))
-
-    async def _by_socket(self, kind: str, payload: Json, twice: bool) -> Acknowledged:
-        if not self._sockets:
-            return Acknowledged(error="dispatch_failed")
-        socket = self._sockets[next(self._turn) % len(self._sockets)]
-        envelope_id = secrets.token_hex(8)
-        envelope = {
-            "envelope_id": envelope_id,
-            "type": kind,
-            "accepts_response_payload": True,
-            "payload": payload,
-        }
-        if kind == "events_api":
-            envelope |= {"retry_attempt": 0, "retry_reason": ""}
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[envelope_id] = future
-        try:
-            for _ in range(2 if twice else 1):
-                await socket.send_json(envelope)
-            return Acknowledged(await asyncio.wait_for(future, PATIENCE))
+            if self.http.request_url:
+                if twice:
+                    self.later(self._sent(kind, payload, retry, twice=False))
+                body = await self.http.send(kind, payload, PATIENCE, attempt=attempt, reason=reason)
+            else:
+                body = await self.sockets.send(
+                    kind, payload, PATIENCE, twice=twice, attempt=attempt, reason=reason
+                )
         except TimeoutError:
             return Acknowledged(error="operation_timeout")
-        except ConnectionError:
+        except NotTaken as error:
+            return Acknowledged(error=f"http_status_{error.status}", no_retry=error.no_retry)  # [assumed]
+        except ValueError:
+            return Acknowledged(error="invalid_command_response")  # JSON that is none [assumed]
+        except (NobodyConnected, aiohttp.ClientError):
             return Acknowledged(error="dispatch_failed")
-        finally:
-            del self._waiting[envelope_id]
+        return Acknowledged(body)
 
-    async def refresh(self) -> None:
-        """Asks every connection to be made anew, as Slack does every few hours."""
-        for socket in list(self._sockets):
-            await socket.send_json({"type": "disconnect", "reason": "refresh_requested", "debug_info": {}})
-        for _ in range(100):
-            await asyncio.sleep(0.02)
-            if self._sockets:
-                break
+    # events: nobody waits for them, and they are tried again
 
-    # HTTP
+    def announce(self, event: Json) -> None:
+        """Delivers an event in the background."""
+        self.later(self._announced(event))
 
-    async def _by_http(self, kind: str, payload: Json, twice: bool) -> Acknowledged:
-        assert self.request_url is not None
-        if kind == "slash_commands":
-            body, content_type = urlencode(payload), "application/x-www-form-urlencoded"
-        elif kind == "interactive":
-            body, content_type = (
-                urlencode({"payload": json.dumps(payload)}),
-                "application/x-www-form-urlencoded",
-            )
-        else:
-            body, content_type = json.dumps(payload), "application/json"
-        if self._session is None:
-            self._session = aiohttp.ClientSession()
-        if twice:
-            task = asyncio.create_task(self._ignored(body, content_type))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        try:
-            return await asyncio.wait_for(self._sent(body, content_type), PATIENCE)
-        except TimeoutError:
-            return Acknowledged(error="operation_timeout")
-        except aiohttp.ClientError:
-            return Acknowledged(error="dispatch_failed")
+    async def _announced(self, event: Json) -> None:
+        retry = Retry()
+        for wait in (*self.event_retries, None):
+            answer = await self.deliver("events_api", event, retry)
+            if answer.error is None or answer.no_retry or wait is None:
+                return
+            await asyncio.sleep(wait)
+            retry = Retry(retry.attempt + 1, self._reason(answer.error))
 
-    async def _ignored(self, body: str, content_type: str) -> None:
-        with contextlib.suppress(aiohttp.ClientError):
-            await self._sent(body, content_type)
+    def _reason(self, error: str) -> str:
+        if error == "operation_timeout":
+            return "http_timeout" if self.http.request_url else "timeout"
+        return "http_error" if error.startswith("http_status_") else "connection_failed"
 
-    async def _sent(self, body: str, content_type: str) -> Acknowledged:
-        assert self._session is not None and self.request_url is not None
-        stamp = str(int(time.time()))
-        signed = hmac.new(self.signing_secret.encode(), f"v0:{stamp}:{body}".encode(), hashlib.sha256)
-        headers = {
-            "Content-Type": content_type,
-            "X-Slack-Request-Timestamp": stamp,
-            "X-Slack-Signature": f"v0={signed.hexdigest()}",
-        }
-        async with self._session.post(self.request_url, data=body, headers=headers) as answer:
-            text = await answer.text()
-            if answer.status != 200:
-                return Acknowledged(error=f"http_status_{answer.status}")
-            if not text:
-                return Acknowledged()
-            if "json" in answer.content_type:
-                return Acknowledged(json.loads(text))
-            return Acknowledged({"text": text})
+    # tasks and the end
+
+    def later(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        for socket in list(self._sockets):
-            await socket.close()
-        for task in list(self._tasks):
+        for task in (tasks := list(self._tasks)):
             task.cancel()
-        if self._session is not None:
-            await self._session.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.sockets.close()
+        await self.http.close()

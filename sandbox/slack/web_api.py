@@ -1,109 +1,129 @@
-"""``/api/METHOD``: what the app may ask of Slack, with Slack's refusals."""
+"""``/api/METHOD``: arguments, tokens, rate limits and planned faults; what each method does is in the files beside this one."""
 
 import asyncio
+import copy
 import json
 import logging
-import secrets
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
 
+from sandbox.slack.chat import Chat
 from sandbox.slack.delivery import Delivery
-from sandbox.slack.faults import Faults
-from sandbox.slack.rates import Bucket
+from sandbox.slack.directory import Directory
+from sandbox.slack.faults import Fault, Faults
+from sandbox.slack.files import BOT_TOKEN, Files
+from sandbox.slack.modals import Modals
+from sandbox.slack.rates import Rates
 from sandbox.slack.validate import message_problems, view_problems
-from sandbox.slack.workspace import APP_ID, BOT_ID, BOT_USER, TEAM_ID, Json, SlackError, Workspace
+from sandbox.slack.workspace import BOT_ID, BOT_USER, TEAM_ID, Json, SlackError, Workspace
 
 log = logging.getLogger(__name__)
 
-BOT_TOKEN, APP_TOKEN = "xoxb-sandbox", "xapp-sandbox"
-SCOPES = (
-    "channels:read",
-    "chat:write",
-    "commands",
-    "files:read",
-    "groups:read",
-    "im:write",
-    "usergroups:read",
-    "users:read",
-)
-LARGEST_VIEW = 250_000
-LONGEST_UPDATE = 4_000
-BLOCK_TEXT = 13_000  # [assumed]: reported, not documented
+Method = Callable[[Json], Awaitable[Json]]
+
+APP_TOKEN = "xapp-sandbox"
+POINTED = re.compile(r"(?P<message>.*) \[json-pointer:(?P<pointer>.*)\]", re.DOTALL)
+ABOUT_A_FIELD = re.compile(r"(?P<what>missing required field|invalid additional property): (?P<field>.*)")
+JSON_ARGUMENTS = ("blocks", "view", "metadata", "attachments", "message", "files")
+REFUSALS = {
+    "invalid_arguments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "invalid_json",
+    "invalid_metadata_format",
+    "invalid_metadata_schema",
+    "json_not_object",
+    "markdown_text_conflict",
+    "metadata_too_large",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "no_text",
+    "too_many_attachments",
+    "unknown_method",
+    "view_too_large",
+}
+"""Errors that blame what was sent, not where things stand: these are kept in ``refused``."""
 
 
 class WebApi:
     def __init__(
-        self, workspace: Workspace, delivery: Delivery, faults: Faults, calls: list[Json], refused: list[Json]
+        self,
+        workspace: Workspace,
+        delivery: Delivery,
+        faults: Faults,
+        calls: list[Json],
+        refused: list[Json],
+        *,
+        rate_limits: bool,
     ) -> None:
-        self.workspace = workspace
         self.delivery = delivery
         self.faults = faults
         self.calls = calls
         self.refused = refused
         self.url = ""
-        self.scopes = set(SCOPES)
-        self.scopes_used: set[str] = set()
-        self.rate_limits = True
-        self._buckets: dict[str, Bucket] = {}
-        self._methods: dict[str, Callable[[Json], Awaitable[Json]]] = {
+        self.chat = Chat(workspace, refused)
+        self.files = Files(workspace, self.chat)
+        self._rates = Rates(workspace, on=rate_limits)
+        self._methods: Mapping[str, Method] = {
             "auth.test": self._auth_test,
             "apps.connections.open": self._connections_open,
-            "chat.postMessage": self._post,
-            "chat.update": self._update,
-            "chat.postEphemeral": self._post_ephemeral,
-            "chat.delete": self._delete,
-            "chat.getPermalink": self._permalink,
-            "views.open": self._views_open,
-            "views.push": self._views_push,
-            "views.update": self._views_update,
-            "views.publish": self._views_publish,
-            "users.info": self._users_info,
-            "users.list": self._users_list,
-            "usergroups.list": self._usergroups_list,
-            "usergroups.users.list": self._usergroup_users,
-            "conversations.info": self._conversations_info,
-            "conversations.members": self._conversations_members,
-            "conversations.list": self._conversations_list,
-            "conversations.open": self._conversations_open,
-            "files.info": self._files_info,
             "blocks.validate": self._blocks_validate,
+            **self.chat.methods,
+            **Modals(workspace).methods,
+            **Directory(workspace).methods,
+            **self.files.methods,
         }
+
+    def settle_at(self, url: str) -> None:
+        self.url = self.chat.url = self.files.url = url
 
     async def handle(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         began = time.monotonic()
-        args = await _arguments(request)
         fault = self.faults.of_call(method)
+        args: Json = {}
+        headers: dict[str, str] = {}
+        malformed: SlackError | None = None
+        try:
+            args = await _arguments(request)
+        except SlackError as error:
+            malformed = error
         if isinstance(fault, dict) and "delay" in fault:
-            await asyncio.sleep(float(fault["delay"]))
+            await asyncio.sleep(
+                float(fault["delay"])
+            )  # a caller that gives up by now has called all the same
         if fault == "cut_before":
-            _cut(request)
-            return web.Response()
-        status, headers, answer = await self._answered(request, method, args, fault)
+            status, answer = 0, {"ok": False, "error": "cut_before"}
+        elif malformed is not None:
+            status, answer = 200, self._refusal(method, args, malformed)
+        else:
+            status, headers, answer = await self._answered(request, method, args, fault)
         self.calls.append(
             {
                 "at": time.time(),
                 "method": method,
-                "arguments": args,
-                "answer": answer,
+                "arguments": {name: value for name, value in args.items() if name != "token"},
+                "answer": copy.deepcopy(answer),  # messages and views change later
                 "error": answer.get("error"),
                 "milliseconds": round((time.monotonic() - began) * 1000, 1),
             }
         )
-        if fault == "cut_after":
-            _cut(request)
+        if fault in ("cut_before", "cut_after"):
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
         return web.json_response(answer, status=status, headers=headers)
 
     async def _answered(
-        self, request: web.Request, method: str, args: Json, fault: Any
+        self, request: web.Request, method: str, args: Json, fault: Fault | None
     ) -> tuple[int, dict[str, str], Json]:
         if isinstance(fault, dict):
             if fault.get("status") == 429:
-                after = str(fault.get("retry_after", 1))
-                return 429, {"Retry-After": after}, {"ok": False, "error": "ratelimited"}
+                return _limited(fault.get("retry_after", 1))
             if "status" in fault:
                 return int(fault["status"]), {}, {"ok": False, "error": "internal_error"}
             if "error" in fault:
@@ -114,47 +134,31 @@ class WebApi:
                 log.warning("the app called the unknown method %s", method)
                 raise SlackError("unknown_method", req_method=method)
             self._check_token(request, method, args)
-            if (wait := self._wait(method, args)) > 0:
-                return 429, {"Retry-After": str(wait)}, {"ok": False, "error": "ratelimited"}
+            if (wait := self._rates.wait(method, args)) > 0:
+                return _limited(wait)
             return 200, {}, {"ok": True, **await known(args)}
         except SlackError as error:
-            said = {"ok": False, "error": error.error, **error.more}
-            if error.error in (
-                "invalid_blocks",
-                "invalid_arguments",
-                "view_too_large",
-                "msg_blocks_too_long",
-            ):
-                self.refused.append({"method": method, "arguments": args, **said})
-            return 200, {}, said
+            return 200, {}, self._refusal(method, args, error)
 
-    def _check_token(self, request: web.Request, method: str, args: Json) -> None:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        wanted = APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN
+    def _refusal(self, method: str, args: Json, error: SlackError) -> Json:
+        said: Json = {"ok": False, "error": error.error}
+        if error.problems:
+            said["response_metadata"] = {"messages": [f"[ERROR] {each}" for each in error.problems]}
+        if error.error in REFUSALS and method != "blocks.validate":
+            self.refused.append(
+                {"method": method, "error": error.error, "messages": error.problems, "arguments": args}
+            )
+        return {**said, **error.more}
+
+    @staticmethod
+    def _check_token(request: web.Request, method: str, args: Json) -> None:
         if method == "blocks.validate":
             return
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip() or args.get("token")
         if not given:
             raise SlackError("not_authed")
-        if given != wanted:
+        if given != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
             raise SlackError("invalid_auth")
-
-    def _need(self, scope: str) -> None:
-        self.scopes_used.add(scope)
-        if scope not in self.scopes:
-            raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(self.scopes)))
-
-    def _wait(self, method: str, args: Json) -> int:
-        if not self.rate_limits:
-            return 0
-        if method == "chat.postMessage":
-            key, bucket = f"{method} {args.get('channel')}", (1.0, 10)
-        elif method == "chat.update":
-            key, bucket = method, (50 / 60, 50)
-        else:
-            key, bucket = method, (100 / 60, 100)
-        return self._buckets.setdefault(key, Bucket(*bucket)).take()
-
-    # who we are
 
     async def _auth_test(self, args: Json) -> Json:
         return {
@@ -168,217 +172,36 @@ class WebApi:
         }
 
     async def _connections_open(self, args: Json) -> Json:
-        return {"url": self.delivery.open_ticket(self.url)}
-
-    # messages
-
-    def _channel(self, args: Json) -> str:
-        channel = self.workspace.channel_id(str(args.get("channel") or ""))
-        if BOT_USER not in self.workspace.channels[channel]["members"]:
-            raise SlackError("not_in_channel")
-        return channel
-
-    def _message(self, args: Json) -> Json:
-        blocks = args.get("blocks") or None
-        if not blocks and not args.get("text"):
-            raise SlackError("no_text")
-        if blocks:
-            problems = message_problems(blocks, args.get("text"))
-            if problems:
-                raise SlackError("invalid_blocks", errors=problems, response_metadata={"messages": problems})
-            if _length_of_texts(blocks) > BLOCK_TEXT:
-                raise SlackError("msg_blocks_too_long")
-        return {"text": args.get("text") or "", **({"blocks": blocks} if blocks else {})}
-
-    async def _post(self, args: Json) -> Json:
-        self._need("chat:write")
-        channel = self._channel(args)
-        message = self._message(args)
-        message["text"] = message["text"][:40_000]
-        if args.get("metadata"):
-            message["metadata"] = args["metadata"]
-        thread_ts = args.get("thread_ts")
-        if thread_ts:
-            if self.workspace.find_message(channel, thread_ts) is None:
-                raise SlackError("thread_not_found")
-            message["thread_ts"] = thread_ts
-        made = self.workspace.add_message(channel, user=BOT_USER, bot_id=BOT_ID, app_id=APP_ID, **message)
-        return {"channel": channel, "ts": made["ts"], "message": made}
-
-    async def _update(self, args: Json) -> Json:
-        self._need("chat:write")
-        channel = self._channel(args)
-        if len(args.get("text") or "") > LONGEST_UPDATE:
-            raise SlackError("msg_too_long")
-        message = self.workspace.find_message(channel, str(args.get("ts")))
-        if message is None:
-            raise SlackError("message_not_found")
-        if message.get("bot_id") != BOT_ID:
-            raise SlackError("cant_update_message")
-        changes = self._message(args)
-        if args.get("metadata") is not None:
-            changes["metadata"] = args["metadata"]
-        self.workspace.change_message(channel, message, **changes)
-        return {"channel": channel, "ts": message["ts"], "text": message["text"], "message": message}
-
-    async def _post_ephemeral(self, args: Json) -> Json:
-        self._need("chat:write")
-        channel = self._channel(args)
-        user = str(args.get("user"))
-        if user not in self.workspace.channels[channel]["members"]:
-            raise SlackError("user_not_in_channel")
-        message = self._message(args)
-        if args.get("thread_ts"):
-            message["thread_ts"] = args["thread_ts"]
-        made = self.workspace.add_ephemeral(channel, user, **message)
-        return {"message_ts": made["ts"]}
-
-    async def _delete(self, args: Json) -> Json:
-        self._need("chat:write")
-        channel = self._channel(args)
-        message = self.workspace.find_message(channel, str(args.get("ts")))
-        if message is None:
-            raise SlackError("message_not_found")
-        if message.get("bot_id") != BOT_ID:
-            raise SlackError("cant_delete_message")
-        self.workspace.delete_message(channel, message)
-        return {"channel": channel, "ts": message["ts"]}
-
-    async def _permalink(self, args: Json) -> Json:
-        channel = self._channel(args)
-        ts = str(args.get("message_ts"))
-        if self.workspace.find_message(channel, ts) is None:
-            raise SlackError("message_not_found")
-        # Slack's is https://DOMAIN.slack.com/archives/...; this one opens the twin's page
-        return {"channel": channel, "permalink": f"{self.url}/archives/{channel}/p{ts.replace('.', '')}"}
-
-    # views
-
-    def _view(self, args: Json, kind: str = "modal") -> Json:
-        view = args.get("view")
-        if len(json.dumps(view).encode()) > LARGEST_VIEW:
-            raise SlackError("view_too_large")
-        problems = view_problems(view, kind=kind)
-        if problems:
-            raise SlackError("invalid_arguments", response_metadata={"messages": problems})
-        assert isinstance(view, dict)
-        return view
-
-    async def _views_open(self, args: Json) -> Json:
-        view = self._view(args)
-        trigger = self.workspace.use_trigger(args.get("trigger_id"))
-        return {"view": self.workspace.open_view(trigger.user, view)}
-
-    async def _views_push(self, args: Json) -> Json:
-        view = self._view(args)
-        trigger = self.workspace.use_trigger(args.get("trigger_id"))
-        return {"view": self.workspace.open_view(trigger.user, view, push=True)}
-
-    async def _views_update(self, args: Json) -> Json:
-        view = self._view(args)
-        shown = self.workspace.find_view(args.get("view_id"), args.get("external_id"))
-        if args.get("hash") and args["hash"] != shown["hash"]:
-            raise SlackError("hash_conflict")
-        return {"view": self.workspace.update_view(shown, view)}
-
-    async def _views_publish(self, args: Json) -> Json:
-        view = self._view(args, "home")
-        user = str(args.get("user_id"))
-        if user not in self.workspace.people:
-            raise SlackError("user_not_found")
-        self.workspace.homes[user] = {**view, "id": "V0HOME" + user[2:]}
-        self.workspace.tell({"type": "home", "user": user})
-        return {"view": self.workspace.homes[user]}
-
-    # people and places
-
-    def _user(self, user_id: str, include_locale: bool) -> Json:
-        person = self.workspace.people.get(user_id)
-        if person is None:
-            raise SlackError("user_not_found")
-        return {
-            "id": user_id,
-            "team_id": TEAM_ID,
-            "name": person["name"].lower().replace(" ", "."),
-            "real_name": person["name"],
-            "deleted": False,
-            "tz": "Asia/Tokyo" if person["locale"] == "ja-JP" else "Europe/London",
-            "is_bot": False,
-            **({"locale": person["locale"]} if include_locale else {}),
-        }
-
-    async def _users_info(self, args: Json) -> Json:
-        self._need("users:read")
-        return {"user": self._user(str(args.get("user")), _true(args.get("include_locale")))}
-
-    async def _users_list(self, args: Json) -> Json:
-        self._need("users:read")
-        locale = _true(args.get("include_locale"))
-        return {"members": [self._user(each, locale) for each in self.workspace.people]}
-
-    async def _usergroups_list(self, args: Json) -> Json:
-        self._need("usergroups:read")
-        return {"usergroups": list(self.workspace.usergroups.values())}
-
-    async def _usergroup_users(self, args: Json) -> Json:
-        self._need("usergroups:read")
-        group = self.workspace.usergroups.get(str(args.get("usergroup")))
-        if group is None:
-            raise SlackError("no_such_subteam")
-        return {"users": group["users"]}
-
-    def _conversation(self, args: Json) -> Json:
-        channel = self.workspace.channels.get(str(args.get("channel")))
-        if channel is None:
-            raise SlackError("channel_not_found")
-        if channel["is_im"]:
-            self._need("im:read")
-        else:
-            self._need("groups:read" if channel["is_private"] else "channels:read")
-        if channel["is_private"] and BOT_USER not in channel["members"]:
-            raise SlackError("channel_not_found")
-        return channel
-
-    async def _conversations_info(self, args: Json) -> Json:
-        channel = self._conversation(args)
-        return {"channel": _conversation_json(channel)}
-
-    async def _conversations_members(self, args: Json) -> Json:
-        members = self._conversation(args)["members"]
-        start = int(args.get("cursor") or 0)
-        limit = min(int(args.get("limit") or 100), 1000)
-        end = start + limit
-        cursor = str(end) if end < len(members) else ""
-        return {"members": members[start:end], "response_metadata": {"next_cursor": cursor}}
-
-    async def _conversations_list(self, args: Json) -> Json:
-        self._need("channels:read")
-        public = [each for each in self.workspace.channels.values() if not each["is_private"]]
-        return {
-            "channels": [_conversation_json(each) for each in public],
-            "response_metadata": {"next_cursor": ""},
-        }
-
-    async def _conversations_open(self, args: Json) -> Json:
-        self._need("im:write")
-        users = str(args.get("users") or "").split(",")
-        if len(users) != 1:
-            raise SlackError("not_enough_users")  # the app opens direct messages with one person only
-        return {"channel": {"id": self.workspace.direct_channel(users[0])["id"]}}
-
-    async def _files_info(self, args: Json) -> Json:
-        self._need("files:read")
-        file = self.workspace.files.get(str(args.get("file")))
-        if file is None:
-            raise SlackError("file_not_found")
-        return {"file": file}
+        return {"url": self.delivery.sockets.new_address(self.url)}
 
     async def _blocks_validate(self, args: Json) -> Json:
-        view = args.get("view")
-        problems = view_problems(view) if view else message_problems(args.get("blocks") or [], None)
+        given = [name for name in ("blocks", "view", "message") if name in args]
+        if len(given) != 1:
+            raise SlackError("invalid_arguments")
+        [name] = given
+        sent = args[name]
+        if name == "view":
+            kind = "home" if isinstance(sent, dict) and sent.get("type") == "home" else "modal"
+            problems = view_problems(sent, kind=kind)
+        elif name == "message" and not isinstance(sent, dict):
+            problems = ["not an object [json-pointer:]"]
+        else:
+            problems = message_problems(sent.get("blocks") or [] if name == "message" else sent, None)
         if problems:
-            raise SlackError("invalid_blocks", errors=[{"message": each} for each in problems])
+            raise SlackError(f"invalid_{name}", errors=[as_error(each) for each in problems])
         return {}
+
+
+def as_error(said: str) -> Json:
+    """A problem in the shape of ``blocks.validate``; only two codes are known [the choice between them: assumed]."""
+    found = POINTED.fullmatch(said)
+    message, pointer = (found["message"], found["pointer"]) if found else (said, "")
+    error = {"code": "failed_constraint", "message": message, "pointer": pointer}
+    if named := ABOUT_A_FIELD.fullmatch(message):
+        error["field"] = named["field"]
+        if named["what"].startswith("missing"):
+            error["code"] = "missing_field"
+    return error
 
 
 async def _arguments(request: web.Request) -> Json:
@@ -386,66 +209,23 @@ async def _arguments(request: web.Request) -> Json:
     args: Json = dict(request.query)
     if request.content_type == "application/json":
         body = await request.text()
-        args |= json.loads(body) if body else {}
+        try:
+            sent = json.loads(body) if body else {}
+        except ValueError as error:
+            raise SlackError("invalid_json") from error
+        if not isinstance(sent, dict):
+            raise SlackError("json_not_object")
+        args |= {name: value for name, value in sent.items() if value is not None}
     elif request.method == "POST":
-        args |= {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-    for name in ("blocks", "view", "metadata"):
+        args |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    for name in JSON_ARGUMENTS:
         if isinstance(args.get(name), str):
             try:
                 args[name] = json.loads(args[name])
             except ValueError:
-                args[name] = None
-    args.pop("token", None)
+                continue  # the method says what it thinks of a string
     return args
 
 
-def _true(value: Any) -> bool:
-    return str(value).lower() in ("1", "true")
-
-
-def _length_of_texts(part: Any) -> int:
-    if isinstance(part, list):
-        return sum(map(_length_of_texts, part))
-    if isinstance(part, dict):
-        own = len(part["text"]) if isinstance(part.get("text"), str) else 0
-        return own + sum(_length_of_texts(value) for value in part.values())
-    return 0
-
-
-def _conversation_json(channel: Json) -> Json:
-    return {
-        "id": channel["id"],
-        "name": channel["name"],
-        "is_channel": not channel["is_private"],
-        "is_private": channel["is_private"],
-        "is_im": channel["is_im"],
-        "is_archived": False,
-        "is_member": BOT_USER in channel["members"],
-        "num_members": len(channel["members"]),
-    }
-
-
-def _cut(request: web.Request) -> None:
-    """The connection goes away without an answer."""
-    if request.transport is not None:
-        request.transport.abort()
-
-
-def new_file(workspace: Workspace, base: str, user: str, name: str, mimetype: str, content: bytes) -> Json:
-    file_id = "F0" + secrets.token_hex(5).upper()
-    url = f"{base}/files/{file_id}/{name}"
-    workspace.contents[file_id] = content
-    workspace.files[file_id] = {
-        "id": file_id,
-        "name": name,
-        "title": name,
-        "mimetype": mimetype,
-        "filetype": name.rpartition(".")[2].lower(),
-        "size": len(content),
-        "user": user,
-        "mode": "hosted",
-        "url_private": url,
-        "url_private_download": f"{url}?download=1",
-        "created": int(time.time()),
-    }
-    return workspace.files[file_id]
+def _limited(seconds: Any) -> tuple[int, dict[str, str], Json]:
+    return 429, {"Retry-After": str(seconds)}, {"ok": False, "error": "ratelimited"}

@@ -5,18 +5,29 @@ import contextlib
 import copy
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.slack.validate import filled_in
+from sandbox.slack.elements import as_echoed, initial_values
 
 Json = dict[str, Any]
 
 TEAM_ID, APP_ID, BOT_ID, BOT_USER = "T0SANDBOX", "A0NUMBERDESK", "B0NUMBERDESK", "U0NUMBERDESK"
 STACK = 3
-TRIGGER_FOR = 3.0
+TRIGGER_FOR, TRIGGER_KNOWN_FOR = 3.0, 600.0
 RESPONSE_URL_FOR, RESPONSE_URL_USES = 30 * 60, 5
+SCOPES = (
+    "chat:write",
+    "commands",
+    "files:read",
+    "groups:read",
+    "channels:read",
+    "im:write",
+    "usergroups:read",
+    "users:read",
+)
+COMMANDS = ("/twilio",)
 
 PEOPLE = {
     "U0REQUESTER": ("Rita Requester", "en-US"),
@@ -31,11 +42,12 @@ PEOPLE = {
 
 
 class SlackError(Exception):
-    """``{"ok": false, "error": ...}`` with whatever else Slack says."""
+    """``{"ok": false, "error": ...}`` with whatever else Slack says; ``problems``: its reasons, one by one."""
 
-    def __init__(self, error: str, **more: Any) -> None:
+    def __init__(self, error: str, *, problems: Sequence[str] = (), **more: Any) -> None:
         super().__init__(error)
         self.error = error
+        self.problems = list(problems)
         self.more = more
 
 
@@ -53,6 +65,7 @@ class ResponseUrl:
     channel: str
     made_at: float
     ts: str | None = None
+    thread_ts: str | None = None
     ephemeral: bool = False
     uses: int = 0
 
@@ -70,10 +83,16 @@ class Workspace:
     triggers: dict[str, Trigger] = field(default_factory=dict)
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     connections: int = 0
+    scopes: list[str] = field(default_factory=lambda: list(SCOPES))
+    """What the app was granted."""
+    scopes_used: set[str] = field(default_factory=set)
+    """What its calls needed, granted or not; ``commands`` once a slash command was delivered."""
+    events: set[str] = field(default_factory=set)
+    """What it is subscribed to: app_mention, app_home_opened."""
     _messages: dict[str, list[Json]] = field(default_factory=dict)
     _ephemeral: list[Json] = field(default_factory=list)
     _watchers: set["asyncio.Queue[Json]"] = field(default_factory=set)
-    _last_ts: float = 0.0
+    _last_microsecond: int = 0
 
     def __post_init__(self) -> None:
         for user_id, (name, locale) in PEOPLE.items():
@@ -90,6 +109,12 @@ class Workspace:
             "handle": "approvers",
             "users": ["U0APPROVER", "U0APPROVER2"],
         }
+
+    def need(self, scope: str) -> None:
+        """Raises missing_scope when the app was not granted it."""
+        self.scopes_used.add(scope)
+        if scope not in self.scopes:
+            raise SlackError("missing_scope", needed=scope, provided=",".join(self.scopes))
 
     # who is there
 
@@ -153,8 +178,9 @@ class Workspace:
     # messages
 
     def next_ts(self) -> str:
-        self._last_ts = max(time.time(), self._last_ts + 0.000_001)
-        return f"{self._last_ts:.6f}"
+        """Rises strictly, over all channels."""
+        self._last_microsecond = max(int(time.time() * 1_000_000), self._last_microsecond + 1)
+        return "{}.{:06}".format(*divmod(self._last_microsecond, 1_000_000))
 
     def channel_id(self, given: str) -> str:
         """A person's id means the direct messages with them. Raises channel_not_found."""
@@ -167,10 +193,33 @@ class Workspace:
     def add_message(self, channel: str, **message: Any) -> Json:
         made = {"type": "message", "team": TEAM_ID, **message, "ts": self.next_ts()}
         if made.get("blocks"):
-            made["blocks"] = filled_in(made["blocks"])
+            made["blocks"] = as_echoed(made["blocks"])
         self._messages.setdefault(channel, []).append(made)
+        self._count_replies(channel, made.get("thread_ts"))
         self.tell({"type": "message", "channel": channel})
         return made
+
+    def _count_replies(self, channel: str, thread_ts: str | None) -> None:
+        """A parent names its thread and counts its replies; a reply names the parent's author."""
+        parent = self.find_message(channel, thread_ts) if thread_ts else None
+        if parent is None:
+            return
+        replies = [
+            each
+            for each in self._messages[channel]
+            if each.get("thread_ts") == thread_ts and each is not parent
+        ]
+        for each in replies:
+            each.setdefault("parent_user_id", parent.get("user"))
+        if replies:
+            parent |= {
+                "thread_ts": thread_ts,
+                "reply_count": len(replies),
+                "latest_reply": replies[-1]["ts"],
+            }
+        else:
+            for key in ("thread_ts", "reply_count", "latest_reply"):
+                parent.pop(key, None)
 
     def add_ephemeral(self, channel: str, user: str, **message: Any) -> Json:
         made = {
@@ -183,7 +232,7 @@ class Workspace:
             "channel": channel,
         }
         if made.get("blocks"):
-            made["blocks"] = filled_in(made["blocks"])
+            made["blocks"] = as_echoed(made["blocks"])
         self._ephemeral.append(made)
         self.tell({"type": "message", "channel": channel, "user": user})
         return made
@@ -191,12 +240,18 @@ class Workspace:
     def find_message(self, channel: str, ts: str) -> Json | None:
         return next((each for each in self._messages.get(channel, ()) if each["ts"] == ts), None)
 
-    def find_ephemeral(self, ts: str) -> Json | None:
-        return next((each for each in self._ephemeral if each["ts"] == ts), None)
+    def find_ephemeral(self, user: str, ts: str) -> Json | None:
+        """None when somebody else sees it."""
+        return next((each for each in self._ephemeral if each["ts"] == ts and each["to"] == user), None)
 
     def change_message(self, channel: str, message: Json, **changes: Any) -> None:
+        """What is not named stays as it is; empty ``blocks`` and ``metadata`` go away."""
         if changes.get("blocks"):
-            changes["blocks"] = filled_in(changes["blocks"])
+            changes["blocks"] = as_echoed(changes["blocks"])
+        for name in ("blocks", "metadata"):
+            if name in changes and not changes[name]:
+                message.pop(name, None)
+                del changes[name]
         message |= {**changes, "edited": {"user": BOT_ID, "ts": self.next_ts()}}
         self.tell({"type": "message", "channel": channel, "ts": message["ts"]})
 
@@ -205,39 +260,41 @@ class Workspace:
             self._ephemeral.remove(message)
         else:
             self._messages[channel].remove(message)
+            self._count_replies(channel, message.get("thread_ts"))
         self.tell({"type": "message", "channel": channel})
 
     def messages(self, channel: str, user: str | None = None, thread_ts: str | None = None) -> list[Json]:
         """Oldest first; with ``thread_ts`` the parent and its replies, else what stands in the channel itself."""
         channel = self.channel_id(channel)
-        every = self._messages.get(channel, [])
-        replies: dict[str, int] = {}
-        for each in every:
-            if each.get("thread_ts") and each["thread_ts"] != each["ts"]:
-                replies[each["thread_ts"]] = replies.get(each["thread_ts"], 0) + 1
         private = [
             each for each in self._ephemeral if user and each["to"] == user and each["channel"] == channel
         ]
         found = []
-        for each in sorted([*every, *private], key=lambda message: float(message["ts"])):
+        for each in sorted([*self._messages.get(channel, ()), *private], key=lambda message: message["ts"]):
             thread = each.get("thread_ts")
-            here = (
-                thread == thread_ts or each["ts"] == thread_ts if thread_ts else thread in (None, each["ts"])
-            )
+            if thread_ts:
+                here = thread_ts in (thread, each["ts"])
+            else:
+                here = thread in (None, each["ts"]) or bool(each.get("reply_broadcast"))
             if here:
-                count = replies.get(each["ts"])
-                found.append({**each, "reply_count": count} if count else dict(each))
-        return copy.deepcopy(found)
+                found.append(copy.deepcopy(each))
+        return found
 
-    def shown_since(self, user: str, ts: float) -> list[Json]:
+    def shown_since(self, user: str, ts: str) -> list[Json]:
         """Messages that only this person sees, newer than ``ts``."""
-        return [each for each in self._ephemeral if each["to"] == user and float(each["ts"]) > ts]
+        return copy.deepcopy([each for each in self._ephemeral if each["to"] == user and each["ts"] > ts])
 
     # triggers and response addresses
 
     def new_trigger(self, user: str, view_id: str | None = None) -> str:
-        trigger_id = f"{int(time.time() * 1000)}.{secrets.token_hex(12)}"
-        self.triggers[trigger_id] = Trigger(user, time.monotonic(), view_id)
+        moment = time.monotonic()
+        while self.triggers:  # the oldest come first
+            oldest, trigger = next(iter(self.triggers.items()))
+            if moment - trigger.made_at < TRIGGER_KNOWN_FOR:
+                break
+            del self.triggers[oldest]
+        trigger_id = f"{int(time.time() * 1000)}.{secrets.randbits(40)}.{secrets.token_hex(16)}"
+        self.triggers[trigger_id] = Trigger(user, moment, view_id)
         return trigger_id
 
     def use_trigger(self, trigger_id: str | None) -> Trigger:
@@ -265,6 +322,7 @@ class Workspace:
         return copy.deepcopy(self.homes.get(user))
 
     def open_view(self, user: str, given: Json, *, push: bool = False) -> Json:
+        """Without ``push`` what was open goes away [assumed]."""
         stack = self.stacks.get(user, []) if push else []
         if push and not stack:
             raise SlackError("invalid_trigger_id")
@@ -293,9 +351,24 @@ class Workspace:
         self.tell({"type": "view", "user": view["user"]})
         return view
 
+    def publish(self, user: str, given: Json) -> Json:
+        if user not in self.people:
+            raise SlackError("user_not_found")
+        view_id = "V0HOME" + user[2:]
+        title = {"type": "plain_text", "text": "View Title", "emoji": True}
+        typed = self.homes[user]["state"]["values"] if user in self.homes else {}
+        view = self._complete({"title": title, **given}, view_id, typed)
+        self.homes[user] = {**view, "previous_view_id": None, "root_view_id": view_id}
+        self.tell({"type": "home", "user": user})
+        return self.homes[user]
+
+    def newest(self, user: str) -> Json | None:
+        stack = self.stacks.get(user)
+        return self.open_views[stack[-1]] if stack else None
+
     def find_view(self, view_id: str | None, external_id: str | None) -> Json:
         for view in self.open_views.values():
-            if view["id"] == view_id or (external_id and view["external_id"] == external_id):
+            if (view_id and view["id"] == view_id) or (external_id and view["external_id"] == external_id):
                 return view
         raise SlackError("not_found")
 
@@ -307,6 +380,12 @@ class Workspace:
         closed = self.open_views.pop(stack.pop())
         self.tell({"type": "view", "user": user})
         return closed
+
+    def pop_view(self, view: Json) -> None:
+        """This one, wherever it stands by now; the views above it go too."""
+        stack = self.stacks.get(view["user"], [])
+        while view["id"] in stack:
+            self.close_view(view["user"])
 
     def close_all(self, user: str) -> None:
         while self.close_view(user):
@@ -321,7 +400,7 @@ class Workspace:
 
     @staticmethod
     def _complete(given: Json, view_id: str, typed: Json) -> Json:
-        blocks = filled_in(given["blocks"])
+        blocks = as_echoed(given["blocks"])
         return {
             "submit": None,
             "close": None,
@@ -355,51 +434,3 @@ class Workspace:
     def tell(self, hint: Json) -> None:
         for queue in self._watchers:
             queue.put_nowait(hint)
-
-
-# elements and their values
-
-
-def elements_of(block: Json) -> list[Json]:
-    """The interactive elements of a block."""
-    found = [block.get("element"), block.get("accessory"), *(block.get("elements") or ())]
-    return [each for each in found if isinstance(each, dict) and "action_id" in each]
-
-
-def initial_values(blocks: list[Json], typed: Json) -> Json:
-    """``state.values`` of a view that was just drawn: typed before, else initial, else empty."""
-    values: Json = {}
-    for block in blocks:
-        for element in elements_of(block):
-            state = _empty(element)
-            if state is None:
-                continue
-            kept = typed.get(block["block_id"], {}).get(element["action_id"])
-            if kept and kept["type"] == element["type"]:
-                state = kept
-            values.setdefault(block["block_id"], {})[element["action_id"]] = state
-    return values
-
-
-def _empty(element: Json) -> Json | None:
-    kind = element["type"]
-    if kind in ("plain_text_input", "email_text_input", "url_text_input", "number_input"):
-        return {"type": kind, "value": element.get("initial_value")}
-    if kind in ("static_select", "external_select", "radio_buttons"):
-        return {"type": kind, "selected_option": element.get("initial_option")}
-    if kind in ("multi_static_select", "multi_external_select", "checkboxes"):
-        return {"type": kind, "selected_options": element.get("initial_options") or []}
-    if kind == "datepicker":
-        return {"type": kind, "selected_date": element.get("initial_date")}
-    if kind == "timepicker":
-        return {"type": kind, "selected_time": element.get("initial_time")}
-    if kind == "users_select":
-        return {"type": kind, "selected_user": element.get("initial_user")}
-    if kind == "file_input":
-        return {"type": kind, "files": []}  # [assumed] when empty
-    return None
-
-
-def options_of(element: Json) -> list[Json]:
-    grouped = [each for group in element.get("option_groups") or () for each in group["options"]]
-    return [*(element.get("options") or ()), *grouped]

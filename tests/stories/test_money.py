@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from bot import decisions
+from bot.errors import BotError
 from storage.models import now
 from storage.purchases import Happened
 from tests.stories.conftest import Clock
@@ -183,15 +185,15 @@ async def test_nobody_withdraws_while_it_is_unclear_whether_it_was_bought(
     await twilio.post("faults", method="POST", path=BUY, times=1, fault="cut_before")
     await approver.clicks(card, "approve")
     await until(_resting(stage, card["metadata"]["event_payload"]["id"], 1), "the intent is open")
-    answer = (
-        await requester.slack.post(
-            "act", user=requester.id, channel="C0APPROVALS", ts=card["ts"], action_id="withdraw"
-        )
-        if "withdraw" in field_ids((await stage.cards())[-1])
-        else None
-    )
-    if answer is not None:
-        assert "Too late" in answer["shown"][0]["text"]
+    assert stage.app is not None
+    purchase_id = card["metadata"]["event_payload"]["id"]
+    with pytest.raises(BotError, match="Too late"):
+        await decisions.withdraw(purchase_id, requester.id, stage.app.services)
+
+    async def no_button() -> bool:
+        return "withdraw" not in field_ids((await stage.cards())[-1])
+
+    await until(no_button, "the card offers no withdrawal any more")
     purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
     assert purchase.state == "in_progress"
 
