@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import functools
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -9,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from sqlalchemy import create_engine
 
 from bot import approval, settings
 from bot.app import Running, running
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.twin import SlackTwin
 from sandbox.twilio.twin import TwilioTwin
+from storage.schema import upgrade
 from tests.contract import Contract
 
 PEOPLE = {
@@ -293,6 +297,18 @@ async def asks(
     return chosen
 
 
+@functools.cache
+def migrated() -> bytes:
+    """An empty SQLite file at the newest migration, made once for the whole run."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        engine = create_engine(f"sqlite:///{file}")
+        with engine.begin() as connection:
+            upgrade(connection)
+        engine.dispose()
+        return file.read_bytes()
+
+
 @contextlib.asynccontextmanager
 async def stage(
     folder: Path, contract: Contract | None = None, *, rate_limits: bool = False, **twilio: Any
@@ -303,6 +319,7 @@ async def stage(
         twilio_twin.checker = contract.check
     await slack_twin.start()
     await twilio_twin.start()
+    (folder / "numberdesk.db").write_bytes(migrated())
     environment = {
         **sandbox_settings(slack_twin.url, twilio_twin.url),
         "DATABASE_URL": f"sqlite:///{folder}/numberdesk.db",
