@@ -83,6 +83,7 @@ class Delivery:
                 "milliseconds": round(answer.milliseconds, 1),
                 "error": answer.error,
                 "answer": copy.deepcopy(answer.body),
+                **_submitted(payload),
                 **more,
             }
         )
@@ -141,3 +142,11 @@ class Delivery:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.sockets.close()
         await self.http.close()
+
+
+def _submitted(payload: Json) -> Json:
+    """What a submission carried, for whoever wants to know what the app was told."""
+    if payload.get("type") != "view_submission":
+        return {}
+    view = payload["view"]
+    return {"callback_id": view["callback_id"], "values": copy.deepcopy(view["state"]["values"])}
