@@ -8,7 +8,7 @@ demo: .venv/ready ## Start the sandbox and the app against it; Ctrl-C ends both
 	@$(PY) -m sandbox.demo
 
 test: .venv/ready ## Run every test (browser tests too, where there is a Chromium)
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --dist worksteal
 
 lint: .venv/ready ## Check format, lint and types
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
@@ -23,8 +23,9 @@ PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-heade
 
 pictures: .venv/ready ## Take the README's pictures anew, in a real browser
 	@$(PY) -m pytest tests/e2e -k en
-	@for each in card-done:card find:find review:review twilio:twilio; do \
-	  cp build/screenshots/en-$${each%:*}.png docs/pictures/$${each#*:}.png; done
+	@for each in en-card-done:card en-find:find en-review:review en-twilio:twilio \
+	    bundle-en-document:document bundle-en-rejected:rejection bundle-en-desk:desk; do \
+	  cp build/screenshots/$${each%:*}.png docs/pictures/$${each#*:}.png; done
 
 clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache

@@ -24,8 +24,9 @@ from bot.approval import Policy
 from bot.market import Market
 from bot.people import People
 from bot.services import Services
-from bot.settings import Settings, SettingsError
+from bot.settings import CALLBACK_PATH, Settings, SettingsError
 from bot.slack_app import OnceApp
+from bot.watch import Watch
 from bot.worker import Worker
 from handlers import alerts, card, messages, routes
 from storage.database import InUse
@@ -75,7 +76,8 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
 
         people = People(store, patient, workspace_id)
         market = Market(twilio, store, workspace_id)
-        services = Services(config, store, twilio, people, market, policy, workspace_id)
+        services = Services(config, store, twilio, people, market, policy, workspace_id, background)
+        services.watch = Watch(services)
         services.worker = Worker(
             services,
             draw=partial(_draw, patient, services),
@@ -95,8 +97,10 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
                 await asyncio.wait_for(asyncio.shield(first), FIRST_LOOK.total_seconds())
         services.worker.every(60, market.refresh)
         services.worker.every(60, refresh_members)
+        services.worker.every(1, services.watch.tick)
         await services.worker.start()
         stack.push_async_callback(first_done, first)
+        stack.push_async_callback(services.watch.stop)
         stack.push_async_callback(services.worker.stop)
         stack.push_async_callback(services.finish)
 
@@ -106,7 +110,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             socket = AsyncSocketModeHandler(bolt, config.slack_app_token.get_secret_value(), ping_interval=3)
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
-        port = await _serve(config, bolt, socket, stack) if config.port else None
+        port = await _serve(config, bolt, socket, services, stack) if config.port else None
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
         yield Running(services, bolt, socket, port)
 
@@ -122,6 +126,9 @@ async def first_done(first: "asyncio.Future[Any]") -> None:
 
 def _bolt(config: Settings, client: AsyncWebClient, services: Services) -> OnceApp:
     bolt = OnceApp(
+        logger=logging.getLogger(
+            "slack_bolt"
+        ),  # else Bolt takes the root's level, and at DEBUG logs what people type
         client=client,
         signing_secret=config.slack_signing_secret.get_secret_value() if config.slack_signing_secret else "",
         process_before_response=True,
@@ -143,16 +150,25 @@ async def _serve(
     config: Settings,
     bolt: OnceApp,
     socket: AsyncSocketModeHandler | None,
+    services: Services,
     stack: contextlib.AsyncExitStack,
 ) -> int:
-    """``/health``, and ``/slack/events`` when Slack delivers over HTTP."""
+    """``/health``, Twilio's callback for bundles, and ``/slack/events`` when Slack delivers over HTTP."""
     server = bolt.web_app(path="/slack/events") if config.uses_http else web.Application()
 
     async def health(_: web.Request) -> web.Response:
         connected = socket is None or await socket.client.is_connected()
         return web.json_response({"ok": connected}, status=200 if connected else 503)
 
+    async def bundle_changed(request: web.Request) -> web.Response:
+        """Answered at once and without a body. The address is the public one: behind a proxy the server sees another."""
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        signature = request.headers.get("X-Twilio-Signature", "")
+        theirs = services.watch.called_back(config.callback_url or str(request.url), form, signature)
+        return web.Response(status=204 if theirs else 403)
+
     server.router.add_get("/health", health)
+    server.router.add_post(CALLBACK_PATH, bundle_changed)
     runner = web.AppRunner(server, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
@@ -172,7 +188,7 @@ def main() -> None:
         for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access"):
             logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
         # the client has the token; Bolt warns because it stands in the environment as well
-        logging.getLogger("slack_bolt.AsyncApp").addFilter(lambda r: "will be unused" not in r.getMessage())
+        logging.getLogger("slack_bolt").addFilter(lambda r: "will be unused" not in r.getMessage())
         asyncio.run(_until_told(config, approval.read(config.policy_file)))
     except (SettingsError, InUse, SchemaError) as error:
         sys.exit(str(error))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.errors import MayNotApprove, MayNotAsk, NotYours, OwnRequest
+from bot.errors import MayNotApprove, MayNotAsk, MayNotGivePapers, NotYours, OwnRequest
 from bot.people import People
 from bot.settings import SettingsError
 from bot.texts import person
@@ -38,19 +38,24 @@ class Approve(_Rules):
     own_request: bool = False
 
 
+class Papers(_Rules):
+    """Who may make, send, mend and delete bundles. Nobody named: whoever may ask, and whoever may approve."""
+
+
 class Policy(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ask: Ask = Ask()
     approve: Approve
+    papers: Papers = Papers()
 
     @property
     def groups(self) -> list[str]:
-        return sorted({*self.ask.groups, *self.approve.groups})
+        return sorted({*self.ask.groups, *self.approve.groups, *self.papers.groups})
 
     @property
     def channels(self) -> list[str]:
-        return sorted({*self.ask.channels, *self.approve.channels})
+        return sorted({*self.ask.channels, *self.approve.channels, *self.papers.channels})
 
     async def check_ask(self, user_id: str, people: People) -> None:
         """Raises MayNotAsk, CannotCheck."""
@@ -58,6 +63,19 @@ class Policy(BaseModel):
             raise MayNotAsk()
         if not self.ask.is_empty and not await self.ask.cover(user_id, people):
             raise MayNotAsk()
+
+    async def check_papers(self, user_id: str, people: People) -> None:
+        """Raises MayNotGivePapers, CannotCheck."""
+        if not self.papers.is_empty:
+            if not await self.papers.cover(user_id, people):
+                raise MayNotGivePapers()
+            return
+        if await self.approve.cover(user_id, people):
+            return
+        try:
+            await self.check_ask(user_id, people)
+        except MayNotAsk:
+            raise MayNotGivePapers() from None
 
     async def check_approve(self, user_id: str, purchase: Purchase, people: People) -> None:
         """Raises MayNotApprove, OwnRequest, CannotCheck."""

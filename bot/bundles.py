@@ -1,17 +1,30 @@
-"""Regulatory bundles as the purchase needs them: which fit, whether one is still approved, which address it holds."""
+"""Regulatory bundles: which fit a purchase, how one is made, submitted and deleted, and what is told when one changes."""
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from twilio.rest import Client
 
+from bot.errors import BundleBusy, BundleGone, NoBundleEmail, NotAsTwilioHasIt
+from bot.regulations import Regulation
 from bot.services import Services
-from bot.texts import BUNDLE_STATES, N_, Said, say
+from bot.settings import Settings
+from bot.texts import BUNDLE_STATES, N_, Said, person, say
 from bot.twilio_client import TwilioError
 from storage.models import Bundle, Purchase, now
+from storage.purchases import Happened, Owed
 
+log = logging.getLogger(__name__)
+
+DRAFT = "draft"
 APPROVED = "twilio-approved"
+REJECTED = "twilio-rejected"
+DELETED = "deleted"
+"""Our own word: Twilio does not know the bundle any more."""
 UNDER_REVIEW = ("pending-review", "in-review", "provisionally-approved")
+EDITABLE = (DRAFT, REJECTED)
 
 
 def usable(bundle: Bundle) -> bool:
@@ -26,6 +39,7 @@ def selectable(bundle: Bundle) -> bool:
 
 async def fitting(services: Services, country: str, number_type: str, end_user_type: str) -> list[Bundle]:
     """Bundles of the account that a purchase may use or wait for, approved ones first, then the newest."""
+    asked_at = now()
     found: list[Any] = await services.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
         iso_country=country,
         number_type=number_type,
@@ -36,7 +50,7 @@ async def fitting(services: Services, country: str, number_type: str, end_user_t
         page_size=100,
     )
     bundles = [
-        await services.store.remember_bundle(_row(services, each, country, number_type, end_user_type))
+        await observe(services, row(services, each, country, number_type, end_user_type, asked_at))
         for each in found
         if each.status in (APPROVED, *UNDER_REVIEW)
     ]
@@ -46,19 +60,35 @@ async def fitting(services: Services, country: str, number_type: str, end_user_t
     )
 
 
-async def read(services: Services, bundle: Bundle) -> Bundle | None:
-    """The bundle as it is at Twilio now, with its addresses when it is approved; None when it was deleted."""
+async def read(services: Services, bundle: Bundle) -> Bundle:
+    """The bundle as it is at Twilio now, with its addresses when it is approved; ``deleted`` when it is not there."""
+    asked_at = now()
     compliance = services.twilio.numbers.v2.regulatory_compliance
     try:
-        found = await compliance.bundles(bundle.sid).fetch_async()
+        found: Any = await compliance.bundles(bundle.sid).fetch_async()
     except TwilioError as error:
-        if error.status == 404:
-            return None
+        if error.status == 404 and bundle.is_made:
+            return await gone(services, bundle, asked_at)
         raise
-    row = _row(services, found, bundle.country, bundle.number_type, bundle.end_user_type)
-    if row.status == APPROVED and (bundle.address_sids is None or bundle.updated_at != row.updated_at):
-        row.address_sids = await _addresses(services.twilio, bundle.sid)
-    return await services.store.remember_bundle(row)
+    seen = row(services, found, bundle.country, bundle.number_type, bundle.end_user_type, asked_at)
+    if seen.status == APPROVED and (bundle.address_sids is None or bundle.updated_at != seen.updated_at):
+        seen.address_sids = await _addresses(services.twilio, bundle.sid)
+    return await observe(services, seen)
+
+
+async def gone(services: Services, bundle: Bundle, asked_at: datetime) -> Bundle:
+    """Twilio does not know it any more."""
+    seen = Bundle(**{**bundle.model_dump(), "status": DELETED, "read_at": asked_at})
+    return await observe(services, seen)
+
+
+async def observe(services: Services, seen: Bundle, *, silent: bool = False) -> Bundle:
+    """What was seen at Twilio, known from now on; a change is told to whom it concerns (unless ``silent``)."""
+    bundle = await services.store.observe_bundle(
+        seen, lambda *what: None if silent else told(services.settings, *what)
+    )
+    services.worker.kick()
+    return bundle
 
 
 async def _addresses(twilio: Client, bundle_sid: str) -> list[str]:
@@ -73,7 +103,16 @@ async def _addresses(twilio: Client, bundle_sid: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _row(services: Services, found: Any, country: str, number_type: str, end_user_type: str) -> Bundle:
+def row(
+    services: Services,
+    found: Any,
+    country: str,
+    number_type: str,
+    end_user_type: str,
+    asked_at: datetime,
+) -> Bundle:
+    """asked_at: when the question was asked whose answer this is."""
+    updated_at = aware(found.date_updated)
     return Bundle(
         workspace_id=services.workspace_id,
         account_sid=services.settings.twilio_account_sid,
@@ -82,18 +121,220 @@ def _row(services: Services, found: Any, country: str, number_type: str, end_use
         country=country,
         number_type=number_type,
         end_user_type=end_user_type,
-        status=found.status,
-        valid_until=_aware(found.valid_until),
-        updated_at=_aware(found.date_updated),
-        read_at=now(),
+        regulation_sid=found.regulation_sid,
+        status=str(found.status),
+        valid_until=aware(found.valid_until),
+        created_at=aware(found.date_created),
+        updated_at=updated_at,
+        submitted_at=updated_at if found.status in UNDER_REVIEW else None,
+        read_at=asked_at,
     )
 
 
-def _aware(at: datetime | None) -> datetime | None:
+def aware(at: datetime | None) -> datetime | None:
     return None if at is None else at if at.tzinfo else at.replace(tzinfo=now().tzinfo)
 
 
-def why_waiting(purchase: Purchase, bundle: Bundle | None) -> Said:
+# making, submitting, deleting
+
+
+def new(services: Services, regulation: Regulation, name: str | None, made_by: str) -> Bundle:
+    """A row for a bundle that is about to be made. name: as people will find it; it must say nothing about a person."""
+    bundle = Bundle(
+        workspace_id=services.workspace_id,
+        account_sid=services.settings.twilio_account_sid,
+        sid="",
+        friendly_name="",
+        country=regulation.country,
+        number_type=regulation.number_type,
+        end_user_type=regulation.end_user_type,
+        regulation_sid=regulation.sid,
+        status=DRAFT,
+        made_by=made_by,
+        created_at=now(),
+    )
+    bundle.sid = f"new {bundle.id}"
+    given = name or f"{regulation.country} {regulation.number_type} {regulation.end_user_type}"
+    bundle.friendly_name = f"{given} ({bundle.id[:6]})"
+    return bundle
+
+
+async def begin(services: Services, bundle: Bundle) -> Bundle:
+    """The row in the database, before Twilio hears of the bundle: a try that is cut off is found again by its name."""
+    assert bundle.made_by is not None
+    check_email(services)
+    return await services.store.begin_bundle(
+        bundle, Happened("bundle_begun", bundle.made_by, {"name": bundle.friendly_name})
+    )
+
+
+def check_email(services: Services) -> str:
+    """Where Twilio sends its mails about a bundle. Raises NoBundleEmail."""
+    if not services.settings.bundle_email:
+        raise NoBundleEmail()
+    return services.settings.bundle_email
+
+
+async def made(services: Services, bundle: Bundle, regulation: Regulation, *, fresh: bool = False) -> Bundle:
+    """The bundle with its draft at Twilio, made once however often this is cut off. Raises BundleBusy, TwilioError.
+
+    fresh: the row was inserted just now, so nobody can have made it yet and its claim is ours.
+    """
+    if bundle.is_made:
+        return bundle
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    if not fresh:
+        if not await services.store.claim_bundle(bundle.id):
+            current = await services.store.bundle(bundle.id)
+            if current is not None and current.is_made:
+                return current
+            raise BundleBusy()
+        there = await _named(services, bundle)
+        if there is not None:
+            return there
+    more = {"status_callback": services.settings.callback_url} if services.settings.callback_url else {}
+    asked_at = now()
+    try:
+        found: Any = await compliance.bundles.create_async(
+            friendly_name=bundle.friendly_name,
+            email=check_email(services),
+            regulation_sid=regulation.sid,
+            **more,
+        )
+    except TwilioError as error:
+        there = await _named(services, bundle) if error.doubtful else None
+        if there is not None:
+            return there
+        await services.store.amend_bundle(bundle.id, claimed_until=None)
+        raise
+    return await _adopted(services, bundle, found, asked_at)
+
+
+async def _named(services: Services, bundle: Bundle) -> Bundle | None:
+    """Our bundle at Twilio, found by its name."""
+    asked_at = now()
+    found: list[Any] = await services.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
+        friendly_name=bundle.friendly_name, limit=20
+    )
+    same = next((each for each in found if each.friendly_name == bundle.friendly_name), None)
+    return await _adopted(services, bundle, same, asked_at) if same is not None else None
+
+
+async def _adopted(services: Services, bundle: Bundle, found: Any, asked_at: datetime) -> Bundle:
+    """observe_bundle finds the row by its name, and gives it the SID."""
+    return await observe(
+        services, row(services, found, bundle.country, bundle.number_type, bundle.end_user_type, asked_at)
+    )
+
+
+async def submit(services: Services, bundle: Bundle, person_id: str) -> Bundle:
+    """The bundle before Twilio's reviewers. Raises NotAsTwilioHasIt when somebody else was quicker, TwilioError."""
+    await services.store.amend_bundle(
+        bundle.id, Happened("bundle_submitting", person_id), submitted_by=person_id
+    )
+    context = services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid)
+    try:
+        await context.update_async(status="pending-review")
+    except TwilioError as error:
+        bundle = await read(services, bundle)
+        if bundle.status in UNDER_REVIEW:
+            return bundle
+        if error.code == 20409:
+            raise NotAsTwilioHasIt(status=state_of(bundle)) from error
+        raise
+    return await read(services, bundle)
+
+
+async def delete(services: Services, bundle: Bundle, person_id: str) -> Bundle:
+    """Raises TwilioError with 21647 (under review) or 21648 (a number uses it), and BundleGone when it is gone already."""
+    if bundle.status == DELETED:
+        raise BundleGone()
+    if not bundle.is_made:
+        found = await _named(services, bundle)
+        if found is None:  # Twilio never had it: nothing to read, and nobody to tell
+            return await services.store.amend_bundle(
+                bundle.id, Happened("bundle_deleted", person_id), status=DELETED
+            )
+        bundle = found
+    await services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid).delete_async()
+    await services.store.amend_bundle(bundle.id, Happened("bundle_deleted", person_id))
+    return await gone(services, bundle, now())
+
+
+# what people are told
+
+
+def state_of(bundle: Bundle) -> Said:
+    return say(BUNDLE_STATES.get(bundle.status, bundle.status))
+
+
+def told(
+    settings: Settings, before: Bundle | None, bundle: Bundle, waiting: Sequence[Purchase]
+) -> Happened | None:
+    """Whom a bundle's change concerns. Its reasons are no part of it: they may quote papers, and are read when it is told.
+
+    A draft is nobody's business before it is sent. The first sweep of an account announces nothing (``bot/watch.py``).
+    """
+    if before is None and bundle.status not in (*UNDER_REVIEW, APPROVED, REJECTED):
+        return None
+    if before is not None and before.status == DRAFT and bundle.status == DELETED and not waiting:
+        return None
+    days = None
+    if bundle.submitted_at is not None and bundle.status in (APPROVED, REJECTED):
+        days = max(0, ((bundle.decided_at or now()) - bundle.submitted_at).days)
+    message = {
+        "status": bundle.status,
+        "before": before.status if before else None,
+        "days": days,
+        "submitted_by": bundle.submitted_by,
+        "made_by": bundle.made_by,
+    }
+    owed = [Owed("bundle", settings.bundles_channel, message)]
+    people = {bundle.submitted_by} - {None}
+    if bundle.status == DELETED:
+        people |= {bundle.made_by} - {None}
+    owed += [Owed("bundle_direct", each, message) for each in sorted(filter(None, people))]
+    sentence = change(bundle)
+    for purchase in waiting:
+        owed.append(Owed("thread", settings.approvals_channel, sentence, purchase.id))
+        if purchase.requester_id not in people:
+            owed.append(Owed("direct", purchase.requester_id, sentence, purchase.id))
+    details = {"sid": bundle.sid, "status": bundle.status}
+    return Happened("bundle_status", None, details, tuple(owed))
+
+
+def change(bundle: Bundle) -> Said:
+    """For a thread: the status, and where to look; never a reason."""
+    name = bundle.friendly_name
+    match bundle.status:
+        case "twilio-approved":
+            return say(N_("Twilio has approved the bundle “{bundle}”."), bundle=name)
+        case "twilio-rejected":
+            return say(
+                N_("Twilio has rejected the bundle “{bundle}”. The reasons stand in the bundles channel."),
+                bundle=name,
+            )
+        case "deleted":
+            return say(
+                N_(
+                    "The bundle “{bundle}” was deleted at Twilio. Give other papers with the button on the card."
+                ),
+                bundle=name,
+            )
+        case "draft":
+            return say(N_("The bundle “{bundle}” is a draft again."), bundle=name)
+        case "pending-review":
+            if bundle.submitted_by:
+                return say(
+                    N_("{person} has sent the bundle “{bundle}” to Twilio's review."),
+                    person=person(bundle.submitted_by),
+                    bundle=name,
+                )
+            return say(N_("The bundle “{bundle}” waits for Twilio's review."), bundle=name)
+    return say(N_("The bundle “{bundle}”: {status}."), bundle=name, status=state_of(bundle))
+
+
+def why_waiting(bundle: Bundle | None) -> Said:
     """The sentence for a purchase whose bundle is not approved (yet)."""
     if bundle is None:
         return say(
@@ -101,27 +342,32 @@ def why_waiting(purchase: Purchase, bundle: Bundle | None) -> Said:
                 "Papers are needed: this number cannot be bought before Twilio has approved a regulatory bundle."
             )
         )
-    if bundle.status == "twilio-rejected":
-        return say(N_("Twilio has rejected the bundle “{bundle}”."), bundle=bundle.friendly_name)
+    name = bundle.friendly_name
+    if bundle.status == DRAFT:
+        return say(N_("The bundle “{bundle}” is not finished yet: it is a draft."), bundle=name)
+    if bundle.status == REJECTED:
+        return say(
+            N_("Twilio has rejected the bundle “{bundle}”. It can be mended, or another one given."),
+            bundle=name,
+        )
+    if bundle.status == DELETED:
+        return say(N_("The bundle “{bundle}” was deleted at Twilio. Other papers are needed."), bundle=name)
     if bundle.status == APPROVED:
-        return say(N_("The bundle “{bundle}” has lapsed."), bundle=bundle.friendly_name)
+        return say(N_("The bundle “{bundle}” has lapsed."), bundle=name)
     return say(
-        N_("The bundle “{bundle}” is not approved yet: {status}."),
-        bundle=bundle.friendly_name,
-        status=say(BUNDLE_STATES.get(bundle.status, bundle.status)),
+        N_("The bundle “{bundle}” is not approved yet: {status}."), bundle=name, status=state_of(bundle)
     )
 
 
-async def addresses(twilio: Client, country: str, requirement: str) -> list[tuple[str, str]]:
-    """``(SID, label)`` of the account's addresses that satisfy ``any``, ``local`` or ``foreign``. Not kept anywhere."""
-    found: list[Any] = await twilio.addresses.list_async(limit=100, page_size=100)
-    return [
-        (
-            each.sid,
-            ", ".join(
-                part for part in (each.friendly_name, each.street, each.city, each.iso_country) if part
-            ),
-        )
-        for each in found
-        if requirement == "any" or (each.iso_country == country) == (requirement == "local")
-    ]
+async def numbers_using(services: Services, bundle: Bundle) -> list[str]:
+    """The account's own numbers that were bought with the bundle. Raises TwilioError."""
+    found: list[Any] = await services.twilio.incoming_phone_numbers.list_async(page_size=1000)
+    return [each.phone_number for each in found if each.bundle_sid == bundle.sid]
+
+
+def lapse_warning(settings: Settings, bundle: Bundle, days: int) -> Happened:
+    message = {"status": bundle.status, "lapses_in": days, "submitted_by": bundle.submitted_by}
+    owed = [Owed("bundle", settings.bundles_channel, message)]
+    if bundle.submitted_by:
+        owed.append(Owed("bundle_direct", bundle.submitted_by, message))
+    return Happened("bundle_lapses", None, {"sid": bundle.sid, "days": days}, tuple(owed))

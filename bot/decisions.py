@@ -190,15 +190,22 @@ async def choose_service(
     )
 
 
-async def give_bundle(
-    purchase_id: str, quote: int, person_id: str, services: Services, bundle: Bundle
-) -> Purchase:
-    """The papers of a purchase, while it waits for them, before or after its approval."""
+async def check_papers(purchase_id: str, quote: int, person_id: str, services: Services) -> Purchase:
+    """The purchase, if this person could give it papers now. Raises MayNotGivePapers, NotPossibleNow."""
     purchase = await _existing(purchase_id, services)
-    await services.policy.check_change(person_id, purchase, services.people)
+    if person_id != purchase.requester_id:
+        await services.policy.check_papers(person_id, services.people)
     waiting = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
     if purchase.state not in waiting or purchase.buying_at is not None or purchase.quote != quote:
         raise NotPossibleNow()
+    return purchase
+
+
+async def give_bundle(
+    purchase_id: str, quote: int, person_id: str, services: Services, bundle: Bundle
+) -> Purchase:
+    """The papers of a purchase, while it waits for them, before or after its approval; also by others than who asked."""
+    purchase = await check_papers(purchase_id, quote, person_id, services)
     said = say(
         N_("{person} has given the bundle “{bundle}”."), person=person(person_id), bundle=bundle.friendly_name
     )

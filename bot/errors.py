@@ -50,6 +50,12 @@ class CannotCheck(BotError):
     text = N_("Slack did not say who belongs to the group that may do this. Please try again in a moment.")
 
 
+class MayNotGivePapers(BotError):
+    text = N_(
+        "You are not on the list of people who may give papers. Whoever runs Number Desk can add you to its policy."
+    )
+
+
 # what has moved on
 
 
@@ -67,6 +73,28 @@ class NotPossibleNow(BotError):
 
 class DraftGone(BotError):
     text = N_("This form was already sent or thrown away. Start again with `/twilio buy-number`.")
+
+
+class BundleGone(BotError):
+    text = N_("This bundle was deleted at Twilio.")
+
+
+class StartAgain(BotError):
+    text = N_("This page is too old. Close it, and go on with the bundle from `/twilio bundles`.")
+
+
+class BundleBusy(BotError):
+    text = N_("This bundle is being made right now. Please try again in a moment.")
+
+
+class NotAsTwilioHasIt(BotError):
+    text = N_("That is not possible now: at Twilio the bundle is {status}.")
+
+
+class NoBundleEmail(BotError):
+    text = N_(
+        "Twilio asks for an e-mail address on every bundle, and none is set. Whoever runs Number Desk can set BUNDLE_EMAIL."
+    )
 
 
 # what Twilio says

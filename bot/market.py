@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from twilio.rest import Client
 
-from bot.errors import NotSoldAnyMore
+from bot import regulations
+from bot.errors import NotSoldAnyMore, StartAgain
 from bot.numbers import IN_COUNTRY_LIST, IN_PRICES
-from bot.regulations import Regulation, regulations
+from bot.regulations import Regulation
 from bot.texts import country as named
 from bot.twilio_client import TwilioError
 from storage.models import now
@@ -53,7 +54,7 @@ class Market:
         self._kept = {
             key: kept
             for key, kept in (await self._store.kept(self._workspace_id)).items()
-            if key in ("countries", "services") or key.startswith(("prices:", "regulations:"))
+            if key in ("countries", "services") or key.startswith(("prices:", "regulations:", "regulation:"))
         }
 
     async def refresh(self) -> None:
@@ -128,9 +129,22 @@ class Market:
         """By end-user type, as ``bot/regulations.py`` says; at most an hour old."""
         key = f"regulations:{country}:{number_type}"
         if self._is_old(key, REGULATIONS_FOR):
-            found = await regulations(self._twilio, country, number_type)
-            await self._keep(key, {kind: asdict(each) for kind, each in found.items()})
-        return {kind: Regulation.from_kept(kept) for kind, kept in self._value(key, {}).items()}
+            await self._keep(key, await regulations.regulations(self._twilio, country, number_type))
+        return {kind: Regulation.parse(kept) for kind, kept in self._value(key, {}).items()}
+
+    async def regulation(self, sid: str) -> Regulation:
+        """At most an hour old. Raises TwilioError."""
+        key = f"regulation:{sid}"
+        if self._is_old(key, REGULATIONS_FOR):
+            await self._keep(key, await regulations.read(self._twilio, sid))
+        return Regulation.parse(self._value(key, {}))
+
+    def kept_regulation(self, sid: str | None) -> Regulation:
+        """As last read, however old: for a page that was drawn from it. Raises StartAgain when it was never read."""
+        kept = self._value(f"regulation:{sid}", None)
+        if kept is None:
+            raise StartAgain()
+        return Regulation.parse(kept)
 
     # messaging services
 

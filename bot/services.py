@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aiohttp import ClientSession
     from twilio.rest import Client
 
     from bot.approval import Policy
     from bot.market import Market
     from bot.people import People
     from bot.settings import Settings
+    from bot.watch import Watch
     from bot.worker import Worker
     from storage.store import Store
 
@@ -29,7 +31,9 @@ class Services:
     market: Market
     policy: Policy
     workspace_id: str
+    http: ClientSession
     worker: Worker = field(init=False)
+    watch: Watch = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def later(self, work: Coroutine[Any, Any, None], on_error: OnError) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+CALLBACK_PATH = "/twilio/bundles"
+
 
 class SettingsError(Exception):
     """The text names every setting that is missing or wrong, never a value."""
@@ -68,6 +70,13 @@ class Settings(BaseSettings):
     def uses_http(self) -> bool:
         """Slack delivers over HTTP; else over Socket Mode."""
         return self.slack_app_token is None
+
+    @property
+    def callback_url(self) -> str | None:
+        """Where Twilio reports bundles to; None without a public address, or without the token that checks who calls."""
+        if not (self.public_url and self.port and self.twilio_auth_token):
+            return None
+        return self.public_url.rstrip("/") + CALLBACK_PATH
 
     @property
     def twilio_credentials(self) -> tuple[str, str]:

@@ -37,7 +37,6 @@ from storage.purchases import Happened
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60))
-ASK_BUNDLE = timedelta(minutes=5)
 BUYING_ROUNDS = 3
 
 
@@ -68,23 +67,15 @@ def regulated(purchase: Purchase) -> bool:
 
 
 async def await_bundle(purchase: Purchase, services: Services) -> datetime | Wait:
-    """When the chosen bundle was found approved."""
-    bundle = await _bundle_now(purchase, services)
+    """When the chosen bundle was approved. The watch keeps our row of it current, and wakes us."""
+    bundle = await _bundle(purchase, services)
     if bundle is not None and bundles.usable(bundle):
         return bundle.updated_at or now()
-    until = now() + ASK_BUNDLE if bundle is not None else None
-    return Wait(bundles.why_waiting(purchase, bundle), until)
+    return Wait(bundles.why_waiting(bundle), None)
 
 
-async def _bundle_now(purchase: Purchase, services: Services) -> Bundle | None:
-    """The purchase's bundle as Twilio has it now; a deleted one is taken off the purchase."""
-    if purchase.bundle_id is None:
-        return None
-    known = await services.store.bundle(purchase.bundle_id)
-    bundle = await bundles.read(services, known) if known is not None else None
-    if bundle is None:
-        await services.store.work(purchase, Happened("bundle_gone"), bundle_id=None)
-    return bundle
+async def _bundle(purchase: Purchase, services: Services) -> Bundle | None:
+    return await services.store.bundle(purchase.bundle_id) if purchase.bundle_id else None
 
 
 # the number
@@ -167,10 +158,14 @@ async def check_conditions(purchase: Purchase, services: Services) -> Conditions
     assert purchase.country and purchase.number_type and purchase.ceiling is not None
     bundle = None
     if regulated(purchase):
-        bundle = await _bundle_now(purchase, services)
+        known = await _bundle(purchase, services)
+        bundle = await bundles.read(services, known) if known is not None else None
         if bundle is None or not bundles.usable(bundle):
             await services.store.work(purchase, bundle_approved_at=None)
-            return Wait(bundles.why_waiting(purchase, bundle), now())
+            lapsed = (
+                bundle is not None and bundle.status == bundles.APPROVED
+            )  # which no change of status tells
+            return Wait(None if lapsed else bundles.why_waiting(bundle), now())
     offer = await services.market.fresh_offer(purchase.country, purchase.number_type)
     if offer.price > purchase.ceiling:
         raise PriceRaised(
@@ -350,7 +345,7 @@ STEPS = (
     Step(
         "bundle_approved_at",
         N_("Bundle approved"),
-        N_("Twilio has approved the bundle."),
+        None,
         await_bundle,
         only_if=regulated,
     ),

@@ -74,6 +74,7 @@ BUNDLE_STATES = {
     "twilio-rejected": N_("rejected"),
     "twilio-approved": N_("approved"),
     "provisionally-approved": N_("provisionally approved"),
+    "deleted": N_("deleted"),
 }
 ADDRESS_NEEDS = {
     "none": N_("no address needed"),

@@ -174,7 +174,8 @@ class Worker:
         if current.version != purchase.version and current.buying_at is None:
             wait = Wait(current.waiting, now())  # somebody acted meanwhile: look again
         happened = None
-        if step.column == "bundle_approved_at" and wait.why is not None and wait.why != current.waiting:
+        if step.column == "bundle_approved_at" and wait.why is not None and current.waiting is None:
+            # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles.py)
             happened = Happened("waiting", owed=news.both(self._services.settings, current, wait.why))
         await self._store.rest(current, wait.until, wait.why, happened, current.tries)
 

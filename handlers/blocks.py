@@ -180,6 +180,45 @@ def text(
     return _input(name, label, element, mark, hint, optional)
 
 
+def email(
+    name: str, label: str, *, initial: str | None = None, mark: str = "", hint: str | None = None
+) -> Block:
+    element: Block = {"type": "email_text_input"}
+    if initial:
+        element["initial_value"] = initial
+    return _input(name, label, element, mark, hint, optional=False)
+
+
+def date(
+    name: str,
+    label: str,
+    *,
+    initial: str | None = None,
+    mark: str = "",
+    hint: str | None = None,
+    optional: bool = False,
+) -> Block:
+    """initial: ``YYYY-MM-DD``."""
+    element: Block = {"type": "datepicker"}
+    if initial:
+        element["initial_date"] = initial
+    return _input(name, label, element, mark, hint, optional)
+
+
+def file(
+    name: str,
+    label: str,
+    filetypes: Sequence[str],
+    *,
+    mark: str = "",
+    hint: str | None = None,
+    optional: bool = False,
+) -> Block:
+    """One file; what was chosen before cannot be shown again."""
+    element: Block = {"type": "file_input", "filetypes": list(filetypes), "max_files": 1}
+    return _input(name, label, element, mark, hint, optional)
+
+
 def typeahead(
     name: str,
     label: str,
@@ -211,6 +250,17 @@ def select(
 ) -> Block:
     element = _with_initial({"type": "static_select", "options": list(options[:100])}, initial)
     return _input(name, label, element, mark, hint, optional, dispatch)
+
+
+def choice(name: str, placeholder: str, options: Sequence[Option], initial: str) -> Block:
+    """A select that stands in an ``actions`` block and fires at once."""
+    element = {
+        "type": "static_select",
+        "action_id": name,
+        "placeholder": plain(placeholder, 150),
+        "options": list(options[:100]),
+    }
+    return _with_initial(element, initial)
 
 
 def radio(

@@ -12,10 +12,12 @@ from bot.errors import FormErrors
 from bot.numbers import Available, from_kept
 from bot.services import Services
 from bot.steps import UNCHECKED, steps_of
-from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import review
+from handlers.buy_number.end_user import NEW
+from handlers.new_bundle import flow as new_bundle
 from storage.models import Approval, Bundle, Purchase, State
 from storage.outbox import Drawing
 
@@ -98,7 +100,10 @@ def _facts(purchase: Purchase, bundle: Bundle | None, service: str, t: Texts) ->
     else:
         facts.append(_fact(t("If it is gone"), t("ask")))
     if purchase.regulated and purchase.end_user_type:
-        papers = f"“{escape(bundle.friendly_name)}”" if bundle else t("papers later")
+        papers = t("papers later")
+        if bundle is not None:
+            status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
+            papers = f"“{escape(bundle.friendly_name)}” ({status})"
         facts.append(_fact(t("End user"), f"{t(END_USERS[purchase.end_user_type])}\n{papers}"))
     if service:
         facts.append(_fact(t("Messaging service"), escape(service)))
@@ -356,6 +361,7 @@ async def giving_papers(
 ) -> None:
     """Which bundles fit is asked of Twilio behind a loading view."""
     purchase_id, quote, _ = _pressed(body)
+    await decisions.check_papers(purchase_id, quote, body["user"]["id"], services)
     waiting = modal.loading(t, t("Asking Twilio for bundles that fit…"), f"{purchase_id}:{quote}")
     await client.views_open(trigger_id=body["trigger_id"], view=waiting)
     purchase = await services.store.purchase(purchase_id)
@@ -373,40 +379,54 @@ async def _show_papers(
 ) -> None:
     assert purchase.country and purchase.number_type and purchase.end_user_type
     fitting = await bundles.fitting(services, purchase.country, purchase.number_type, purchase.end_user_type)
-    submit = None
-    shown: list[Block]
-    if fitting:
-        submit = t("Choose")
-        shown = [blocks.select("bundle", t("Bundle"), [blocks.bundle_option(each, t) for each in fitting])]
-    else:
-        shown = [
-            blocks.alert(
-                t(
-                    "The Twilio account has no bundle for {country}, {type}, {end_user}. Make one in the Twilio Console under Phone Numbers > Regulatory Compliance > Bundles; then press Give papers again.",
-                    country=t.country(purchase.country),
-                    type=t(NUMBER_TYPES[purchase.number_type]),
-                    end_user=t(END_USERS[purchase.end_user_type]),
-                )
+    own = await services.store.bundle(purchase.bundle_id) if purchase.bundle_id else None
+    shown: list[Block] = []
+    if own is not None and own.status in bundles.EDITABLE:
+        name = "continue" if own.status == bundles.DRAFT else "fix"
+        text = t("Continue") if own.status == bundles.DRAFT else t("Fix and resubmit")
+        shown.append(
+            blocks.section(
+                t.said(bundles.why_waiting(own)),
+                blocks.button(name, text, f"{own.id}|{purchase.id}", "primary"),
             )
-        ]
+        )
+    options = [blocks.bundle_option(each, t) for each in fitting[:99]]
+    options.append(blocks.option(NEW, t("A new bundle"), t("Its pages come next")))
+    shown.append(blocks.select("bundle", t("Bundle"), options, initial=options[0]["value"]))
     page = blocks.modal(
         "card.papers",
         t("Give papers"),
         shown,
         close=t("Cancel"),
-        submit=submit,
+        submit=t("Choose"),
         about=f"{purchase.id}:{purchase.quote}",
     )
     await modal.late(client, external_id, page)
 
 
-async def papers_given(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+async def papers_given(
+    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """A bundle of the account's, or a new one: its pages come next, and it is given to the purchase as it is begun."""
     sid = forms.answers(view).get("bundle")
+    purchase_id, quote = blocks.about(view).split(":")
+    person_id = body["user"]["id"]
+    if sid == NEW:
+        purchase = await decisions.check_papers(purchase_id, int(quote), person_id, services)
+        waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), blocks.about(view))
+        await ack(response_action="update", view=waiting)
+        external_id = waiting["external_id"]
+
+        async def begin() -> None:
+            made = await new_bundle.begun_for(purchase, services, t, person_id, f"~{external_id[:6]}")
+            await modal.late(client, external_id, made)
+
+        services.later(begin(), errors.in_place_of(client, external_id, purchase, services, t))
+        return
     bundle = await services.store.bundle_by_sid(services.settings.twilio_account_sid, sid) if sid else None
     if bundle is None:
         raise FormErrors({"bundle": say(N_("Choose a bundle."))})
-    purchase_id, quote = blocks.about(view).split(":")
-    await decisions.give_bundle(purchase_id, int(quote), body["user"]["id"], services, bundle)
+    await decisions.give_bundle(purchase_id, int(quote), person_id, services, bundle)
     await ack()
 
 

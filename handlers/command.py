@@ -11,9 +11,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.services import Services
 from bot.texts import N_, Texts
-from handlers import status
+from handlers import bundles, status
 from handlers.blocks import section
 from handlers.buy_number import find
+from handlers.new_bundle import start
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ SUBCOMMANDS = {
         "buy-number [country] [digits]",
         N_("ask for a number: choose it, say who uses it, send it for approval"),
         find.opened,
+    ),
+    "bundles": Subcommand(
+        "bundles", N_("the account's regulatory bundles: go on with them, mend, send, delete"), bundles.opened
+    ),
+    "new-bundle": Subcommand(
+        "new-bundle [country]",
+        N_("give the papers that a country asks for before a number can be bought"),
+        start.opened,
     ),
     "status": Subcommand("status", N_("your requests, and where each of them stands"), status.asked),
     "help": Subcommand("help", N_("this list"), helped),

@@ -8,7 +8,7 @@ Answers = dict[str, Any]
 
 
 def answers(view: View) -> Answers:
-    """``{name: text | option value | list of option values | None}``, texts without white space at the ends."""
+    """``{name: text | date | option value | list of option values or files | None}``, texts without white space at the ends."""
     found: Answers = {}
     for block in view["state"]["values"].values():
         for name, state in block.items():
@@ -19,6 +19,10 @@ def answers(view: View) -> Answers:
 def _answer(state: dict[str, Any]) -> Any:
     if "selected_options" in state:
         return [each["value"] for each in state["selected_options"] or ()]
+    if "selected_date" in state:
+        return state["selected_date"]
+    if "files" in state:
+        return list(state["files"] or ())
     if "selected_option" in state:
         return state["selected_option"]["value"] if state["selected_option"] else None
     value = state.get("value")

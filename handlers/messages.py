@@ -1,4 +1,4 @@
-"""Sends what is owed: lines in a card's thread, direct messages, news for the operators."""
+"""Sends what is owed: lines in a card's thread, direct messages, news of bundles and for the operators."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.services import Services
 from bot.texts import Texts
-from handlers import blocks
+from handlers import alerts, blocks
 from storage.models import Delivery
 
 
@@ -20,20 +20,25 @@ async def post(delivery: Delivery, client: AsyncWebClient, services: Services) -
     if delivery.kind == "thread":
         assert card is not None and card.ts is not None
         channel, more = card.channel, {"thread_ts": card.ts}
-    elif delivery.kind == "direct":
+    elif delivery.kind in ("direct", "bundle_direct"):
         channel = await services.people.dm_channel(delivery.address)
         t = await services.people.texts(delivery.address)
         link = card.permalink if card else None
-    text = t.said(delivery.message)
-    if link:
-        see = t("See the request")
-        text = f"{text} <{link}|{see}>"
+    if delivery.bundle_id and delivery.kind in ("bundle", "bundle_direct"):
+        bundle = await services.store.bundle(delivery.bundle_id)
+        assert bundle is not None
+        message = await alerts.bundle_news(delivery.message, bundle, services, t)
+    else:
+        text = t.said(delivery.message)
+        if link:
+            see = t("See the request")
+            text = f"{text} <{link}|{see}>"
+        message = {"text": blocks.cut(text, 4000), "blocks": [blocks.section(text)]}
     posted = await client.chat_postMessage(
         channel=channel,
-        text=blocks.cut(text, 4000),
-        blocks=[blocks.section(text)],
         unfurl_links=False,
         unfurl_media=False,
+        **message,
         **more,
     )
     ts: str | None = posted["ts"]

@@ -6,8 +6,13 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from handlers import card, command, errors
+from handlers import address as address_form
+from handlers import bundles, card, command, errors
 from handlers.buy_number import address, choose, end_user, find, flow, review
+from handlers.new_bundle import address as bundle_address
+from handlers.new_bundle import document, start
+from handlers.new_bundle import flow as new_bundle
+from handlers.new_bundle import review as bundle_review
 
 Listener = Callable[..., Awaitable[None]]
 
@@ -24,8 +29,29 @@ ON_PAGES: dict[tuple[str, str], Listener] = {
     (end_user.CALLBACK_ID, "end_user_type"): end_user.type_changed,
     (end_user.CALLBACK_ID, "back"): flow.back,
     (address.CALLBACK_ID, "back"): flow.back,
+    (address.CALLBACK_ID, "take_suggestion"): address.suggestion_taken,
     (review.CALLBACK_ID, "back"): flow.back,
     (errors.BACK, "back"): flow.back,
+    **{
+        (page, action): listener
+        for page in (*new_bundle.PAGES, bundle_review.CALLBACK_ID)
+        for action, listener in (("back", new_bundle.back), ("later", new_bundle.finishing_later))
+    },
+    (document.CALLBACK_ID, "document_type"): document.kind_changed,
+    (bundle_address.CALLBACK_ID, "address"): bundle_address.changed,
+    (bundle_address.CALLBACK_ID, "take_suggestion"): new_bundle.suggestion_taken,
+    (bundle_review.CALLBACK_ID, "change"): new_bundle.changing,
+    (new_bundle.PROBLEM, "look_again"): new_bundle.looking_again,
+    ("card.papers", "continue"): new_bundle.going_on,
+    ("card.papers", "fix"): new_bundle.going_on,
+    (bundles.CALLBACK_ID, "status"): bundles.filtered,
+    (bundles.CALLBACK_ID, "country"): bundles.filtered,
+    (bundles.CALLBACK_ID, "more"): bundles.turned,
+    (bundles.CALLBACK_ID, "previous"): bundles.turned,
+    (bundles.CALLBACK_ID, "continue"): new_bundle.going_on,
+    (bundles.CALLBACK_ID, "fix"): new_bundle.going_on,
+    (bundles.CALLBACK_ID, "submit"): bundles.submitting,
+    (bundles.CALLBACK_ID, "delete"): bundles.deleting,
 }
 """What fires while a modal is open, by the view's ``callback_id`` and the ``action_id``."""
 
@@ -37,6 +63,7 @@ ON_CARDS: dict[str, Listener] = {
     "retry": card.retried,
     "choose_service": card.choosing_service,
     "give_papers": card.giving_papers,
+    "fix": new_bundle.going_on,
 }
 
 SUBMISSIONS: dict[str, Listener] = {
@@ -48,13 +75,17 @@ SUBMISSIONS: dict[str, Listener] = {
     "card.deny": card.denied,
     "card.service": card.service_chosen,
     "card.papers": card.papers_given,
+    start.CALLBACK_ID: start.submitted,
+    **dict.fromkeys(new_bundle.PAGES, new_bundle.submitted),
+    bundle_review.CALLBACK_ID: new_bundle.sent,
 }
 
 
 def add_to(app: AsyncApp) -> None:
     app.command("/twilio")(command.received)
+    app.options("country", matchers=[_on_page(start.CALLBACK_ID)])(address_form.country_suggested)
     app.options("country")(find.country_suggested)
-    app.options("address_country")(address.country_suggested)
+    app.options("address_country")(address_form.country_suggested)
     for callback_id, submitted in SUBMISSIONS.items():
         app.view(callback_id)(submitted)
     for (callback_id, action_id), pressed in ON_PAGES.items():

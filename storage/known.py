@@ -1,4 +1,4 @@
-"""What is known of the world outside: people, groups, countries, prices, bundles, messaging services; all with their age."""
+"""What is known of the world outside: people, groups, countries, prices, messaging services; all with their age."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from storage.database import Database
-from storage.models import Bundle, Kept, MessagingService, Person, now
+from storage.models import Kept, MessagingService, Person, now
 
 CLAIM = timedelta(seconds=60)
 
@@ -32,63 +32,6 @@ class Known(Database):
     async def keep(self, workspace_id: str, key: str, value: Any, read_at: datetime) -> None:
         async with self.writing() as session:
             await session.merge(Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))
-
-    # bundles
-
-    async def remember_bundle(self, bundle: Bundle) -> Bundle:
-        """The bundle's row, brought up to date with what Twilio said; its id stays. Addresses stay when None is given."""
-        fresh = bundle.model_dump(exclude={"id"})
-        if fresh["address_sids"] is None:
-            del fresh["address_sids"]
-        for _ in range(2):
-            async with self.writing() as session:
-                row = (
-                    await session.exec(
-                        select(Bundle).where(
-                            Bundle.account_sid == bundle.account_sid, Bundle.sid == bundle.sid
-                        )
-                    )
-                ).first()
-                if row is None:
-                    row = Bundle(**bundle.model_dump())
-                else:
-                    row.sqlmodel_update(fresh)
-                session.add(row)
-                try:
-                    await session.flush()
-                except IntegrityError:  # another process was quicker to insert it
-                    await session.rollback()
-                    continue
-                return row
-        raise RuntimeError("a bundle can be neither inserted nor found")
-
-    async def bundles_for(
-        self, account_sid: str, country: str, number_type: str, since: datetime
-    ) -> Sequence[Bundle]:
-        """As last read, newest change first; without those that were not there any more at the last reading."""
-        async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Bundle)
-                    .where(
-                        Bundle.account_sid == account_sid,
-                        Bundle.country == country,
-                        Bundle.number_type == number_type,
-                        Bundle.read_at >= since,
-                    )
-                    .order_by(col(Bundle.updated_at).desc())
-                )
-            ).all()
-
-    async def bundle(self, bundle_id: str) -> Bundle | None:
-        async with self.reading() as session:
-            return await session.get(Bundle, bundle_id)
-
-    async def bundle_by_sid(self, account_sid: str, sid: str) -> Bundle | None:
-        async with self.reading() as session:
-            return (
-                await session.exec(select(Bundle).where(Bundle.account_sid == account_sid, Bundle.sid == sid))
-            ).first()
 
     # messaging services made under a name
 

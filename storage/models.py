@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, MetaData, UniqueConstraint, text
+from sqlalchemy import JSON, Column, Index, Integer, MetaData, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from storage.columns import Choice, Money, Utc
@@ -190,13 +190,14 @@ class Approval(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """A line of the record: who did what when to which purchase, with the quote. Only ever added to."""
+    """A line of the record: who did what when to which purchase or bundle, with the quote. Only ever added to."""
 
     __tablename__ = "record"
 
     id: int | None = Field(default=None, primary_key=True)
     workspace_id: str
-    purchase_id: str = Field(foreign_key="purchases.id", index=True)
+    purchase_id: str | None = Field(default=None, foreign_key="purchases.id", index=True)
+    bundle_id: str | None = Field(default=None, foreign_key="bundles.id", index=True)
     happened_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
     person_id: str | None = None  # None: the bot
     what: str
@@ -208,21 +209,48 @@ class Bundle(SQLModel, table=True):
     """A regulatory bundle as last read from Twilio. No person's data: SIDs and states only."""
 
     __tablename__ = "bundles"
-    __table_args__ = (UniqueConstraint("account_sid", "sid"),)
+    __table_args__ = (
+        UniqueConstraint("account_sid", "sid"),
+        Index("ix_bundles_account_sid_country_number_type", "account_sid", "country", "number_type"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
     workspace_id: str
     account_sid: str
-    sid: str
+    sid: str  # ``new`` and the id while it is being made here; found again at Twilio by its name
     friendly_name: str
     country: str
     number_type: str
     end_user_type: str
+    regulation_sid: str | None = None
     status: str
     valid_until: datetime | None = Field(default=None, sa_column=utc())
-    updated_at: datetime | None = Field(default=None, sa_column=utc())  # by Twilio's clock
+    created_at: datetime | None = Field(default=None, sa_column=utc())  # these two by Twilio's clock
+    updated_at: datetime | None = Field(default=None, sa_column=utc())
     address_sids: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     read_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+
+    # who made it here, and how far; None and empty for one that was made in the Console
+    made_by: str | None = None
+    claimed_until: datetime | None = Field(default=None, sa_column=utc())
+    group: int | None = Field(default=None, sa_column=Column("document_group", Integer))
+    addresses: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+    # what became of it
+    submitted_by: str | None = None
+    submitted_at: datetime | None = Field(default=None, sa_column=utc())
+    decided_at: datetime | None = Field(default=None, sa_column=utc())
+    lapse_told: int | None = None  # days ahead of ``valid_until`` of the last warning
+
+    @property
+    def is_made(self) -> bool:
+        """Whether Twilio is known to have it."""
+        return self.sid.startswith("BU")
+
+    @property
+    def mark(self) -> str:
+        """The friendly name of what belongs to it at Twilio: end user, documents, addresses."""
+        return f"Number Desk {self.id}"
 
 
 class MessagingService(SQLModel, table=True):
@@ -258,7 +286,8 @@ class Card(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """A message that is owed: a thread line (``thread``), a direct message (``direct``), or one for the operators."""
+    """A message that is owed. ``kind``: a line in a card's ``thread``, a ``direct`` message, one for the ``operators``;
+    news of a bundle in its channel (``bundle``) or to the person who submitted it (``bundle_direct``)."""
 
     __tablename__ = "deliveries"
     __table_args__ = (Index("ix_deliveries_done_at_due_at", "done_at", "due_at"),)
@@ -266,8 +295,9 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     workspace_id: str
     purchase_id: str | None = Field(default=None, foreign_key="purchases.id")
+    bundle_id: str | None = Field(default=None, foreign_key="bundles.id")
     kind: str
-    address: str = Field(index=True)  # a channel, or a person for ``direct``
+    address: str = Field(index=True)  # a channel, or a person
     message: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
     due_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))

@@ -117,15 +117,7 @@ class Outbox(Database):
 
     async def owe(self, workspace_id: str, owed: Owed, purchase_id: str | None = None) -> None:
         async with self.writing() as session:
-            session.add(
-                Delivery(
-                    workspace_id=workspace_id,
-                    purchase_id=purchase_id,
-                    kind=owed.kind,
-                    address=owed.address,
-                    message=owed.message,
-                )
-            )
+            session.add(owed.delivery(workspace_id, purchase_id))
 
     async def next_delivery(self, address: str) -> Delivery | None:
         """The oldest message due there, claimed for a minute; a thread line only once its card is posted."""

@@ -17,6 +17,7 @@ from storage.models import (
     HOLDING,
     MOVES,
     Approval,
+    Bundle,
     Card,
     Delivery,
     Event,
@@ -47,11 +48,25 @@ class AlreadyApproved(Exception):
 
 @dataclass(frozen=True)
 class Owed:
-    """A message to be delivered: ``kind`` thread, direct or operators; ``message`` as ``{"say": ..., "with": ...}``."""
+    """A message to be delivered, as ``Delivery`` says; ``message``: ``{"say": ..., "with": ...}``.
+
+    purchase_id: whose card it belongs to, where the change that causes it is not one of that purchase.
+    """
 
     kind: str
     address: str
     message: dict[str, Any]
+    purchase_id: str | None = None
+
+    def delivery(self, workspace_id: str, purchase_id: str | None, bundle_id: str | None = None) -> Delivery:
+        return Delivery(
+            workspace_id=workspace_id,
+            purchase_id=self.purchase_id or purchase_id,
+            bundle_id=bundle_id,
+            kind=self.kind,
+            address=self.address,
+            message=self.message,
+        )
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,26 @@ class Happened:
     person_id: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     owed: tuple[Owed, ...] = ()
+
+    def rows(
+        self,
+        workspace_id: str,
+        *,
+        purchase_id: str | None = None,
+        bundle_id: str | None = None,
+        quote: int = 0,
+    ) -> list[Event | Delivery]:
+        """The line of the record, and the messages."""
+        line = Event(
+            workspace_id=workspace_id,
+            purchase_id=purchase_id,
+            bundle_id=bundle_id,
+            person_id=self.person_id,
+            what=self.what,
+            quote=quote,
+            details=self.details,
+        )
+        return [line, *(owed.delivery(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
 
 
 def _lost(session: AsyncSession, row: Purchase | None) -> Lost:
@@ -353,6 +388,7 @@ class Purchases(Database):
         """At start on SQLite: no other process can have one. RULES.md 10."""
         async with self.writing() as session:
             await session.exec(update(Purchase).values(lease=None, leased_until=None))
+            await session.exec(update(Bundle).values(claimed_until=None))
             await session.exec(update(Card).values(drawer=None, drawing_until=None, draw_after=now()))
             await session.exec(update(Delivery).where(col(Delivery.done_at).is_(None)).values(due_at=now()))
 
@@ -492,23 +528,4 @@ class Purchases(Database):
 
     @staticmethod
     def _put_on_record(session: AsyncSession, purchase: Purchase, happened: Happened) -> None:
-        session.add(
-            Event(
-                workspace_id=purchase.workspace_id,
-                purchase_id=purchase.id,
-                person_id=happened.person_id,
-                what=happened.what,
-                quote=purchase.quote,
-                details=happened.details,
-            )
-        )
-        for owed in happened.owed:
-            session.add(
-                Delivery(
-                    workspace_id=purchase.workspace_id,
-                    purchase_id=purchase.id,
-                    kind=owed.kind,
-                    address=owed.address,
-                    message=owed.message,
-                )
-            )
+        session.add_all(happened.rows(purchase.workspace_id, purchase_id=purchase.id, quote=purchase.quote))

@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import bundles
+from bot import addresses, bundles
 from bot.errors import FormErrors
 from bot.regulations import Regulation
 from bot.services import Services
 from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
-from handlers import blocks, forms, modal
+from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import address, review
 from handlers.buy_number import draft as draft_row
+from handlers.new_bundle import flow as new_bundle
+from handlers.new_bundle.form import About
+from handlers.new_bundle.group import described
 from storage.models import Bundle, Purchase, now
 
 CALLBACK_ID = "buy_number.end_user"
@@ -31,24 +34,26 @@ def page(
     draft: Purchase,
     regulations: dict[str, Regulation],
     fitting: Mapping[str, Sequence[Bundle]],
-    addresses: Sequence[tuple[str, str]],
+    known: Sequence[addresses.Known],
+    reviews: Mapping[str, Sequence[timedelta]],
     t: Texts,
     *,
     mark: str = "",
 ) -> View:
-    """fitting: by end-user type; addresses: ``(SID, label)``, asked for where the number needs one and no bundle has it."""
+    """fitting, reviews: by end-user type; known: addresses, asked for where the number needs one and
+    no bundle has it."""
     typed = draft.answers.get("end_user", {})
     assert draft.phone_number and draft.country and draft.number_type
     kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     shown: list[Block] = [blocks.section(f"*{t.phone(draft.phone_number)}* – {kind}")]
     if regulations:
-        shown += _papers(draft, regulations, fitting, typed, t, mark)
+        shown += _papers(draft, regulations, fitting, reviews, typed, t, mark)
     else:
         shown.append(blocks.alert(t("No regulatory bundle is needed for this number."), "success"))
         needs = draft.number.get("address_requirements", "none")
         if needs != "none":
             shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
-            options = [blocks.option(sid, label) for sid, label in addresses[:99]]
+            options = [blocks.option(each.sid, each.label) for each in known[:99]]
             options.append(blocks.option(NEW, t("A new address")))
             chosen = typed.get("address") or options[0]["value"]
             shown.append(blocks.select("address", t("Address"), options, initial=chosen, mark=mark))
@@ -60,6 +65,7 @@ def _papers(
     draft: Purchase,
     regulations: dict[str, Regulation],
     fitting: Mapping[str, Sequence[Bundle]],
+    reviews: Mapping[str, Sequence[timedelta]],
     typed: dict[str, Any],
     t: Texts,
     mark: str,
@@ -68,7 +74,8 @@ def _papers(
     if chosen not in regulations:
         chosen = next(iter(regulations))
     bundles_of = fitting.get(chosen, ())
-    options = [blocks.bundle_option(bundle, t) for bundle in bundles_of[:99]]
+    options = [blocks.bundle_option(bundle, t) for bundle in bundles_of[:98]]
+    options.append(blocks.option(NEW, t("A new bundle"), t("Its pages come next")))
     options.append(
         blocks.option(LATER, t("Papers later"), t("The number is bought once a bundle is approved"))
     )
@@ -81,7 +88,10 @@ def _papers(
                 "This number cannot be bought without a regulatory bundle that Twilio has approved. It asks for:"
             )
         ),
-        *(blocks.section(_asks(regulation, t)) for regulation in regulations.values()),
+        *(
+            blocks.section(_asks(regulation, reviews.get(kind, ()), t))
+            for kind, regulation in regulations.items()
+        ),
         blocks.radio(
             "end_user_type",
             t("Who uses the number"),
@@ -101,10 +111,38 @@ def _papers(
     ]
 
 
-def _asks(regulation: Regulation, t: Texts) -> str:
-    fields = t.n("one field about the end user", "{n} fields about the end user", regulation.fields)
-    documents = [f"• {escape(name)}: {escape(t.listed(kinds))}" for name, kinds in regulation.documents]
-    return "\n".join([f"*{t(END_USERS[regulation.end_user_type])}* – {fields}", *documents])
+def _asks(regulation: Regulation, reviews: Sequence[timedelta], t: Texts) -> str:
+    """What this kind of end user will be asked, before anybody begins."""
+    count = sum(len(part.fields) for part in regulation.end_users)
+    fields = t.n("one field about the end user", "{n} fields about the end user", count)
+    lines = [f"*{t(END_USERS[regulation.end_user_type])}* – {fields}"]
+    for i, group in enumerate(regulation.groups):
+        if len(regulation.groups) > 1:
+            lines.append(
+                t("Either set {number}:", number=1) if i == 0 else t("or set {number}:", number=i + 1)
+            )
+        lines.append(described(group, t))
+    address = t("Address")
+    said = [text for group in regulation.groups for each in group for text in each.where]
+    lines += [f"• {address}: {escape(text)}" for text in dict.fromkeys(said)]
+    if reviews:
+        days = sorted(max(1, round(each / timedelta(days=1))) for each in reviews)
+        took, n = _days(days[0], days[-1], t), len(days)
+        lines.append(
+            t.n(
+                "Last review in this country: {days}",
+                "Last {n} reviews in this country: {days}",
+                n,
+                days=took,
+            )
+        )
+    return "\n".join(line for line in lines if line)
+
+
+def _days(fewest: int, most: int, t: Texts) -> str:
+    if fewest == most:
+        return t.n("one day", "{n} days", most)
+    return t("{fewest} to {most} days", fewest=fewest, most=most)
 
 
 # what happens next
@@ -120,9 +158,9 @@ async def show(
         *(bundles.fitting(services, draft.country, draft.number_type, kind) for kind in regulations)
     )
     needs = draft.number.get("address_requirements", "none")
-    addresses: Sequence[tuple[str, str]] = ()
+    known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
-        addresses = await bundles.addresses(services.twilio, draft.country, needs)
+        known = await addresses.known(services.twilio, draft.country, needs)
     current = await services.store.purchase(draft.id)
     if current is None or current.version != draft.version:
         return
@@ -131,8 +169,27 @@ async def show(
         regulated=bool(regulations),
         answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
     )
-    fitting = dict(zip(regulations, answers, strict=True))
-    await modal.late(client, external_id, page(draft, regulations, fitting, addresses, t, mark=mark))
+    fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), services)
+    reviews = await _reviews(draft, regulations, services)
+    await modal.late(client, external_id, page(draft, regulations, fitting, known, reviews, t, mark=mark))
+
+
+async def _with_own(
+    draft: Purchase, fitting: Mapping[str, Sequence[Bundle]], services: Services
+) -> Mapping[str, Sequence[Bundle]]:
+    """Also the bundle that was begun for this request and is not finished: it can be gone on with."""
+    own = await services.store.bundle(draft.bundle_id) if draft.bundle_id else None
+    if own is None or own.status not in bundles.EDITABLE:
+        return fitting
+    return {kind: [own, *found] if kind == own.end_user_type else found for kind, found in fitting.items()}
+
+
+async def _reviews(
+    draft: Purchase, regulations: Mapping[str, Regulation], services: Services
+) -> dict[str, Sequence[timedelta]]:
+    assert draft.country
+    account = draft.account_sid
+    return {kind: await services.store.reviews(account, draft.country, kind) for kind in regulations}
 
 
 async def type_changed(
@@ -146,9 +203,11 @@ async def type_changed(
     )
     assert draft.country and draft.number_type
     regulations = await services.market.regulations(draft.country, draft.number_type)
-    fitting = await _as_read(draft, services)
+    fitting = await _with_own(draft, await _as_read(draft, services), services)
+    reviews = await _reviews(draft, regulations, services)
     mark = forms.mark_of(shown, "end_user_type")
-    await modal.redraw(client, shown, page(draft, regulations, fitting, (), t, mark=mark))
+    view = page(draft, regulations, fitting, (), reviews, t, mark=mark)
+    await modal.redraw(client, shown, view)
     await ack()
 
 
@@ -163,7 +222,9 @@ async def _as_read(draft: Purchase, services: Services) -> dict[str, Sequence[Bu
     return found
 
 
-async def submitted(ack: AsyncAck, view: View, services: Services, t: Texts) -> None:
+async def submitted(
+    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, services: Services, t: Texts
+) -> None:
     typed = forms.answers(view)
     draft = await draft_row.of(view, services)
     wrong: dict[str, Said] = {}
@@ -173,7 +234,7 @@ async def submitted(ack: AsyncAck, view: View, services: Services, t: Texts) -> 
             wrong["end_user_type"] = say(N_("Choose who uses the number."))
         if not typed.get("bundle"):
             wrong["bundle"] = say(N_("Choose a bundle, or that the papers come later."))
-        elif typed["bundle"] != LATER:
+        elif typed["bundle"] not in (LATER, NEW):
             bundle = await services.store.bundle_by_sid(draft.account_sid, typed["bundle"])
             if bundle is None or bundle.end_user_type != typed.get("end_user_type"):
                 wrong["bundle"] = say(
@@ -183,9 +244,12 @@ async def submitted(ack: AsyncAck, view: View, services: Services, t: Texts) -> 
         wrong["address"] = say(N_("Choose an address: the number cannot be bought without one."))
     if wrong:
         raise FormErrors(wrong)
+    papers_now = typed.get("bundle") == NEW or (bundle is not None and bundle.status in bundles.EDITABLE)
+    if papers_now:
+        await services.policy.check_papers(body["user"]["id"], services.people)
     draft = await services.store.record_draft(
         draft.id,
-        page="end_user" if typed.get("address") == NEW else "review",
+        page="end_user" if typed.get("address") == NEW or papers_now else "review",
         answers=draft_row.answers(draft, "end_user", typed),
         end_user_type=typed.get("end_user_type"),
         bundle_id=bundle.id if bundle else None,
@@ -193,5 +257,36 @@ async def submitted(ack: AsyncAck, view: View, services: Services, t: Texts) -> 
     )
     if typed.get("address") == NEW:
         await ack(response_action="update", view=address.page(draft, t))
-        return
-    await ack(response_action="update", view=review.page(draft, bundle, services, t))
+    elif papers_now:
+        await _papers_now(ack, body["user"]["id"], draft, bundle, client, services, t)
+    else:
+        await ack(response_action="update", view=review.page(draft, bundle, services, t))
+
+
+async def _papers_now(
+    ack: AsyncAck,
+    person_id: str,
+    draft: Purchase,
+    bundle: Bundle | None,
+    client: AsyncWebClient,
+    services: Services,
+    t: Texts,
+) -> None:
+    """The pages of a bundle come in between: a new one, or the one that was begun before."""
+    waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
+    await ack(response_action="update", view=waiting)
+    external_id = waiting["external_id"]
+
+    async def work() -> None:
+        mark = f"~{external_id[:6]}"
+        if bundle is None:
+            view = await new_bundle.begun_for(draft, services, t, person_id, mark)
+        else:
+            about = About(bundle.id, purchase_id=draft.id)
+            try:
+                view = await new_bundle.opened(about, services, t, mark)
+            except Exception as error:
+                view = new_bundle.problem(await errors.sentence(error, services), about, t)
+        await modal.late(client, external_id, view)
+
+    services.later(work(), errors.in_place_of(client, external_id, draft, services, t))

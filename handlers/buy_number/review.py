@@ -24,10 +24,19 @@ NONE = "none"
 # what you see
 
 
-def page(draft: Purchase, bundle: Bundle | None, services: Services, t: Texts, *, mark: str = "") -> View:
+def page(
+    draft: Purchase,
+    bundle: Bundle | None,
+    services: Services,
+    t: Texts,
+    *,
+    mark: str = "",
+    notice: str | None = None,
+) -> View:
     typed = draft.answers.get("review", {})
     offer = _offer(draft, services)
-    shown: list[Block] = [blocks.section(_summary(draft, bundle, t)), blocks.section(_cost(offer, t))]
+    shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
+    shown += [blocks.section(_summary(draft, bundle, t)), blocks.section(_cost(offer, t))]
     if draft.can_text:
         shown += service_fields(services, typed, t, mark=mark)
     else:

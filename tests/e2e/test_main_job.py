@@ -1,58 +1,12 @@
 """The whole main job in a real browser, as two people; pictures of it are kept in ``build/screenshots``."""
 
-import os
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from tests.catalogue import ROOT
-from tests.stories.stage import Stage
+from tests.e2e.screen import Screen, screen
 from tests.stories.stage import stage as set_stage
-
-PICTURES = Path(os.environ.get("SCREENSHOTS") or ROOT / "build" / "screenshots")
-SOON = 8_000
-
-
-class Screen:
-    """One person in front of the Slack twin's page."""
-
-    def __init__(self, page: Page, stage: Stage, user: str) -> None:
-        self.page = page
-        self._stage = stage
-        self._user = user
-
-    async def opens(self, channel: str) -> None:
-        await self.page.goto(
-            f"{self._stage.slack_twin.url}/?as={self._user}&channel={channel}", wait_until="commit"
-        )
-        await self.page.wait_for_selector("html[data-live]")
-
-    async def types(self, text: str) -> None:
-        box = self.page.get_by_role("textbox").first
-        await box.fill(text)
-        await box.press("Enter")
-
-    def dialog(self, callback_id: str) -> Any:
-        return self.page.locator(f'dialog[data-view-callback="{callback_id}"]')
-
-    def element(self, action_id: str) -> Any:
-        return self.page.locator(f'[data-action-id="{action_id}"]').first
-
-    async def sends(self, callback_id: str) -> None:
-        await self.dialog(callback_id).locator('button[type="submit"]').click()
-
-    async def picture(self, name: str) -> None:
-        await self.page.screenshot(path=PICTURES / f"{name}.png")
-
-
-async def screen(browser: Browser, stage: Stage, user: str, **more: Any) -> Screen:
-    context = await browser.new_context(
-        viewport={"width": 1180, "height": 820}, reduced_motion="reduce", **more
-    )
-    context.set_default_timeout(SOON)
-    return Screen(await context.new_page(), stage, user)
 
 
 async def fill_in(person: Screen, prefix: str, country: str, purpose: str, service: str) -> None:

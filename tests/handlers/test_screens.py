@@ -1,24 +1,55 @@
 """Every screen and message, in every language, within Slack's limits: by the twin's strict validator."""
 
+import contextlib
 import inspect
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+from twilio.request_validator import RequestValidator
 
-from bot import errors
-from bot.market import Offer, Service
-from bot.regulations import Regulation
-from bot.texts import LANGUAGES, Texts, country, money, phone, say
-from handlers import blocks, card, modal
+from bot import errors, papers
+from bot.addresses import FIELDS, AddressProblem, Known
+from bot.approval import Approve, Policy
+from bot.market import Market, Offer, Service
+from bot.papers import FIELDS_ON_A_PAGE, GROUP, Document, EndUser, Page, Papers
+from bot.people import People
+from bot.regulations import Part, Regulation
+from bot.services import Services
+from bot.settings import Settings
+from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, escape, money, phone, say
+from bot.twilio_client import connect
+from bot.watch import Watch
+from bot.worker import Worker
+from handlers import address as address_form
+from handlers import alerts, blocks, bundles, card, modal
 from handlers import errors as shown_errors
 from handlers.buy_number import address, choose, end_user, find, review
+from handlers.new_bundle import address as bundle_address
+from handlers.new_bundle import document, flow, group, start
+from handlers.new_bundle import end_user as bundle_end_user
+from handlers.new_bundle import review as bundle_review
+from handlers.new_bundle.form import About, Form, Notes
+from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
+from sandbox.twilio.regulations import REGULATIONS
 from storage.models import Approval, Bundle, Purchase, State, now
+from storage.purchases import Happened
+from storage.schema import prepare
+from storage.store import Store
+from tests.sandbox.twilio_world import ACCOUNT, KEY, SECRET, TOKEN, World, running
 
 LONG = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch & <Sons> *of* 北海道札幌市 " * 6
+LONGER = LONG * 8
+ALL = [Regulation.parse(each) for each in json.loads(REGULATIONS.read_text(encoding="utf-8"))["results"]]
 
 
 @dataclass
@@ -80,17 +111,20 @@ def purchase(**changed: Any) -> Purchase:
     )
 
 
-def bundle() -> Bundle:
+def bundle(**changed: Any) -> Bundle:
     return Bundle(
-        workspace_id="T0",
-        account_sid="AC0",
-        sid="BU0",
-        friendly_name=LONG,
-        country="GB",
-        number_type="mobile",
-        end_user_type="business",
-        status="provisionally-approved",
-        valid_until=now(),
+        **{
+            "workspace_id": "T0",
+            "account_sid": ACCOUNT,
+            "sid": "BU0",
+            "friendly_name": LONG,
+            "country": "GB",
+            "number_type": "mobile",
+            "end_user_type": "business",
+            "status": "provisionally-approved",
+            "valid_until": now(),
+            **changed,
+        }
     )
 
 
@@ -110,6 +144,7 @@ def every_error() -> Iterator[errors.BotError]:
         "service": LONG,
         "name": LONG,
         "price": money(Decimal("2.30"), "USD"),
+        "status": say(BUNDLE_STATES["provisionally-approved"]),
     }
     for _, kind in inspect.getmembers(errors, inspect.isclass):
         if issubclass(kind, errors.BotError) and kind.__dict__.get("text"):
@@ -117,10 +152,8 @@ def every_error() -> Iterator[errors.BotError]:
 
 
 def views(t: Texts) -> Iterator[tuple[str, Any]]:
-    regulations = {
-        kind: Regulation("RN0", kind, 11, tuple((LONG[:80], (LONG[:60],) * 4) for _ in range(4)))
-        for kind in ("business", "individual")
-    }
+    regulations = {kind: replace(MADE_UP, end_user_type=kind) for kind in ("business", "individual")}
+    reviews = {"business": [timedelta(hours=3), timedelta(days=12)], "individual": [timedelta(days=1)]}
     for many in (True, False):
         services: Any = Some(Shop(many))
         for advanced in (True, False):
@@ -132,18 +165,254 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
         yield "choose, all held", choose.page(purchase(results=[]), services, t, held=set())
         yield "nothing found", choose.nothing_found(purchase(), t, dict.fromkeys(choose.FILTERS, 50))
         yield "nothing at all", choose.nothing_found(purchase(), t, dict.fromkeys(choose.FILTERS, 0))
-        fitting = {"business": [bundle()] * 1 if many else [], "individual": []}
-        yield "end user", end_user.page(purchase(), regulations, fitting, (), t)
-        addresses = [("AD0", LONG)] if many else []
-        yield "end user, address", end_user.page(purchase(), {}, {}, addresses, t)
+        fitting = {"business": [bundle(sid=f"BU{n}") for n in range(100 if many else 0)], "individual": []}
+        yield "end user", end_user.page(purchase(), regulations, fitting, (), reviews, t)
+        one = {"individual": regulations["individual"]}
+        yield "end user, one type", end_user.page(purchase(), one, fitting, (), {}, t)
+        known = [Known(f"AD{n}", LONG, "GB") for n in range(100 if many else 0)]
+        yield "end user, address", end_user.page(purchase(), {}, {}, known, {}, t)
         yield "review", review.page(purchase(), bundle() if many else None, services, t)
         voice = {**number(0), "capabilities": ["voice"]}
         yield "review, voice", review.page(purchase(number=voice, regulated=False), None, services, t)
-    yield "new address", address.page(purchase(), t, typed={"street": LONG[:100]}, notice=LONG)
+    for regulation in ALL:
+        asked = {regulation.end_user_type: regulation}
+        yield "end user of a country", end_user.page(purchase(), asked, {}, (), {}, t)
+    yield "new address", address.page(purchase(), t, typed=ADDRESS, problem=suggestion(t))
     yield "deny", card.deny_page(purchase(), t)
     yield "loading", modal.loading(t, t("Looking for numbers at Twilio…"), "0123456789ab")
     for error in every_error():
         yield error.said["say"], shown_errors.view(t.said(error.said), t)
+
+
+# the pages of a bundle
+
+
+def asked_field(name: str, constraint: str, **more: str) -> dict[str, str]:
+    return {
+        "machine_name": name,
+        "friendly_name": LONG,
+        "description": LONGER,
+        "constraint": constraint,
+        **more,
+    }
+
+
+def asking(type_: str, *fields: dict[str, str]) -> dict[str, Any]:
+    return {"name": LONG, "type": type_, "requirement_name": type_, "detailed_fields": list(fields)}
+
+
+EVERY_KIND = [
+    asked_field("choice", "business['choice'] =~ '^(" + "|".join(["X" * 150, *map(str, range(99))]) + ")$'"),
+    asked_field("few", "business['few'] =~ '^(YES|NO|DIRECT_CUSTOMER|UK:CRN)$'"),
+    asked_field("email", r"business['email'] =~ '^\S+@\S+\.\S+$'"),
+    asked_field("phone_number", r"business['phone_number'] =~ '^\+[1-9]\d{1,14}$'"),
+    asked_field("birth_date", "business['birth_date'] != null"),
+    asked_field("issue_date", ""),
+    asked_field("crn", r"business['crn'] =~ '^[A-Z]{2}\d{6}$'"),
+    asked_field("name", "business['name'] != null"),
+    asked_field("unknown", "something else"),
+    asked_field("comments", ""),
+    asked_field("bare", "", description=""),
+]
+TYPED = {
+    "choice": "X" * 150,
+    "few": "DIRECT_CUSTOMER",
+    "email": "robin@example.com",
+    "phone_number": "+442079460000",
+    "birth_date": "1978-11-30",
+    "issue_date": "in November",
+    "crn": "SC123456",
+    "name": LONG[:500],
+}
+DERIVED = [asked_field(f"d{n}", f"paper['d{n}'] == business['name']") for n in range(3)]
+SHOWN = asked_field("address_sids", "paper['address_sids'] != null")
+
+
+def wanted(*kinds: dict[str, Any]) -> dict[str, Any]:
+    return {"name": LONG, "description": LONGER, "accepted_documents": list(kinds)}
+
+
+def made_up(*groups: list[dict[str, Any]], end_users: list[dict[str, Any]]) -> Regulation:
+    return Regulation.parse(
+        {
+            "sid": "RN1",
+            "iso_country": "GB",
+            "number_type": "toll-free",
+            "end_user_type": "business",
+            "requirements": {"end_user": end_users, "supporting_document": list(groups)},
+        }
+    )
+
+
+MARK = "~0123456789"
+NOTHING: Notes = {}
+MADE_UP = made_up(
+    [
+        wanted(*(asking(f"paper{n}", *EVERY_KIND[1:], *DERIVED, SHOWN) for n in range(20))),
+        wanted(asking("paper", SHOWN), asking("passport", *EVERY_KIND[5:])),
+        wanted(asking("business_address", SHOWN)),
+        wanted(asking("passport")),
+        wanted(asking("business_address", *EVERY_KIND)),
+    ],
+    [wanted(asking("passport"))],
+    end_users=[
+        asking("business", *EVERY_KIND),
+        asking("individual", *(asked_field(f"f{n}", "x") for n in range(100))),
+    ],
+)
+"""Two groups; an end user with every kind of field, one with a hundred; documents of all sorts."""
+
+
+def form(page: Page = GROUP, regulation: Regulation = MADE_UP, holds: Papers | None = None) -> Form:
+    """group 0 is chosen; every view carries the longest ids that there are."""
+    about = About("0123456789ab", page, "0123456789ab", "x" * 60, "x" * 60)
+    return Form(bundle(group=0, status="draft"), regulation, holds or Papers(), about)
+
+
+def paper(type_: str, status: str = "draft", *, has_file: bool = True) -> Document:
+    return Document("RD1", ("BV1",), LONG, type_, TYPED, status, LONGER, has_file)
+
+
+def noted(*parts: Part) -> dict[str | None, list[str]]:
+    """Something is wrong with the page, and with each field of these parts."""
+    names = [each.name for part in parts for each in part.fields]
+    return {
+        None: [LONGER],
+        **{name: [LONG] for name in (*names, "file", "document_type", "address", "group")},
+    }
+
+
+ADDRESS = {
+    **{name: LONG[:longest] for name, (_, longest, _) in FIELDS.items()},
+    "address_country": "GB",
+    "address": "new",
+}
+
+
+def suggestion(t: Texts) -> list[blocks.Block]:
+    text = "Twilio does not find exactly this address but a similar one: {suggestion}"
+    return address_form.problem(AddressProblem(text, suggested=True, suggestion=LONGER), t)
+
+
+def bundle_views(t: Texts) -> Iterator[tuple[str, Any]]:
+    typed = {"country": "BA", "number_type": "toll-free", "end_user_type": "business", "name": LONG[:40]}
+    yield "start", start.page(typed, t, notice=LONGER, mark="~x")
+    yield "start, empty", start.page({}, t)
+    for count in (2, 10, 11, 40):
+        several = made_up(*([wanted(asking("passport"))] for _ in range(count)), end_users=[])
+        for notes in (NOTHING, noted()):
+            yield f"{count} groups", group.page(form(GROUP, several), t, typed="1", notes=notes)
+            yield f"{count} groups, none chosen", group.page(form(GROUP), t, notes=notes, mark=MARK)
+    for i, part in enumerate(MADE_UP.end_users):
+        for n, fields in enumerate(papers.portions(part, MADE_UP)):
+            for notes in (NOTHING, noted(replace(part, fields=tuple(fields)))):
+                shown = form(Page("end_user", i, n))
+                filled = dict.fromkeys((f"f{each}" for each in range(100)), LONG[:500])
+                yield "end user", bundle_end_user.page(shown, t, typed=filled, notes=notes, mark=MARK)
+                yield "end user, empty", bundle_end_user.page(shown, t, notes=notes)
+                there = replace(shown, papers=Papers({i: EndUser("IT1", TYPED)}))
+                yield "end user, as it is there", bundle_end_user.page(there, t, notes=notes, mark=MARK)
+    for i, requirement in enumerate(MADE_UP.documents(0)):
+        for kind in requirement.kinds[:2]:
+            for notes in (NOTHING, noted(kind)):
+                yield from document_views(form(Page("document", i)), kind, notes, t)
+    for i in (1, 2):
+        options = [blocks.option(f"AD{n:032}", LONG) for n in range(98)]
+        options += [blocks.option("new", "A new address"), blocks.option("none", "None")]
+        shown = form(Page("address", i))
+        notes = {None: [LONGER], "address": [LONG], "address_sids": [LONG]}
+        for chosen in ("new", "none", options[0]["value"]):
+            given = bundle_address.Typed(chosen, ADDRESS, options)
+            for problem in (suggestion(t), []):
+                view = bundle_address.page(shown, t, typed=given, notes=notes, mark=MARK, problem=problem)
+                yield f"address, {chosen[:4]}", view
+    abouts: list[About | None] = [About("0123456789ab"), None]
+    for said in (say(LONGER), errors.BundleGone().said):
+        for about in abouts:
+            yield "problem", flow.problem(said, about, t)
+
+
+def document_views(shown: Form, kind: Part, notes: Notes, t: Texts) -> Iterator[tuple[str, Any]]:
+    yield "document", document.page(shown, t, notes=notes, mark=MARK)
+    for there in (paper(kind.type), paper(kind.type, "rejected"), paper(kind.type, has_file=False)):
+        kept = replace(shown, papers=Papers({}, {shown.about.page.index: there}))
+        yield f"document, {there.status}", document.page(kept, t, notes=notes, mark=MARK)
+    lost = document.Typed(kind, TYPED, {"id": "F1"})
+    yield "document, file lost", document.page(shown, t, typed=lost, notes=notes, mark=MARK)
+    kept = replace(shown, about=replace(shown.about, kept=kind.type))
+    yield "document, file kept", document.page(kept, t, typed=lost, notes=notes, mark=MARK)
+
+
+def views_of(regulation: Regulation, t: Texts) -> Iterator[tuple[str, Any]]:
+    """Every page that asks for something, with something wrong everywhere."""
+    for page in papers.pages(regulation, None, Papers()):
+        shown = form(page, regulation)
+        match page.kind:
+            case "end_user":
+                notes = noted(regulation.end_users[page.index])
+                yield str(page), bundle_end_user.page(shown, t, notes=notes)
+            case "document":
+                for kind in shown.documents[page.index].kinds:
+                    typed = document.Typed(kind, {}, None)
+                    yield f"{page}, {kind.type}", document.page(shown, t, typed=typed, notes=noted(kind))
+            case "address":
+                new = bundle_address.Typed("new", {}, [blocks.option("new", "New")])
+                yield str(page), bundle_address.page(shown, t, typed=new, notes=noted())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_of_a_bundle_is_within_slacks_limits(language: str) -> None:
+    t = Texts(language)
+    for name, view in bundle_views(t):
+        assert view_problems(view) == [], f"{name} in {language}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_of_every_regulation_is_within_slacks_limits(language: str) -> None:
+    t = Texts(language)
+    seen = 0
+    for regulation in ALL:
+        for name, view in views_of(regulation, t):
+            assert view_problems(view) == [], f"{name} of {regulation.sid} in {language}"
+            seen += 1
+    assert seen > 3 * len(ALL)
+
+
+def test_a_page_has_room_for_what_is_wrong_with_each_of_its_fields() -> None:
+    notes: Notes = {None: [LONGER], **{f"f{n}": [LONG] for n in range(FIELDS_ON_A_PAGE)}}
+    view = bundle_end_user.page(form(Page("end_user", 1)), Texts("en"), notes=notes)
+    inputs = [each for each in view["blocks"] if each["type"] == "input"]
+    assert len(inputs) == FIELDS_ON_A_PAGE and 2 * FIELDS_ON_A_PAGE < len(view["blocks"]) <= 100
+
+
+def test_each_kind_of_field_has_its_own_input() -> None:
+    view = bundle_end_user.page(form(Page("end_user", 0)), Texts("en"), notes={})
+    kinds = {
+        each["element"]["action_id"]: (each["element"]["type"], each["optional"])
+        for each in view["blocks"]
+        if each["type"] == "input"
+    }
+    assert kinds == {
+        "choice": ("static_select", False),
+        "few": ("static_select", False),
+        "email": ("email_text_input", False),
+        "phone_number": ("plain_text_input", False),
+        "birth_date": ("datepicker", False),
+        "issue_date": ("datepicker", True),
+        "crn": ("plain_text_input", False),
+        "name": ("plain_text_input", False),
+        "unknown": ("plain_text_input", False),
+        "comments": ("plain_text_input", True),
+        "bare": ("plain_text_input", True),
+    }
+
+
+def test_what_was_typed_and_is_no_date_is_shown_as_it_was_typed() -> None:
+    view = bundle_end_user.page(form(Page("end_user", 0)), Texts("en"), typed=TYPED, notes={})
+    elements = {each["element"]["action_id"]: each["element"] for each in view["blocks"] if "element" in each}
+    assert elements["issue_date"]["initial_value"] == "in November"
+    assert elements["birth_date"]["initial_date"] == "1978-11-30"
+    assert elements["few"]["initial_option"]["value"] == "DIRECT_CUSTOMER"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -176,6 +445,184 @@ def test_every_card_is_within_slacks_limits(language: str, state: State) -> None
         assert len(message["text"]) <= 4000
 
 
+# what is drawn with the database and Twilio
+
+
+@dataclass
+class Desk:
+    """The services as the app puts them together, the twin behind them, and a Slack that keeps the views it is sent."""
+
+    services: Services
+    world: World
+    client: AsyncWebClient
+    views: list[Any]
+
+
+@contextlib.asynccontextmanager
+async def slack() -> AsyncIterator[tuple[str, list[Any]]]:
+    views: list[Any] = []
+
+    async def keep(request: web.Request) -> web.Response:
+        views.append((await request.json())["view"])
+        return web.json_response({"ok": True})
+
+    app = web.Application()
+    app.router.add_post("/api/views.update", keep)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}", views
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with contextlib.AsyncExitStack() as stack:
+        url, views = await stack.enter_async_context(slack())
+        world = await stack.enter_async_context(running())
+        environment = sandbox_settings(url, world.twin.url) | {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}
+        values: dict[str, Any] = {name.lower(): each for name, each in environment.items()}
+        config = Settings(_env_file=None, **values)
+        store = Store(config.database_url)
+        stack.push_async_callback(store.close)
+        await prepare(store)
+        twilio = await stack.enter_async_context(connect(ACCOUNT, KEY, SECRET, world.twin.url))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        client = AsyncWebClient("xoxb-x", config.slack_api_url, session=http)
+        policy = Policy(approve=Approve(people=["U1"]))
+        market, people = Market(twilio, store, "T0"), People(store, client, "T0")
+        services = Services(config, store, twilio, people, market, policy, "T0", http)
+        services.watch = Watch(services)
+        services.worker = Worker(services, draw=_nothing, post=_nowhere)
+        yield Desk(services, world, client, views)
+
+
+async def _nothing(*_: Any) -> None:
+    """No card is drawn here."""
+
+
+async def _nowhere(*_: Any) -> str:
+    return ""
+
+
+async def made(desk: Desk, **values: Any) -> Bundle:
+    """A row as the watch or a person has made it."""
+    row = bundle(**values)
+    return await desk.services.store.begin_bundle(row, Happened("bundle_begun"))
+
+
+async def waiting(desk: Desk, for_: Bundle, nth: int, **values: Any) -> None:
+    async with desk.services.store.writing() as session:
+        session.add(
+            purchase(
+                id=f"{for_.id}-{nth}",
+                state=State.IN_PROGRESS,
+                bundle_id=for_.id,
+                account_sid=ACCOUNT,
+                phone_number=f"+4420794{int(for_.id[:4], 16) % 10000:04}{nth}",
+                **values,
+            )
+        )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_last_page_of_a_bundle_is_within_slacks_limits(language: str, desk: Desk) -> None:
+    """Without addresses: the twin is not asked."""
+    t = Texts(language)
+    for regulation in (MADE_UP, *ALL):
+        holds = Papers(
+            {i: EndUser("IT1", TYPED) for i, _ in enumerate(regulation.end_users)},
+            {i: paper(each.kinds[-1].type) for i, each in enumerate(regulation.documents(0))},
+        )
+        for shown in (form(papers.REVIEW, regulation), form(papers.REVIEW, regulation, holds)):
+            for notes in (NOTHING, noted()):
+                view = await bundle_review.page(shown, desk.services, t, notes=notes, mark="~x")
+                assert view_problems(view) == [], f"{regulation.sid} in {language}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_list_of_bundles_is_within_slacks_limits(language: str, desk: Desk) -> None:
+    t = Texts(language)
+    empty = await bundles.page(bundles.Shown(), desk.services, t)
+    assert view_problems(empty) == []
+    assert len([each for each in empty["blocks"] if each["type"] == "section"]) == 1
+    for n, status in enumerate([*BUNDLE_STATES, *BUNDLE_STATES]):
+        country_ = ("GB", "BA", "JP")[n % 3]
+        row = await made(
+            desk, id=f"{n:04x}{n:08}", sid=f"BU{n}", status=status, country=country_, made_by="U0MAKER"
+        )
+        for nth in range(9):
+            await waiting(desk, row, nth)
+    notice = blocks.alert(LONGER, "error")
+    for status in bundles.NAMES:
+        for country_ in ("all", "GB"):
+            for offset in (0, 1, 8):
+                which = bundles.Shown(status, country_, offset)
+                view = await bundles.page(which, desk.services, t, notice=notice)
+                assert view_problems(view) == [], which
+                assert bundles.Shown.of(view) == which
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_bundle_news_is_within_slacks_limits(language: str, desk: Desk) -> None:
+    t = Texts(language)
+    row = await made(desk, sid=f"BU{1:032}", regulation_sid=ALL[0].sid)
+    for nth in range(9):
+        await waiting(desk, row, nth)
+    for status in BUNDLE_STATES:
+        for before in (None, "twilio-approved"):
+            for days in (None, 0, 1, 12):
+                news = {"status": status, "before": before, "days": days, "submitted_by": "U0SENDER"}
+                shown = Bundle(**{**row.model_dump(), "status": status})
+                message = await alerts.bundle_news(news, shown, desk.services, t)
+                assert message_problems(message["blocks"], message["text"]) == [], news
+                assert len(message["text"]) <= 4000
+    for lapses_in in (1, 30):
+        news = {"status": "twilio-approved", "lapses_in": lapses_in}
+        message = await alerts.bundle_news(news, row, desk.services, t)
+        assert message_problems(message["blocks"], message["text"]) == [], news
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_long_reasons_of_a_refusal_are_within_slacks_limits(language: str, desk: Desk) -> None:
+    rc = desk.world.sdk.numbers.v2.regulatory_compliance
+    there = await rc.bundles.create_async("Shop", "a@example.com", regulation_sid=ALL[0].sid)
+    row = await made(desk, sid=there.sid, regulation_sid=ALL[0].sid, status="twilio-rejected")
+    reason = "<!channel> " + LONGER
+    called = {"BundleSID": str(there.sid), "Status": "twilio-rejected", "FailureReason": reason}
+    url = "https://example.com/twilio/bundles"
+    validator: Any = RequestValidator(TOKEN)  # type: ignore[no-untyped-call]
+    assert desk.services.watch.called_back(url, called, validator.compute_signature(url, called))
+    news = {"status": "twilio-rejected", "before": "in-review", "days": 2, "submitted_by": "U0SENDER"}
+    message = await alerts.bundle_news(news, row, desk.services, Texts(language))
+    assert message_problems(message["blocks"], message["text"]) == []
+    assert escape("<!channel> ") in str(message["blocks"]) and "<!channel>" not in str(message)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("status", ["draft", "twilio-rejected", "pending-review"])
+async def test_the_page_where_papers_are_given_is_within_slacks_limits(
+    status: str, language: str, desk: Desk
+) -> None:
+    rc = desk.world.sdk.numbers.v2.regulatory_compliance
+    regulation = next(each for each in ALL if (each.country, each.number_type) == ("GB", "mobile"))
+    for n in range(5):
+        there = await rc.bundles.create_async(
+            f"{LONG[:60]} {n}", "a@example.com", regulation_sid=regulation.sid
+        )
+        await rc.bundles(str(there.sid)).update_async(status="pending-review")
+    own = await made(desk, status=status)
+    asking_ = purchase(
+        country="GB", number_type="mobile", end_user_type=regulation.end_user_type, bundle_id=own.id
+    )
+    await card._show_papers("x", asking_, desk.client, desk.services, Texts(language))
+    (view,) = desk.views
+    assert view["callback_id"] == "card.papers" and view_problems(view) == []
+    (choice,) = [each["element"] for each in view["blocks"] if "element" in each]
+    assert len(choice["options"]) >= 6
+    assert any("accessory" in each for each in view["blocks"]) == (status != "pending-review")
+
+
 def test_a_text_that_is_too_long_is_cut_with_a_sign() -> None:
     assert blocks.cut("abcdef", 4) == "abc…" and blocks.cut("abcd", 4) == "abcd"
     assert blocks.option("v", "x" * 80)["text"]["text"].endswith("…")
@@ -195,3 +642,8 @@ def test_peoples_words_cannot_break_out_of_their_quotation() -> None:
 
 def test_sentences_escape_what_comes_from_outside() -> None:
     assert Texts("en").said(say("{x}", x="<!here>")) == "&lt;!here&gt;"
+
+
+def test_a_note_for_a_field_that_follows_from_another_stands_there_once() -> None:
+    view = document.page(form(Page("document", 0)), Texts("en"), notes={"d0": ["DIFFERS"]})
+    assert str(view).count("DIFFERS") == 1

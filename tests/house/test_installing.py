@@ -1,18 +1,31 @@
-"""What an operator and a fresh machine rely on: settings, policy, pinned dependencies, make."""
+"""What an operator and a fresh machine rely on: settings, Twilio's callback, policy, pinned dependencies, make."""
 
 import re
 import subprocess
 import tomllib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import SecretStr
+from slack_sdk.web.async_client import AsyncWebClient
+from twilio.request_validator import RequestValidator
 
 from bot import approval
-from bot.approval import Approve, Ask, Policy
-from bot.settings import Settings
+from bot.approval import Approve, Ask, Papers, Policy
+from bot.errors import CannotCheck, MayNotGivePapers
+from bot.people import People
+from bot.settings import CALLBACK_PATH, Settings, SettingsError
+from bot.watch import REASONS, Watch
 from sandbox.environment import settings as sandbox_settings
+from storage.models import now
+from storage.schema import prepare
+from storage.store import Store
 from tests.house.tree import ROOT
 
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -62,6 +75,101 @@ def test_the_sandbox_sets_only_what_the_app_reads() -> None:
     assert set(sandbox_settings("http://slack", "http://twilio")) - known == set()
 
 
+# Twilio's callback
+
+TOKEN = "sandbox-auth-token"
+CALLED = {"AccountSID": "AC0", "BundleSID": "BU1", "Status": "twilio-rejected", "FailureReason": "Blurred."}
+
+
+def settings(**changed: str | None) -> Settings:
+    """As the sandbox has them; None: not set."""
+    named = {name.lower(): value for name, value in sandbox_settings("http://slack", "http://twilio").items()}
+    values: dict[str, Any] = {name: each for name, each in (named | changed).items() if each is not None}
+    return Settings(_env_file=None, **values)
+
+
+@pytest.mark.parametrize("public_url", ["https://desk.example", "https://desk.example/"])
+def test_twilio_is_told_where_to_call_when_the_app_has_a_public_address(public_url: str) -> None:
+    config = settings(public_url=public_url, port="8080")
+    assert (
+        config.callback_url == f"https://desk.example{CALLBACK_PATH}" == "https://desk.example/twilio/bundles"
+    )
+    below = settings(public_url="https://example.com/desk/", port="8080")
+    assert below.callback_url == "https://example.com/desk/twilio/bundles"
+
+
+@pytest.mark.parametrize("missing", ["public_url", "port", "twilio_auth_token"])
+def test_twilio_is_not_asked_to_call_where_nobody_listens_or_can_tell_who_calls(missing: str) -> None:
+    whole: dict[str, str | None] = {"public_url": "https://desk.example", "port": "8080"}
+    assert settings(**whole).callback_url is not None
+    assert settings(**{**whole, missing: None}).callback_url is None
+
+
+@dataclass
+class Some:
+    """What the watch asks of the services here."""
+
+    settings: Settings
+
+
+def watch(token: str | None = TOKEN) -> Watch:
+    services: Any = Some(settings(twilio_auth_token=token))
+    return Watch(services)
+
+
+def signature(
+    form: dict[str, str], url: str = "https://desk.example/twilio/bundles", token: str = TOKEN
+) -> str:
+    validator: Any = RequestValidator(token)  # type: ignore[no-untyped-call]
+    return str(validator.compute_signature(url, form))
+
+
+def test_a_call_with_twilios_signature_wakes_the_watch_and_its_reason_is_kept() -> None:
+    desk = watch()
+    assert desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED))
+    assert desk.reason("BU1") == "Blurred." and desk.reason("BU2") is None
+
+
+@pytest.mark.parametrize(
+    ("form", "signed"),
+    [
+        (CALLED, ""),
+        (CALLED, "x" * 28),
+        (CALLED, signature(CALLED, token="another token")),
+        (CALLED, signature(CALLED, url="https://elsewhere.example/twilio/bundles")),
+        ({**CALLED, "FailureReason": "Give your password"}, signature(CALLED)),
+        ({**CALLED, "More": "x"}, signature(CALLED)),
+    ],
+    ids=["none", "made up", "another token", "another address", "another text", "a field more"],
+)
+def test_nobody_else_can_call_back(form: dict[str, str], signed: str) -> None:
+    desk = watch()
+    assert not desk.called_back("https://desk.example/twilio/bundles", form, signed)
+    assert desk.reason("BU1") is None
+
+
+def test_without_the_token_no_call_is_believed() -> None:
+    desk = watch(token=None)
+    assert not desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED))
+    assert not desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED, token=""))
+
+
+def test_a_call_without_a_reason_leaves_the_one_that_is_known() -> None:
+    desk = watch()
+    for form in (CALLED, {**CALLED, "FailureReason": ""}, {"BundleSID": "BU1", "Status": "draft"}):
+        assert desk.called_back("https://desk.example/twilio/bundles", form, signature(form))
+    assert desk.reason("BU1") == "Blurred."
+
+
+def test_only_the_newest_reasons_are_kept() -> None:
+    desk = watch()
+    for n in range(REASONS + 2):
+        form = {**CALLED, "BundleSID": f"BU{n}"}
+        assert desk.called_back("https://desk.example/twilio/bundles", form, signature(form))
+    assert [desk.reason(f"BU{n}") for n in (0, 1)] == [None, None]
+    assert all(desk.reason(f"BU{n}") for n in (2, REASONS + 1))
+
+
 # the policy
 
 
@@ -75,9 +183,84 @@ def test_every_line_of_the_example_policy_can_be_used() -> None:
     whole = re.sub(r"^#(?=\[|\w+ = )", "", (ROOT / "policy.example.toml").read_text(), flags=re.MULTILINE)
     read = tomllib.loads(whole)
     Policy.model_validate(read)
-    for part, model in (("ask", Ask), ("approve", Approve)):
+    for part, model in (("ask", Ask), ("approve", Approve), ("papers", Papers)):
         fields = {field.alias or name for name, field in model.model_fields.items()}
         assert set(read[part]) == fields, part
+
+
+@pytest.fixture
+async def people(tmp_path: Path) -> AsyncIterator[People]:
+    """U0KEEPER is in the group S0KEEPERS, U0VISITOR in the channel C0PUBLIC; Slack can not be asked for more."""
+    store = Store(f"sqlite:///{tmp_path}/people.db")
+    await prepare(store)
+    await store.keep("T0", "group:S0KEEPERS", ["U0KEEPER"], now())
+    await store.keep("T0", "channel:C0PUBLIC", ["U0VISITOR"], now())
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient("xoxb-x", "http://127.0.0.1:9/api/", session=session, retry_handlers=[])
+        found = People(store, client, "T0")
+        await found.load()
+        yield found
+    await store.close()
+
+
+def policy(**parts: Any) -> Policy:
+    return Policy.model_validate({"approve": {"people": ["U0APPROVER"]}, **parts})
+
+
+async def may_give_papers(rules: Policy, person: str, people: People) -> bool:
+    try:
+        await rules.check_papers(person, people)
+    except MayNotGivePapers:
+        return False
+    return True
+
+
+async def who_may(rules: Policy, people: People) -> set[str]:
+    everybody = ("U0APPROVER", "U0KEEPER", "U0VISITOR", "U0SOMEBODY")
+    return {each for each in everybody if await may_give_papers(rules, each, people)}
+
+
+async def test_without_a_list_of_its_own_whoever_may_ask_or_approve_may_give_papers(people: People) -> None:
+    assert await who_may(policy(), people) == {"U0APPROVER", "U0KEEPER", "U0VISITOR", "U0SOMEBODY"}
+    some = policy(ask={"people": ["U0SOMEBODY"], "groups": ["S0KEEPERS"]})
+    assert await who_may(some, people) == {"U0APPROVER", "U0SOMEBODY", "U0KEEPER"}
+    assert await who_may(policy(ask={"except": ["U0SOMEBODY", "U0APPROVER"]}), people) == {
+        "U0APPROVER",
+        "U0KEEPER",
+        "U0VISITOR",
+    }
+
+
+async def test_with_a_list_of_its_own_nobody_else_may_give_papers(people: People) -> None:
+    assert await who_may(policy(papers={"people": ["U0SOMEBODY"]}), people) == {"U0SOMEBODY"}
+    assert await who_may(policy(papers={"groups": ["S0KEEPERS"]}), people) == {"U0KEEPER"}
+    lists = {"people": ["U0SOMEBODY"], "groups": ["S0KEEPERS"], "channels": ["C0PUBLIC"]}
+    assert await who_may(policy(papers=lists), people) == {"U0SOMEBODY", "U0KEEPER", "U0VISITOR"}
+
+
+async def test_nobody_gives_papers_whose_group_can_not_be_looked_up(people: People) -> None:
+    with pytest.raises(CannotCheck):
+        await policy(papers={"groups": ["S0UNKNOWN"]}).check_papers("U0SOMEBODY", people)
+
+
+def test_the_groups_and_channels_of_every_part_are_kept_up_to_date() -> None:
+    """Each once, whatever the parts in which it is named."""
+    whole = policy(
+        ask={"groups": ["S2"], "channels": ["C2"]},
+        approve={"groups": ["S1", "S2"], "channels": ["C1"]},
+        papers={"groups": ["S3", "S1"], "channels": ["C3", "C1"]},
+    )
+    assert (whole.groups, whole.channels) == (["S1", "S2", "S3"], ["C1", "C2", "C3"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"), [("approvals = 2", "papers.approvals"), ('people = "U1"', "papers.people")]
+)
+def test_what_does_not_belong_under_papers_is_named(line: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(f'[approve]\npeople = ["U1"]\n[papers]\n{line}\n')
+    with pytest.raises(SettingsError, match=said):
+        approval.read(file)
 
 
 # dependencies

@@ -687,15 +687,6 @@ def a_bundle(**values: Any) -> Bundle:
     return Bundle(**{**known, **about, **values})
 
 
-async def test_a_bundle_has_one_row_whoever_reads_it(store: Store, other: Store) -> None:
-    outcomes = await at_once(store, *(each.remember_bundle(a_bundle()) for each in (store, other) * 3))
-    assert len({each.id for each in outcomes}) == 1
-    await store.remember_bundle(a_bundle(address_sids=[AD]))
-    newest = await store.remember_bundle(a_bundle(status="twilio-approved"))
-    assert newest.id == outcomes[0].id
-    assert (newest.status, newest.address_sids) == ("twilio-approved", [AD])
-
-
 async def test_a_messaging_service_has_one_row_and_one_maker(store: Store, other: Store) -> None:
     named = (each.service_named(WORKSPACE, ACCOUNT, "Support") for each in (store, other) * 3)
     rows = await asyncio.gather(*named)

@@ -56,6 +56,11 @@ def approver2(stage: Stage) -> Person:
 
 
 @pytest.fixture
+def compliance(stage: Stage) -> Person:
+    return stage.person("compliance")
+
+
+@pytest.fixture
 def outsider(stage: Stage) -> Person:
     return stage.person("outsider")
 

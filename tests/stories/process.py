@@ -11,10 +11,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 class AppProcess:
-    def __init__(self, environment: dict[str, str], slack: Control, log: Path) -> None:
+    def __init__(
+        self, environment: dict[str, str], slack: Control, log: Path, level: str = "WARNING"
+    ) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)  # it is started often: let it keep its byte code
-        self._environment = {**kept, **environment, "LOG_LEVEL": "WARNING"}
+        self._environment = {**kept, **environment, "LOG_LEVEL": level}
         self._slack = slack
         self._log = log
         self._process: asyncio.subprocess.Process | None = None

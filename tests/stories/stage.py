@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import logging
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +21,7 @@ from sandbox.slack.twin import SlackTwin
 from sandbox.twilio.twin import TwilioTwin
 from storage.schema import upgrade
 from tests.contract import Contract
+from tests.stories import privacy
 
 PEOPLE = {
     "requester": "U0REQUESTER",
@@ -149,6 +151,11 @@ class Stage:
     def store(self) -> Any:
         assert self.app is not None
         return self.app.services.store
+
+    def look(self) -> None:
+        """The next poll for changed bundles, at once."""
+        assert self.app is not None
+        self.app.services.watch.wake()
 
     # what is to be seen
 
@@ -332,13 +339,23 @@ async def stage(
             Control(twilio_twin.url, session),
             environment,
         )
+        log = privacy.Log()
+        root = logging.getLogger()
+        level = root.level
+        root.addHandler(log)
+        root.setLevel(logging.INFO)
         try:
             await made.start_app()
             yield made
         finally:
             await made.stop_app()
+            root.removeHandler(log)
+            root.setLevel(level)
             await slack_twin.stop()
             await twilio_twin.stop()
+    kept = {**privacy.everything_in(folder), "the log": "\n".join(log.lines).encode()}
+    leaks = privacy.leaks(kept, slack_twin.calls, slack_twin.workspace.contents)
+    assert leaks == [], leaks
     refused = [each for each in slack_twin.refused if each.get("error") not in made.expected_refusals]
     assert refused == [], "Slack refused something"
     assert twilio_twin.complaints == [], "Twilio would not have understood a call"

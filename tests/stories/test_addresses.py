@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.stories.stage import Control, Person, Stage, asks, finds, options, shown
+from tests.stories.stage import Control, Person, Stage, asks, field_ids, finds, options, shown, until
 
 TYPED = {
     "customer_name": "Maarja Tamm",
@@ -101,3 +101,22 @@ async def test_where_no_bundle_and_no_address_is_needed_nothing_is_asked(
 ) -> None:
     assert await asks(requester)
     assert await stage.calls_to_twilio("GET", "/Addresses.json") == []
+
+
+async def test_a_similar_address_that_twilio_suggests_is_taken_in_one_click(
+    stage: Stage, requester: Person, twilio: Control
+) -> None:
+    await needs_address(requester)
+    await requester.submits(address="new")
+    await requester.view("buy_number.address")
+    await requester.submits(**{**TYPED, "street": "Pikk NEAR 999"})
+
+    async def suggested() -> Any:
+        view = await requester.view("buy_number.address")
+        return view if "take_suggestion" in field_ids(view) else None
+
+    view = await until(suggested, "the page says what Twilio suggests")
+    assert "a similar one: Pikk 999" in shown(view) and "Maarja Tamm" in str(view["blocks"])
+    await requester.presses("take_suggestion")
+    await requester.view("buy_number.review")
+    assert "Pikk 999" in [each["street"] for each in (await twilio.get("state"))["addresses"]]

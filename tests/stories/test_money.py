@@ -357,11 +357,14 @@ async def test_papers_given_while_the_purchase_is_being_checked_are_not_overlook
     await stage.in_thread(card, "is not approved yet")
     await twilio.post(f"bundles/{bundle}", status="twilio-approved")
     await twilio.post("faults", method="GET", path="*IncomingPhoneNumbers*", times=1, fault={"delay": 0.5})
-    assert stage.app is not None
     purchase_id = card["metadata"]["event_payload"]["id"]
-    await stage.store.amend(await stage.store.purchase(purchase_id), wake_at=now())
-    stage.app.services.worker.kick()
-    await asyncio.sleep(0.25)  # the worker looks whether the number is ours; meanwhile the row changes
+    stage.look()
+
+    async def going_on() -> bool:
+        return (await stage.store.purchase(purchase_id)).bundle_approved_at is not None
+
+    await until(going_on, "the purchase goes on")
+    await asyncio.sleep(0.1)  # the worker looks whether the number is ours; meanwhile the row changes
     await stage.store.amend(await stage.store.purchase(purchase_id), purpose="Changed meanwhile")
     await stage.card("complete", within=8)
     assert await stage.bought() == [number]

@@ -1,0 +1,113 @@
+"""Addresses at Twilio: those that the account has, and new ones. What is typed goes to Twilio and nowhere else."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twilio.rest import Client
+
+from bot.errors import BotError
+from bot.texts import N_
+from bot.twilio_client import TwilioError
+
+FIELDS = {
+    "customer_name": (N_("Name of the company or person"), 21, False),
+    "street": (N_("Street and number"), 100, False),
+    "street_secondary": (N_("Flat, floor, building"), 100, True),
+    "city": (N_("Town"), 100, False),
+    "region": (N_("State, province or county"), 100, True),
+    "postal_code": (N_("Postal code"), 20, False),
+}
+"""What Twilio asks of an address: its label, its longest text, and whether it may be left out.
+
+A name in Japanese characters may have 21 of them at Twilio, and that holds for all here.
+"""
+
+
+class AddressProblem(BotError):
+    """Twilio does not take an address. ``suggested``: it knows a similar one, and takes that when it is asked to correct."""
+
+    def __init__(self, text: str, *, suggested: bool = False, **with_: Any) -> None:
+        super().__init__(text, **with_)
+        self.suggested = suggested
+
+
+@dataclass(frozen=True)
+class Known:
+    """An address of the account's, for choosing; not kept anywhere."""
+
+    sid: str
+    label: str
+    country: str
+
+
+async def known(twilio: Client, country: str, requirement: str = "any") -> list[Known]:
+    """The account's addresses that satisfy ``any``, ``local`` or ``foreign``, those in the country first."""
+    found: list[Any] = await twilio.addresses.list_async(limit=100, page_size=100)
+    fitting = [
+        each
+        for each in found
+        if requirement == "any" or (each.iso_country == country) == (requirement == "local")
+    ]
+    ordered = sorted(fitting, key=lambda each: each.iso_country != country)
+    return [Known(each.sid, label(each), each.iso_country) for each in ordered]
+
+
+def label(address: Any) -> str:
+    given = address.friendly_name or ""
+    name = address.customer_name if given.startswith("Number Desk") else given or address.customer_name
+    parts = (name, address.street, address.city, address.iso_country)
+    return ", ".join(part for part in parts if part)
+
+
+async def make(twilio: Client, typed: Mapping[str, Any], mark: str, *, correct: bool = False) -> str:
+    """The SID of the new address. Raises AddressProblem, TwilioError.
+
+    correct: take the similar address that Twilio suggests. Region and postal code are asked for by name even where a
+    country has none: a dash stands for them. After a doubt the address is looked for by its name before anything else.
+    """
+    name = f"{mark} {secrets.token_hex(3)}"
+    try:
+        made: Any = await twilio.addresses.create_async(
+            customer_name=typed["customer_name"],
+            street=typed["street"],
+            street_secondary=typed.get("street_secondary") or "",
+            city=typed["city"],
+            region=typed.get("region") or "-",
+            postal_code=typed.get("postal_code") or "-",
+            iso_country=typed["address_country"],
+            friendly_name=name,
+            auto_correct_address=correct,
+        )
+        return str(made.sid)
+    except TwilioError as error:
+        if error.doubtful:
+            same: list[Any] = await twilio.addresses.list_async(friendly_name=name, limit=1)
+            if same:
+                return str(same[0].sid)
+        if not error.definite or error.status in (401, 403):
+            raise
+        raise _problem(error) from error
+
+
+def _problem(error: TwilioError) -> AddressProblem:
+    if error.code == 21628:
+        return AddressProblem(
+            N_("Twilio does not find this address. Check the street, the town and the postal code.")
+        )
+    if error.code == 21629:
+        suggestion = re.search(r"(?i)did you mean:?\s*(.+?)\??\s*$", error.message)
+        return AddressProblem(
+            N_("Twilio does not find exactly this address but a similar one: {suggestion}"),
+            suggested=True,
+            suggestion=suggestion[1] if suggestion else error.message,
+        )
+    if error.code == 21630:
+        return AddressProblem(
+            N_(
+                "This address belongs to a document that Twilio has verified, so it cannot change. Make a new one."
+            )
+        )
+    return AddressProblem(N_("Twilio does not take this address: {message}"), message=error.message)

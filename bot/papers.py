@@ -1,0 +1,557 @@
+"""What is in a bundle at Twilio, and what is still missing: end users, documents, addresses. RULES.md 24, 25.
+
+Twilio alone has the papers. Each page is made there at once, so that a bundle can be gone on with by anybody at any time:
+what is missing is read from what Twilio has. Our side keeps SIDs.
+"""
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+
+from bot.regulations import ADDRESS, Field, Part, Regulation
+from bot.services import Services
+from bot.slack_files import File
+from bot.texts import N_, Said, say
+from bot.twilio_client import TwilioError
+from storage.models import Bundle
+
+log = logging.getLogger(__name__)
+
+FIELDS_ON_A_PAGE = 30
+"""A view takes 100 blocks; a field may need a second one for what is wrong with it, and so may one that is derived."""
+REJECTED = "rejected"
+LONGEST_NAME = 64
+UPLOAD = "https://numbers-upload.twilio.com/v2/RegulatoryCompliance/SupportingDocuments"
+
+Attributes = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class EndUser:
+    sid: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True)
+class Document:
+    sid: str
+    items: tuple[str, ...]
+    """Its item assignments; more than one when an answer of Twilio's was lost."""
+    name: str
+    type: str
+    attributes: Attributes
+    status: str
+    reason: str | None
+    has_file: bool
+
+    @property
+    def address(self) -> str | None:
+        return next(iter(self.attributes.get(ADDRESS) or ()), None)
+
+
+@dataclass(frozen=True)
+class Papers:
+    """By their place in the regulation: end users, and documents of the chosen group."""
+
+    end_users: Mapping[int, EndUser] = field(default_factory=dict)
+    documents: Mapping[int, Document] = field(default_factory=dict)
+    strays: tuple[Document, ...] = ()
+    """Assigned, but no document of the chosen group."""
+
+    @property
+    def refused(self) -> list[Document]:
+        return [each for each in self.documents.values() if each.status == REJECTED]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the form: which part of the regulation, and which portion of its fields."""
+
+    kind: str
+    index: int = 0
+    portion: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.index}.{self.portion}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Page":
+        kind, index, portion = text.split(".")
+        return cls(kind, int(index), int(portion))
+
+
+GROUP = Page("group")
+REVIEW = Page("review")
+
+
+# which pages there are
+
+
+def asked(part: Part, regulation: Regulation) -> list[Field]:
+    """The fields that a person fills in: not the address, and not what must equal something that is asked elsewhere."""
+    return [each for each in part.fields if not each.is_address and not is_derived(each, regulation)]
+
+
+def is_derived(each: Field, regulation: Regulation) -> bool:
+    if each.same_as is None:
+        return False
+    of, name = each.same_as
+    sources = [part for part in regulation.end_users if part.type == of]
+    return any(source.name == name and source.same_as is None for part in sources for source in part.fields)
+
+
+def portions(part: Part, regulation: Regulation) -> list[list[Field]]:
+    """The fields of a part, page by page; at least one page."""
+    fields = asked(part, regulation)
+    return [
+        fields[start : start + FIELDS_ON_A_PAGE] for start in range(0, len(fields), FIELDS_ON_A_PAGE)
+    ] or [[]]
+
+
+def pages(regulation: Regulation, group: int | None, papers: Papers) -> list[Page]:
+    """All pages in their order, as far as they are known: a document's later pages depend on its kind."""
+    found = [GROUP] if len(regulation.groups) > 1 else []
+    for i, part in enumerate(regulation.end_users):
+        found += [Page("end_user", i, n) for n in range(len(portions(part, regulation)))]
+    for i, requirement in enumerate(regulation.documents(group)):
+        if requirement.needs_address:
+            found.append(Page("address", i))
+        if not requirement.is_only_an_address:
+            document = papers.documents.get(i)
+            kind = requirement.kind(document.type if document else None) or requirement.kinds[0]
+            found += [Page("document", i, n) for n in range(len(portions(kind, regulation)))]
+    return [*found, REVIEW]
+
+
+def next_page(regulation: Regulation, bundle: Bundle, papers: Papers, after: Page | None = None) -> Page:
+    """Where something is missing or refused; the last page when nothing is. ``after``: the page that was just saved."""
+    every = pages(regulation, bundle.group, papers)
+    if after is not None:
+        further = replace(after, portion=after.portion + 1)
+        if further in every:
+            return further
+    return next(each for each in every if each == REVIEW or _is_open(each, regulation, bundle, papers))
+
+
+def _is_open(page: Page, regulation: Regulation, bundle: Bundle, papers: Papers) -> bool:
+    if page == GROUP:
+        return bundle.group is None
+    if page.kind == "end_user":
+        end_user = papers.end_users.get(page.index)
+        return end_user is None or _lacks(
+            portions(regulation.end_users[page.index], regulation)[page.portion], end_user.attributes
+        )
+    requirement = regulation.documents(bundle.group)[page.index]
+    document = papers.documents.get(page.index)
+    if document is None or document.status == REJECTED:
+        return (
+            page.kind == "document"
+            or requirement.is_only_an_address
+            or (str(page.index) not in bundle.addresses)
+        )
+    kind = requirement.kind(document.type)
+    if page.kind == "address":
+        return kind is not None and kind.needs_address and document.address is None
+    return kind is None or _lacks(portions(kind, regulation)[page.portion], document.attributes)
+
+
+def _lacks(fields: Sequence[Field], attributes: Attributes) -> bool:
+    return any(each.is_required and not attributes.get(each.name) for each in fields)
+
+
+# reading
+
+
+async def read(
+    services: Services, bundle: Bundle, regulation: Regulation, *, end_users: bool = True
+) -> Papers:
+    """What the bundle holds at Twilio now (its documents only, without ``end_users``). Raises TwilioError."""
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    listed: list[Any] = await compliance.bundles(bundle.sid).item_assignments.list_async(page_size=100)
+    items: dict[str, list[str]] = {}
+    for each in listed:
+        if end_users or not each.object_sid.startswith("IT"):
+            items.setdefault(each.object_sid, []).append(each.sid)
+
+    async def fetch(sid: str) -> Any:
+        kind = compliance.end_users if sid.startswith("IT") else compliance.supporting_documents
+        try:
+            return await kind(sid).fetch_async()
+        except TwilioError as error:
+            if error.status == 404:  # assigned, but deleted
+                return None
+            raise
+
+    found = [each for each in await asyncio.gather(*map(fetch, items)) if each is not None]
+    people: dict[int, EndUser] = {}
+    for each in found:
+        if each.sid.startswith("IT"):
+            place = next(
+                (
+                    i
+                    for i, part in enumerate(regulation.end_users)
+                    if part.type == str(each.type) and i not in people
+                ),
+                None,
+            )
+            if place is not None:
+                people[place] = EndUser(each.sid, dict(each.attributes or {}))
+    documents = [
+        Document(
+            sid=each.sid,
+            items=tuple(items[each.sid]),
+            name=each.friendly_name,
+            type=each.type,
+            attributes=dict(each.attributes or {}),
+            status=str(each.status),
+            reason=each.failure_reason or _codes(each.errors),
+            has_file=each.mime_type is not None,
+        )
+        for each in found
+        if each.sid.startswith("RD")
+    ]
+    placed, strays = _placed(documents, regulation, bundle)
+    return Papers(people, placed, strays)
+
+
+async def refused(services: Services, bundle: Bundle, regulation: Regulation) -> list[tuple[str, str]]:
+    """``(document, reason)``, in Twilio's words, for whoever may see it; kept nowhere. Raises TwilioError."""
+    found = await read(services, bundle, regulation, end_users=False)
+    named = []
+    for index, each in found.documents.items():
+        requirement = regulation.documents(bundle.group)[index]
+        kind = requirement.kind(each.type)
+        named.append((f"{requirement.name} ({kind.name if kind else each.type})", each))
+    named += [(each.type, each) for each in found.strays]
+    return [(name, each.reason or "?") for name, each in named if each.status == REJECTED]
+
+
+def _codes(errors: Any) -> str | None:
+    return ", ".join(str(each.get("code")) for each in errors or () if each.get("code")) or None
+
+
+def document_name(bundle: Bundle, index: int) -> str:
+    """What a document's friendly name at Twilio begins with: it says which requirement it is for."""
+    return f"{bundle.mark} {bundle.group or 0}.{index}: "
+
+
+def _placed(
+    documents: list[Document], regulation: Regulation, bundle: Bundle
+) -> tuple[dict[int, Document], tuple[Document, ...]]:
+    """Each document at its requirement: by our own name for it, else by type and fields, else by type alone."""
+    requirements = regulation.documents(bundle.group)
+    left = list(documents)
+    placed: dict[int, Document] = {}
+
+    def place(fits: Any) -> None:
+        for i, requirement in enumerate(requirements):
+            if i not in placed:
+                match = next((each for each in left if fits(i, requirement, each)), None)
+                if match is not None:
+                    placed[i] = match
+                    left.remove(match)
+
+    ours = tuple(document_name(bundle, i) for i, _ in enumerate(requirements))
+    place(
+        lambda i, requirement, each: (
+            each.name.startswith(document_name(bundle, i)) and requirement.kind(each.type)
+        )
+    )
+    place(
+        lambda i, requirement, each: (
+            (kind := requirement.kind(each.type)) is not None
+            and not each.name.startswith(ours)
+            and {f.name for f in kind.fields} == set(each.attributes)
+        )
+    )
+    place(
+        lambda i, requirement, each: (
+            requirement.kind(each.type) is not None and not each.name.startswith(ours)
+        )
+    )
+    return placed, tuple(left)
+
+
+def guess_group(documents: Papers, regulation: Regulation, bundle: Bundle) -> int | None:
+    """For a bundle that was made elsewhere: the group that its documents fit best; None without documents."""
+    strays = [*documents.documents.values(), *documents.strays]
+    if len(regulation.groups) < 2 or not strays:
+        return None
+    counts = []
+    for i, _ in enumerate(regulation.groups):
+        placed, _left = _placed(strays, regulation, Bundle(**{**bundle.model_dump(), "group": i}))
+        counts.append(len(placed) / max(len(regulation.groups[i]), len(strays)))
+    return counts.index(max(counts))
+
+
+# making
+
+
+def attributes(
+    part: Part,
+    regulation: Regulation,
+    papers: Papers,
+    typed: Mapping[str, str | None],
+    before: Attributes | None = None,
+    address: str | None = None,
+) -> Attributes:
+    """What is sent: what was typed (over what was there before), what must equal an end user's field, the address.
+
+    Nothing but the fields that the regulation names: more would fail the evaluation.
+    """
+    made: Attributes = {}
+    for each in part.fields:
+        if each.is_address:
+            value: Any = [address] if address else (before or {}).get(each.name)
+        elif is_derived(each, regulation):
+            value = _source(each, regulation, papers, typed, part)
+        elif each.name in typed:
+            value = typed[each.name]
+        else:
+            value = (before or {}).get(each.name)
+        if value:
+            made[each.name] = value
+    return made
+
+
+def _source(
+    each: Field, regulation: Regulation, papers: Papers, typed: Mapping[str, str | None], part: Part
+) -> Any:
+    assert each.same_as is not None
+    of, name = each.same_as
+    if part.type == of and name in typed:
+        return typed[name]
+    index = next(
+        i
+        for i, source in enumerate(regulation.end_users)
+        if source.type == of and any(field.name == name for field in source.fields)
+    )
+    end_user = papers.end_users.get(index)
+    return end_user.attributes.get(name) if end_user else None
+
+
+async def save_end_user(
+    services: Services,
+    bundle: Bundle,
+    regulation: Regulation,
+    papers: Papers,
+    index: int,
+    typed: Mapping[str, str | None],
+) -> Papers:
+    """The end user made or brought up to date, and assigned; the papers as they are then. Raises TwilioError."""
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    part = regulation.end_users[index]
+    there = papers.end_users.get(index)
+    sent = attributes(part, regulation, papers, typed, there.attributes if there else None)
+    if there is None:
+        made: Any = await compliance.end_users.create_async(
+            friendly_name=bundle.mark,
+            type=part.type,  # type: ignore[arg-type]  # the SDK's enum is a plain string
+            attributes=sent,
+        )
+        sid = str(made.sid)
+        await _assign(services, bundle, sid)
+    else:
+        sid = there.sid
+        if sent != there.attributes:
+            await compliance.end_users(sid).update_async(attributes=sent)
+    return replace(papers, end_users={**papers.end_users, index: EndUser(sid, sent)})
+
+
+async def save_document(
+    services: Services,
+    bundle: Bundle,
+    regulation: Regulation,
+    papers: Papers,
+    index: int,
+    kind: Part,
+    typed: Mapping[str, str | None],
+    file: File | None,
+) -> Papers:
+    """The document made, or replaced (a file cannot be exchanged at Twilio), or brought up to date. Raises TwilioError.
+
+    An old one is taken out of the bundle first, because of a type it takes only as many as are asked for, and then deleted.
+    """
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    there = papers.documents.get(index)
+    keeps = there is not None and not must_be_new(there, kind, file)
+    before = there.attributes if there is not None and there.type == kind.type else None
+    address = bundle.addresses.get(str(index)) or (there.address if there is not None else None)
+    sent = attributes(kind, regulation, papers, typed, before, address)
+    if there is not None and keeps:
+        if sent != there.attributes:
+            await compliance.supporting_documents(there.sid).update_async(attributes=sent)
+        made = replace(there, attributes=sent)
+    else:
+        name = (document_name(bundle, index) + kind.name)[:LONGEST_NAME]
+        sid = await _create(services, name, kind, sent, file)
+        if there is not None:
+            await _take_out(services, bundle, there)
+        items = await _assign(services, bundle, sid)
+        made = Document(sid, items, name, kind.type, sent, "draft", None, file is not None)
+    return replace(papers, documents={**papers.documents, index: made})
+
+
+def must_be_new(there: Document, kind: Part, file: File | None) -> bool:
+    return file is not None or there.type != kind.type or there.status == REJECTED
+
+
+async def _create(services: Services, name: str, kind: Part, sent: Attributes, file: File | None) -> str:
+    if file is None:
+        made: Any = await services.twilio.numbers.v2.regulatory_compliance.supporting_documents.create_async(
+            friendly_name=name, type=kind.type, attributes=sent
+        )
+        return str(made.sid)
+    form = aiohttp.FormData()
+    form.add_field("FriendlyName", name)
+    form.add_field("Type", kind.type)
+    form.add_field("Attributes", json.dumps(sent))
+    form.add_field("File", io.BytesIO(file.content), filename=file.name, content_type=file.type)
+    answer = await services.twilio.request_async("POST", UPLOAD, data=form)  # type: ignore[arg-type]
+    return str(json.loads(answer.text)["sid"])
+
+
+async def _assign(services: Services, bundle: Bundle, sid: str) -> tuple[str, ...]:
+    """The object's item assignments. A refusal may be of a second try whose first was carried out: the list tells."""
+    items = services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid).item_assignments
+    try:
+        made: Any = await items.create_async(object_sid=sid)
+    except TwilioError:
+        listed: list[Any] = await items.list_async(page_size=100)
+        there = tuple(each.sid for each in listed if each.object_sid == sid)
+        if not there:
+            raise
+        return there
+    return (str(made.sid),)
+
+
+async def _take_out(services: Services, bundle: Bundle, document: Document) -> None:
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    for item in document.items:
+        try:
+            await compliance.bundles(bundle.sid).item_assignments(item).delete_async()
+        except TwilioError as error:
+            if error.status != 404:
+                raise
+    try:
+        await compliance.supporting_documents(document.sid).delete_async()
+    except TwilioError as error:  # in another bundle as well, or in a review: it stays
+        log.info("document %s stays: %s", document.sid, error)
+
+
+async def in_step(services: Services, bundle: Bundle, regulation: Regulation, papers: Papers) -> Papers:
+    """What must equal the end user's fields does so again, and documents of a group that was left are taken out."""
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    for stray in papers.strays:
+        if stray.name.startswith(f"{bundle.mark} "):
+            await _take_out(services, bundle, stray)
+    documents = dict(papers.documents)
+    for index, there in papers.documents.items():
+        kind = regulation.documents(bundle.group)[index].kind(there.type)
+        if kind is None:
+            continue
+        sent = attributes(kind, regulation, papers, {}, there.attributes)
+        if sent != there.attributes:
+            await compliance.supporting_documents(there.sid).update_async(attributes=sent)
+            documents[index] = replace(there, attributes=sent)
+    return replace(papers, documents=documents, strays=())
+
+
+# Twilio's evaluation
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the evaluation finds: on which page, below which field (None: it belongs to no field, or to no page)."""
+
+    page: Page | None
+    field: str | None
+    said: Said
+
+
+FINDINGS = {
+    22214: N_("Twilio does not find the end user in the bundle. Save this page again."),
+    22215: N_("Twilio says: {field} is missing or not as it has to be."),
+    22216: N_("Twilio does not find this document in the bundle. Save this page again."),
+    22217: N_("Twilio says: {field} is missing, or differs from what the end user's page says."),
+    22218: N_("Twilio says: {field} differs from what the end user's page says."),
+    22219: N_("Twilio says: the address is missing. Choose one."),
+}
+"""Sentences for the codes of an evaluation. Source: twilio.com/docs, error dictionary."""
+
+
+async def evaluate(
+    services: Services, bundle: Bundle, regulation: Regulation, papers: Papers
+) -> list[Finding]:
+    """What Twilio's evaluation of the bundle finds; nothing when it is compliant. Raises TwilioError."""
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    evaluation: Any = await compliance.bundles(bundle.sid).evaluations.create_async()
+    found: list[Finding] = []
+    used: set[Page] = set()
+    for result in evaluation.results or ():
+        place = _place(result, regulation, bundle, used)
+        if place is not None:
+            used.add(place)
+        if not result.get("passed"):
+            found += _findings(result, place, regulation, bundle, papers)
+    if not found and evaluation.status != "compliant":
+        found.append(
+            Finding(None, None, say(N_("Twilio says that the bundle is not complete, and not why.")))
+        )
+    return found
+
+
+def _place(result: Mapping[str, Any], regulation: Regulation, bundle: Bundle, used: set[Page]) -> Page | None:
+    for i, part in enumerate(regulation.end_users):
+        if part.type == result.get("object_type") and part.requirement == result.get("requirement_name"):
+            return Page("end_user", i)
+    for i, requirement in enumerate(regulation.documents(bundle.group)):
+        page = Page("address" if requirement.is_only_an_address else "document", i)
+        if requirement.requirement == result.get("requirement_name") and page not in used:
+            return page
+    return None
+
+
+def _findings(
+    result: Mapping[str, Any], place: Page | None, regulation: Regulation, bundle: Bundle, papers: Papers
+) -> list[Finding]:
+    """A missing object is said once, not for each of its fields."""
+    if result.get("error_code") is not None or not result.get("invalid"):
+        return [Finding(place, None, _sentence(result))]
+    found = []
+    for each in result["invalid"]:
+        name = str(each.get("object_field") or "")
+        page = place
+        if place is not None and name == ADDRESS:
+            page = Page("address", place.index)
+        elif place is not None:
+            page = _portion(place, name, regulation, bundle, papers)
+        found.append(Finding(page, name or None, _sentence(each)))
+    return found
+
+
+def _portion(place: Page, name: str, regulation: Regulation, bundle: Bundle, papers: Papers) -> Page:
+    if place.kind == "end_user":
+        part: Part | None = regulation.end_users[place.index]
+    else:
+        document = papers.documents.get(place.index)
+        part = regulation.documents(bundle.group)[place.index].kind(document.type if document else None)
+    for n, fields in enumerate(portions(part, regulation) if part else ()):
+        if any(each.name == name for each in fields):
+            return replace(place, portion=n)
+    return place
+
+
+def _sentence(said: Mapping[str, Any]) -> Said:
+    code = said.get("error_code")
+    known = FINDINGS.get(int(code)) if code is not None else None
+    field_name = said.get("friendly_name") or said.get("object_field") or "?"
+    if known is None or (known == FINDINGS[22215] and not said.get("object_field")):
+        return say(N_("Twilio says: {reason}"), reason=said.get("failure_reason") or code or "?")
+    return say(known, field=field_name)

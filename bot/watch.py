@@ -1,0 +1,197 @@
+"""Watches the account's bundles: what has changed, what was made in the Console, what will lapse. RULES.md 28.
+
+One poll a minute reads the bundles by date of change, newest first, only as far as something is new: it costs one call
+whatever the number that waits. One sweep an hour reads all, which finds what was deleted. A callback of Twilio's only
+wakes the poll: what it says is not believed, but for the reason in words, which Twilio tells nowhere else.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from twilio.request_validator import RequestValidator
+
+from bot import bundles
+from bot.services import Services
+from bot.twilio_client import TwilioError
+from storage.models import Bundle, now
+
+log = logging.getLogger(__name__)
+
+POLL = timedelta(minutes=1)
+SWEEP = timedelta(hours=1)
+PAGE = 100
+LAPSES = (30, 7, 1)
+"""Days ahead of ``valid_until`` at which people are told."""
+SWEPT = "bundles:swept"
+REASONS = 200
+
+
+class Watch:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._polled_at: datetime | None = None
+        self._swept_at: datetime | None = None
+        self._newest: datetime | None = None
+        self._woken = False
+        self._polling: asyncio.Task[None] | None = None
+        self._reasons: OrderedDict[str, str] = OrderedDict()
+
+    def wake(self) -> None:
+        """Something is said to have changed: look at the next tick."""
+        self._woken = True
+
+    async def tick(self) -> None:
+        """Every second: begins a poll when it is time. A failure is logged, and tried again a minute later."""
+        if self._polling is not None and not self._polling.done():
+            return
+        if self._woken or self._polled_at is None or now() - self._polled_at >= POLL:
+            self._woken = False
+            self._polling = asyncio.create_task(self._try_to_poll())
+
+    async def stop(self, grace: float = 5) -> None:
+        """Ends after the poll that is under way; what it had not read is read at the next start."""
+        if self._polling is not None:
+            await asyncio.wait([self._polling], timeout=grace)
+            self._polling.cancel()
+
+    async def _try_to_poll(self) -> None:
+        try:
+            await self.poll()
+        except TwilioError as error:
+            log.warning("the bundles could not be read: %s", error)
+        except Exception:
+            log.exception("the bundles could not be watched")
+
+    async def poll(self) -> None:
+        self._polled_at = now()
+        if self._swept_at is None or now() - self._swept_at >= SWEEP:
+            await self._sweep()
+        else:
+            await self._read_changed()
+        await self._warn_of_lapses()
+
+    # reading
+
+    async def _read_changed(self) -> None:
+        known = await self._known()
+        asked_at = now()
+        context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
+        page: Any = await context.page_async(sort_by="date-updated", sort_direction="DESC", page_size=PAGE)
+        newest = self._newest
+        while True:
+            found = list(page)
+            fresh = [each for each in found if _is_new(each, known.get(each.sid))]
+            for each in fresh:
+                await self._observe(each, known.get(each.sid), asked_at)
+            dates = [bundles.aware(each.date_updated) for each in found]
+            newest = max([at for at in (newest, *dates) if at is not None], default=None)
+            oldest = dates[-1] if dates else None
+            if not fresh or oldest is None or (self._newest is not None and oldest <= self._newest):
+                break
+            page = await page.next_page_async()
+            if page is None:
+                break
+        self._newest = newest
+
+    async def _sweep(self) -> None:
+        """All of them. Until the first sweep of an account has ended, what it finds is how things are and no news."""
+        store, settings = self._services.store, self._services.settings
+        silent = SWEPT not in await store.kept(self._services.workspace_id)
+        asked_at = now()
+        context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
+        found: list[Any] = await context.list_async(
+            sort_by="date-updated", sort_direction="DESC", page_size=1000
+        )
+        known = await self._known()
+        for each in found:
+            if _is_new(each, known.get(each.sid)):
+                await self._observe(each, known.get(each.sid), asked_at, silent=silent)
+        there = {each.sid for each in found}
+        for row in known.values():
+            if (
+                row.is_made
+                and row.sid not in there
+                and row.read_at < asked_at
+                and row.status != bundles.DELETED
+            ):
+                await bundles.read(self._services, row)  # also one that was made while we read
+        await store.keep(self._services.workspace_id, SWEPT, settings.twilio_account_sid, now())
+        self._swept_at = now()
+        dates = [bundles.aware(each.date_updated) for each in found]
+        self._newest = max([at for at in dates if at is not None], default=None)
+
+    async def _known(self) -> Mapping[str, Bundle]:
+        known: Mapping[str, Bundle] = await self._services.store.known_bundles(
+            self._services.settings.twilio_account_sid
+        )
+        return known
+
+    async def _observe(
+        self, found: Any, row: Bundle | None, asked_at: datetime, *, silent: bool = False
+    ) -> None:
+        """The answer has no country and no type: a bundle that is not known yet has them from its regulation."""
+        if row is not None:
+            about = row.country, row.number_type, row.end_user_type
+        else:
+            try:
+                regulation = await self._services.market.regulation(found.regulation_sid)
+            except TwilioError as error:
+                log.warning("bundle %s: its regulation could not be read: %s", found.sid, error)
+                return
+            about = regulation.country, regulation.number_type, regulation.end_user_type
+        seen = bundles.row(self._services, found, *about, asked_at)
+        await bundles.observe(self._services, seen, silent=silent and row is None)
+
+    # what will lapse
+
+    async def _warn_of_lapses(self) -> None:
+        store, settings = self._services.store, self._services.settings
+        horizon = now() + timedelta(days=LAPSES[0])
+        for bundle in await store.bundles_lapsing(settings.twilio_account_sid, horizon):
+            assert bundle.valid_until is not None
+            left = bundle.valid_until - now()
+            days = min((each for each in LAPSES if left <= timedelta(days=each)), default=None)
+            if days is None or left < timedelta(0) or (bundle.lapse_told or 99) <= days:
+                continue
+            if await store.warn_of_lapse(bundle, days, bundles.lapse_warning(settings, bundle, days)):
+                self._services.worker.kick()
+
+    # Twilio's callback
+
+    def called_back(self, url: str, form: Mapping[str, str], signature: str) -> bool:
+        """Whether it was Twilio who called, by its signature; then the bundles are read at the next tick.
+
+        url: as Twilio called it. Source: twilio.com/docs, webhooks security; fields ``BundleSID``, ``Status``, ``FailureReason``.
+        """
+        token = self._services.settings.twilio_auth_token
+        if token is None:
+            return False
+        validator = RequestValidator(token.get_secret_value())  # type: ignore[no-untyped-call]
+        if not validator.validate(url, dict(form), signature):  # type: ignore[no-untyped-call]
+            return False
+        sid, reason = form.get("BundleSID", ""), form.get("FailureReason", "")
+        if sid and reason:
+            self._reasons[sid] = reason
+            while len(self._reasons) > REASONS:
+                self._reasons.popitem(last=False)
+        self.wake()
+        return True
+
+    def reason(self, sid: str) -> str | None:
+        """Why Twilio refused a bundle, in its words; in memory only, for a callback alone tells it."""
+        return self._reasons.get(sid)
+
+
+def _is_new(found: Any, row: Bundle | None) -> bool:
+    return (
+        row is None
+        or row.status != str(found.status)
+        or row.updated_at != bundles.aware(found.date_updated)
+        or row.valid_until != bundles.aware(found.valid_until)
+        or row.friendly_name != found.friendly_name
+        or row.regulation_sid is None
+    )

@@ -1,0 +1,72 @@
+"""The fields of a new address, wherever one is asked for. What is typed goes to Twilio and nowhere else."""
+
+from typing import Any
+
+from babel import Locale
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot import countries
+from bot.addresses import FIELDS, AddressProblem
+from bot.texts import N_, Said, Texts, say
+from handlers import blocks, forms
+from handlers.blocks import Block
+
+TERRITORIES = [
+    str(code)
+    for code in Locale("en").territories
+    if len(str(code)) == 2 and countries.dialling_code(str(code))
+]
+
+
+def fields(country: str, typed: forms.Answers, t: Texts, mark: str) -> list[Block]:
+    """country: of the address, unless another was typed."""
+    country = typed.get("address_country") or country
+    return [
+        blocks.typeahead(
+            "address_country",
+            t("Country"),
+            initial=blocks.option(country, countries.label(country, t)),
+            mark=mark,
+        ),
+        *(
+            blocks.text(
+                name,
+                t(label),
+                initial=typed.get(name),
+                max_length=longest,
+                mark=mark,
+                hint=t("A dash where the country has none.") if name == "postal_code" else None,
+                optional=optional,
+            )
+            for name, (label, longest, optional) in FIELDS.items()
+        ),
+    ]
+
+
+def privacy(t: Texts) -> Block:
+    return blocks.context(t("It is sent to Twilio and kept there; Number Desk keeps only its number (AD…)."))
+
+
+def problem(error: AddressProblem, t: Texts) -> list[Block]:
+    """What Twilio says of the address; its suggestion is taken over in one click."""
+    shown = [blocks.alert(t.said(error.said), "error")]
+    if error.suggested:
+        taken = blocks.button("take_suggestion", t("Take Twilio's suggestion"), style="primary")
+        shown.append(blocks.actions("suggestion", taken))
+    return shown
+
+
+def wrong(typed: forms.Answers) -> dict[str, Said]:
+    found = {
+        name: say(N_("Type something here: Twilio asks for it."))
+        for name, (_, _, optional) in FIELDS.items()
+        if not optional and not typed.get(name)
+    }
+    if not typed.get("address_country"):
+        found["address_country"] = say(N_("Choose a country."))
+    return found
+
+
+async def country_suggested(ack: AsyncAck, body: dict[str, Any], t: Texts) -> None:
+    found = countries.matching(body.get("value") or "", TERRITORIES, t)
+    await ack(options=[blocks.option(code, label) for code, label in found])

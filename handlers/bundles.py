@@ -1,0 +1,239 @@
+"""``/twilio bundles``: the account's bundles, as the watch keeps them; what can be done with each."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import bundles, papers
+from bot.errors import BundleGone
+from bot.services import Services
+from bot.texts import BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.twilio_client import TwilioError
+from handlers import blocks, errors, forms, modal
+from handlers.blocks import Block, View
+from handlers.new_bundle import flow
+from handlers.new_bundle.form import About, load
+from storage.bundles import Listed
+from storage.models import Bundle, now
+
+CALLBACK_ID = "bundles.list"
+ON_A_PAGE = 8
+ALL = "all"
+STATUSES = {
+    "draft": ("draft",),
+    "under-review": bundles.UNDER_REVIEW,
+    "twilio-approved": ("twilio-approved",),
+    "twilio-rejected": ("twilio-rejected",),
+    "deleted": ("deleted",),
+}
+NAMES = {
+    ALL: N_("All"),
+    "draft": N_("Drafts"),
+    "under-review": N_("Under review"),
+    "twilio-approved": N_("Approved"),
+    "twilio-rejected": N_("Rejected"),
+    "deleted": N_("Deleted"),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which part of the list: carried in the view."""
+
+    status: str = ALL
+    country: str = ALL
+    offset: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.status}|{self.country}|{self.offset}"
+
+    @classmethod
+    def of(cls, view: View) -> "Shown":
+        status, country, offset = blocks.about(view).split("|")
+        return cls(status, country, int(offset))
+
+
+# what you see
+
+
+async def page(which: Shown, services: Services, t: Texts, *, notice: Block | None = None) -> View:
+    account = services.settings.twilio_account_sid
+    statuses = STATUSES.get(which.status) or tuple(
+        each for kind, found in STATUSES.items() if kind != "deleted" for each in found
+    )
+    country = None if which.country == ALL else which.country
+    listed = await services.store.list_bundles(account, statuses, country, which.offset, ON_A_PAGE + 1)
+    countries = await services.store.bundle_countries(account)
+    shown: list[Block] = [notice] if notice else []
+    shown.append(_filters(which, countries, t))
+    for each in listed[:ON_A_PAGE]:
+        shown += _bundle(each, t)
+    if not listed:
+        shown.append(blocks.section(t("There is no such bundle. Make one with `/twilio new-bundle`.")))
+    turning = []
+    if which.offset:
+        turning.append(blocks.button("previous", t("Previous")))
+    if len(listed) > ON_A_PAGE:
+        turning.append(blocks.button("more", t("More")))
+    if turning:
+        shown.append(blocks.actions("turning", *turning))
+    return blocks.modal(CALLBACK_ID, t("Bundles"), shown, close=t("Close"), about=str(which))
+
+
+def _filters(which: Shown, countries: list[str], t: Texts) -> Block:
+    every = [blocks.option(value, t(name)) for value, name in NAMES.items()]
+    places = [blocks.option(ALL, t("All countries"))]
+    places += [blocks.option(code, t.country(code)) for code in countries[:99]]
+    return blocks.actions(
+        f"filters~{which.status}{which.country}",
+        blocks.choice("status", t("Status"), every, which.status),
+        blocks.choice("country", t("Country"), places, which.country),
+    )
+
+
+def _bundle(listed: Listed, t: Texts) -> list[Block]:
+    bundle = listed.bundle
+    kind = t("{country}, {type}", country=t.country(bundle.country), type=t(NUMBER_TYPES[bundle.number_type]))
+    status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
+    if bundle.valid_until is not None and bundle.status == bundles.APPROVED:
+        status = t("{status}, until {date}", status=status, date=bundle.valid_until.date().isoformat())
+    by = f"<@{bundle.made_by}>" if bundle.made_by else t("in the Twilio Console")
+    lines = [
+        f"*{escape(bundle.friendly_name)}* – *{status}*",
+        f"{kind}, {t(END_USERS[bundle.end_user_type])}",
+        t("Made {age}, {by}", age=_age(bundle, t), by=by),
+    ]
+    if listed.waiting:
+        numbers = t.listed(t.phone(each.phone_number or "") for each in listed.waiting)
+        lines.append(t("Waiting for it: {numbers}", numbers=numbers))
+    shown = [blocks.section("\n".join(lines))]
+    buttons = _buttons(bundle, t)
+    if buttons:
+        shown.append(blocks.actions(f"of {bundle.id}", *buttons))
+    return shown
+
+
+def _age(bundle: Bundle, t: Texts) -> str:
+    days = max(timedelta(0), now() - (bundle.created_at or now())).days
+    return t.n("one day ago", "{n} days ago", days) if days else t("today")
+
+
+def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
+    """What Twilio allows in this status: nothing while it is under review, which nobody can take back."""
+    made = []
+    if bundle.status == bundles.DRAFT:
+        made.append(blocks.button("continue", t("Continue"), bundle.id))
+    if bundle.status == bundles.REJECTED:
+        made.append(blocks.button("fix", t("Fix and resubmit"), bundle.id))
+    if bundle.status in bundles.EDITABLE and bundle.is_made:
+        sure = blocks.confirm(
+            t("Send to Twilio?"),
+            t("Twilio checks it once more and begins its review. During it nothing can be changed."),
+            t("Send"),
+            t("Not yet"),
+        )
+        made.append(blocks.button("submit", t("Submit"), bundle.id, confirm=sure))
+    if bundle.status in (*bundles.EDITABLE, bundles.APPROVED):
+        sure = blocks.confirm(
+            t("Delete the bundle?"),
+            t("Twilio deletes it for good. Requests that wait for it need other papers."),
+            t("Delete"),
+            t("Keep it"),
+            "danger",
+        )
+        made.append(blocks.button("delete", t("Delete"), bundle.id, style="danger", confirm=sure))
+    return made
+
+
+# what happens next
+
+
+async def opened(
+    *, ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts, **_: Any
+) -> None:
+    await services.policy.check_papers(body["user_id"], services.people)
+    await client.views_open(trigger_id=body["trigger_id"], view=await page(Shown(), services, t))
+    await ack()
+
+
+async def filtered(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    shown = body["view"]
+    typed = forms.answers(shown)
+    which = Shown(typed.get("status") or ALL, typed.get("country") or ALL)
+    await modal.redraw(client, shown, await page(which, services, t))
+    await ack()
+
+
+async def turned(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    shown = body["view"]
+    which = Shown.of(shown)
+    step = ON_A_PAGE if body["actions"][0]["action_id"] == "more" else -ON_A_PAGE
+    which = replace(which, offset=max(0, which.offset + step))
+    await modal.redraw(client, shown, await page(which, services, t))
+    await ack()
+
+
+async def submitting(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """Sent when nothing is missing; else the page where something is."""
+    person_id = body["user"]["id"]
+    await services.policy.check_papers(person_id, services.people)
+    which = Shown.of(body["view"])
+    about = About(body["actions"][0]["value"], papers.REVIEW)
+
+    async def work(mark: str) -> View:
+        form = await load(about, services)
+        where = papers.next_page(form.regulation, form.bundle, form.papers)
+        if where != papers.REVIEW:
+            return await flow.opened(about, services, t, mark)
+        kept = await papers.in_step(services, form.bundle, form.regulation, form.papers)
+        if await papers.evaluate(services, form.bundle, form.regulation, kept):
+            return await flow.review_page(form, services, t, mark=mark)
+        await bundles.submit(services, form.bundle, person_id)
+        sent = blocks.alert(t("The bundle is with Twilio's reviewers now."), "success")
+        return await page(which, services, t, notice=sent)
+
+    await flow.in_place(ack, body, client, services, t, about, t("Sending the bundle to Twilio…"), work)
+
+
+async def deleting(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    person_id = body["user"]["id"]
+    await services.policy.check_papers(person_id, services.people)
+    which = Shown.of(body["view"])
+    bundle_id = body["actions"][0]["value"]
+
+    async def work(mark: str) -> View:
+        bundle = await services.store.bundle(bundle_id)
+        if bundle is None:
+            raise BundleGone()
+        try:
+            bundle = await bundles.delete(services, bundle, person_id)
+            notice = blocks.alert(
+                t("The bundle “{bundle}” is deleted.", bundle=escape(bundle.friendly_name)), "success"
+            )
+        except Exception as error:
+            said = _why_not_deleted(error) or await errors.sentence(error, services)
+            notice = blocks.alert(t.said(said), "error")
+        return await page(which, services, t, notice=notice)
+
+    about = About(bundle_id)
+    await flow.in_place(ack, body, client, services, t, about, t("Deleting the bundle…"), work)
+
+
+def _why_not_deleted(error: Exception) -> Said | None:
+    match getattr(error, "code", None) if isinstance(error, TwilioError) else None:
+        case 21647:
+            return say(N_("Twilio is reviewing this bundle: until it has decided, nobody can delete it."))
+        case 21648:
+            return say(N_("A number uses this bundle, so Twilio does not delete it."))
+    return None

@@ -1,0 +1,149 @@
+"""The address that a document shows: one of the account's, or a new one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import addresses, papers
+from bot.errors import FormErrors
+from bot.services import Services
+from bot.texts import N_, Texts, escape, say
+from handlers import address as address_form
+from handlers import blocks, forms, modal
+from handlers.blocks import Block, Option, View
+from handlers.new_bundle import form as common
+from handlers.new_bundle.form import About, Form, Notes
+
+CALLBACK_ID = "new_bundle.address"
+NEW = "new"
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Typed:
+    chosen: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    options: Sequence[Option] = ()
+    """What the page offered, for drawing it again without asking Twilio."""
+    correct: bool = False
+
+
+# what you see
+
+
+async def first_page(form: Form, services: Services, t: Texts, *, notes: Notes, mark: str = "") -> View:
+    """With the account's addresses. One in the bundle's country is proposed, else a new one; one elsewhere may do as well."""
+    known = await addresses.known(services.twilio, form.bundle.country)
+    options = [
+        blocks.option(each.sid, each.label) for each in known[:98] if each.country == form.bundle.country
+    ]
+    options.append(blocks.option(NEW, t("A new address")))
+    options += [
+        blocks.option(each.sid, each.label) for each in known[:98] if each.country != form.bundle.country
+    ]
+    requirement = form.documents[form.about.page.index]
+    if not all(kind.needs_address for kind in requirement.kinds):
+        options.append(blocks.option(NONE, t("The document that I give shows no address")))
+    there = form.papers.documents.get(form.about.page.index)
+    before = [form.bundle.addresses.get(str(form.about.page.index)), there.address if there else None]
+    before += reversed(form.bundle.addresses.values())
+    values = {each["value"] for each in options}
+    chosen = next((each for each in before if each in values), None) or options[0]["value"]
+    return page(form, t, typed=Typed(str(chosen), {}, options), notes=notes, mark=mark)
+
+
+def page(
+    form: Form, t: Texts, *, typed: Typed, notes: Notes, mark: str = "", problem: Sequence[Block] = ()
+) -> View:
+    requirement = form.documents[form.about.page.index]
+    shown: list[Block] = [
+        *problem,
+        blocks.section(t("*Address: {document}*", document=escape(t(requirement.name)))),
+        *(blocks.section(escape(text)) for text in requirement.where),
+        blocks.select("address", t("Address"), typed.options, initial=typed.chosen, mark=mark, dispatch=True),
+        *common.below("address", notes),
+        *common.below("address_sids", notes),
+    ]
+    if typed.chosen == NEW:
+        shown.append(address_form.privacy(t))
+        shown += address_form.fields(form.bundle.country, dict(typed.values), t, mark)
+    drawn = ("address", "address_sids")
+    return common.page(form, CALLBACK_ID, t("Address"), shown, t, about=form.about, notes=notes, drawn=drawn)
+
+
+# what you typed
+
+
+def _options(view: View) -> list[Option]:
+    found = next(
+        each["element"]["options"]
+        for each in view["blocks"]
+        if (each.get("element") or {}).get("action_id") == "address"
+    )
+    return [
+        {"value": each["value"], "text": {"type": "plain_text", "text": each["text"]["text"], "emoji": True}}
+        for each in found
+    ]
+
+
+def unfinished(view: View, form: Form, t: Texts) -> View | None:
+    """The page with the fields of a new address, when that was chosen and they are not shown yet."""
+    typed = forms.answers(view)
+    if typed.get("address") != NEW or "street" in typed:
+        return None
+    return page(form, t, typed=Typed(NEW, {}, _options(view)), notes={}, mark=forms.mark_of(view, "address"))
+
+
+def read(view: View, form: Form) -> Typed:
+    typed = forms.answers(view)
+    options = _options(view)
+    chosen = typed.get("address")
+    if chosen not in {each["value"] for each in options}:
+        raise FormErrors({"address": say(N_("Choose an address."))})
+    if chosen == NEW and (wrong := address_form.wrong(typed)):
+        raise FormErrors(wrong)
+    return Typed(str(chosen), typed, options)
+
+
+async def changed(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """An address of the account's, or a new one: the fields come and go."""
+    shown = body["view"]
+    about = About.of(shown)
+    bundle, regulation = await common.bundle_of(about, services)
+    typed = forms.answers(shown)
+    form = Form(bundle, regulation, papers.Papers(), about)
+    again = Typed(typed.get("address") or NEW, typed, _options(shown))
+    view = page(form, t, typed=again, notes={}, mark=forms.mark_of(shown, "address"))
+    await modal.redraw(client, shown, view)
+    await ack()
+
+
+# what happens next
+
+
+async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Services) -> Form:
+    """Where a requirement is an address and nothing else, its document is made at once. Raises AddressProblem."""
+    index = form.about.page.index
+    chosen = {each: sid for each, sid in form.bundle.addresses.items() if each != str(index)}
+    if typed.chosen == NEW:
+        mark = form.bundle.mark
+        chosen[str(index)] = await addresses.make(services.twilio, typed.values, mark, correct=typed.correct)
+    elif typed.chosen != NONE:
+        chosen[str(index)] = typed.chosen
+    bundle = await services.store.amend_bundle(form.bundle.id, addresses=chosen)
+    form = replace(form, bundle=bundle)
+    requirement = form.documents[index]
+    there = form.papers.documents.get(index)
+    at_once = requirement.is_only_an_address or (
+        there is not None and there.status != papers.REJECTED and typed.chosen != NONE
+    )
+    kind = requirement.kind(there.type if there else None) or requirement.kinds[0]
+    if not at_once:
+        return form
+    saved = await papers.save_document(services, bundle, form.regulation, form.papers, index, kind, {}, None)
+    return replace(form, papers=saved)

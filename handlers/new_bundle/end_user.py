@@ -1,0 +1,63 @@
+"""Who uses the numbers: the fields that the regulation asks for."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import papers
+from bot.services import Services
+from bot.texts import Texts, escape
+from handlers import blocks
+from handlers.blocks import Block, View
+from handlers.new_bundle import form as common
+from handlers.new_bundle.form import Form, Notes
+
+CALLBACK_ID = "new_bundle.end_user"
+Typed = Mapping[str, str | None]
+
+
+# what you see
+
+
+def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark: str = "") -> View:
+    where = form.about.page
+    part = form.regulation.end_users[where.index]
+    there = form.papers.end_users.get(where.index)
+    values = typed if typed is not None else there.attributes if there else {}
+    portions = len(papers.portions(part, form.regulation))
+    shown: list[Block] = [blocks.section(t("*End user: {type}*", type=escape(t(part.name))))]
+    if portions > 1:
+        shown.append(blocks.context(t("Page {n} of {all}", n=where.portion + 1, all=portions)))
+    shown.append(
+        blocks.context(t("What you type goes to Twilio and is kept there; Number Desk keeps none of it."))
+    )
+    shown += common.fields(form, part, where.portion, values, notes, t, mark)
+    return common.page(
+        form,
+        CALLBACK_ID,
+        t("End user"),
+        shown,
+        t,
+        about=form.about,
+        notes=notes,
+        drawn=common.names(form, part, where.portion),
+    )
+
+
+# what you typed
+
+
+def read(view: View, form: Form) -> Typed:
+    where = form.about.page
+    part = form.regulation.end_users[where.index]
+    return common.read(view, papers.portions(part, form.regulation)[where.portion])
+
+
+# what happens next
+
+
+async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Services) -> Form:
+    index = form.about.page.index
+    saved = await papers.save_end_user(services, form.bundle, form.regulation, form.papers, index, typed)
+    return replace(form, papers=saved)

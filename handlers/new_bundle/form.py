@@ -1,0 +1,216 @@
+"""What the pages of a bundle share: where a page belongs, its fields from a regulation, what was typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot import bundles, papers
+from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
+from bot.papers import GROUP, Page, Papers
+from bot.regulations import Field, Group, Part, Regulation
+from bot.services import Services
+from bot.texts import END_USERS, NUMBER_TYPES, Said, Texts, escape
+from handlers import blocks, forms
+from handlers.blocks import Block, View
+from storage.models import Bundle
+
+Notes = Mapping[str | None, Sequence[str]]
+"""What is wrong, by the field below which it stands; None: on top of the page."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a view carries: the bundle, its page, the purchase it was begun for, and on a document page the kind that is
+    drawn and the kind whose file may stay as it is."""
+
+    bundle_id: str
+    page: Page = GROUP
+    purchase_id: str = ""
+    kind: str = ""
+    kept: str = ""
+
+    def __str__(self) -> str:
+        return "|".join((self.bundle_id, str(self.page), self.purchase_id, self.kind, self.kept))
+
+    @classmethod
+    def of(cls, view: View) -> About:
+        bundle_id, page, *rest = blocks.about(view).split("|")
+        return cls(bundle_id, Page.parse(page), *rest)
+
+    def at(self, page: Page) -> About:
+        return replace(self, page=page, kind="", kept="")
+
+
+@dataclass(frozen=True)
+class Form:
+    """A bundle being made or mended, as Twilio has it."""
+
+    bundle: Bundle
+    regulation: Regulation
+    papers: Papers
+    about: About
+
+    @property
+    def documents(self) -> Group:
+        return self.regulation.documents(self.bundle.group)
+
+
+async def bundle_of(about: About, services: Services) -> tuple[Bundle, Regulation]:
+    """From our side only, for the time before the acknowledgement. Raises BundleGone, NotAsTwilioHasIt, StartAgain."""
+    bundle = await services.store.bundle(about.bundle_id)
+    if bundle is None or bundle.status == bundles.DELETED:
+        raise BundleGone()
+    if bundle.status not in bundles.EDITABLE:
+        raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
+    return bundle, services.market.kept_regulation(bundle.regulation_sid)
+
+
+async def load(about: About, services: Services) -> Form:
+    """With what Twilio has. Raises as ``bundle_of``, and TwilioError."""
+    bundle = await services.store.bundle(about.bundle_id)
+    if bundle is None or bundle.status == bundles.DELETED:
+        raise BundleGone()
+    if bundle.status not in bundles.EDITABLE:
+        raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
+    if bundle.regulation_sid is None:  # known from before regulations were kept: the next sweep reads it
+        raise StartAgain()
+    regulation = await services.market.regulation(bundle.regulation_sid)
+    bundle = await bundles.made(services, bundle, regulation)
+    found = await papers.read(services, bundle, regulation)
+    if bundle.group is None and (guess := papers.guess_group(found, regulation, bundle)) is not None:
+        bundle = await services.store.amend_bundle(bundle.id, group=guess)
+        found = await papers.read(services, bundle, regulation)
+    return Form(bundle, regulation, found, about)
+
+
+# what you see
+
+
+def heading(bundle: Bundle, t: Texts) -> str:
+    return t(
+        "*{name}* – {country}, {type}, {end_user}",
+        name=escape(bundle.friendly_name),
+        country=t.country(bundle.country),
+        type=t(NUMBER_TYPES[bundle.number_type]),
+        end_user=t(END_USERS[bundle.end_user_type]),
+    )
+
+
+def field(each: Field, value: Any, t: Texts, mark: str) -> Block:
+    """The input for a field: its kind follows from the constraint."""
+    label, hint = t(each.label), _hint(each)
+    text = str(value) if value else None
+    if each.choices:
+        options = [blocks.option(choice, choice_label(choice, t)) for choice in each.choices]
+        return blocks.select(
+            each.name, label, options, initial=text, mark=mark, hint=hint, optional=not each.is_required
+        )
+    if each.is_email:
+        return blocks.email(each.name, label, initial=text, mark=mark, hint=hint)
+    if each.is_date and (text is None or re.fullmatch(r"\d{4}-\d\d-\d\d", text)):
+        return blocks.date(
+            each.name, label, initial=text, mark=mark, hint=hint, optional=not each.is_required
+        )
+    return blocks.text(
+        each.name,
+        label,
+        initial=text,
+        placeholder="+49 30 1234567" if each.is_phone else None,
+        mark=mark,
+        hint=hint,
+        optional=not each.is_required,
+    )
+
+
+def _hint(each: Field) -> str | None:
+    """Twilio's own words, in English: they change with the regulation."""
+    return each.description if each.description and each.description != each.label else None
+
+
+def choice_label(choice: str, t: Texts) -> str:
+    """``DIRECT_CUSTOMER`` as people write it; anything that is no such word stays."""
+    return t(choice.replace("_", " ").capitalize()) if re.fullmatch(r"[A-Z]+(_[A-Z]+)*", choice) else choice
+
+
+def fields(
+    form: Form, part: Part, portion: int, values: Mapping[str, Any], notes: Notes, t: Texts, mark: str
+) -> list[Block]:
+    """The fields of one page, each with what is wrong with it below; what follows from another page is said so."""
+    shown: list[Block] = []
+    for each in papers.portions(part, form.regulation)[portion]:
+        shown.append(field(each, values.get(each.name), t, mark))
+        shown += below(each.name, notes)
+    if portion == 0:
+        for each in part.fields:
+            if not each.is_address and papers.is_derived(each, form.regulation):
+                shown.append(
+                    blocks.context(t("{field}: as it stands on the end user's page", field=t(each.label)))
+                )
+                shown += below(each.name, notes)
+    return shown
+
+
+def below(name: str, notes: Notes) -> list[Block]:
+    return [blocks.alert(note, "error") for note in notes.get(name, ())]
+
+
+def page(
+    form: Form,
+    callback_id: str,
+    title: str,
+    shown: Sequence[Block],
+    t: Texts,
+    *,
+    about: About,
+    notes: Notes,
+    submit: str | None = None,
+    drawn: Sequence[str] = (),
+) -> View:
+    """drawn: the fields that stand on the page; a note for any other stands on top."""
+    stray = [text for name, texts in notes.items() if name not in drawn for text in texts]
+    first = papers.pages(form.regulation, form.bundle.group, form.papers)[0]
+    buttons = [] if about.page == first else [blocks.button("back", t("Back"))]
+    buttons.append(blocks.button("later", t("Finish later")))
+    return blocks.modal(
+        callback_id,
+        title,
+        [
+            *(blocks.alert(text, "error") for text in stray),
+            blocks.section(heading(form.bundle, t)),
+            *shown,
+            blocks.actions("buttons", *buttons),
+        ],
+        close=t("Close"),
+        submit=submit or t("Save and go on"),
+        about=str(about),
+    )
+
+
+def names(form: Form, part: Part, portion: int) -> list[str]:
+    """The fields that ``fields`` draws."""
+    drawn = [each.name for each in papers.portions(part, form.regulation)[portion]]
+    if portion == 0:
+        drawn += [each.name for each in part.fields if papers.is_derived(each, form.regulation)]
+    return drawn
+
+
+# what you typed
+
+
+def read(view: View, fields_: Sequence[Field]) -> dict[str, str | None]:
+    """The answers to these fields as Twilio wants them. Raises FormErrors."""
+    answers = forms.answers(view)
+    typed: dict[str, str | None] = {}
+    wrong: dict[str, Said] = {}
+    for each in fields_:
+        value = answers.get(each.name)
+        typed[each.name] = each.cleaned(value) if isinstance(value, str) else None
+        problem = each.wrong(typed[each.name])
+        if problem is not None:
+            wrong[each.name] = problem
+    if wrong:
+        raise FormErrors(wrong)
+    return typed

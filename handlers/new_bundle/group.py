@@ -1,0 +1,76 @@
+"""Which of several sets of documents is given; only where a regulation leaves the choice."""
+
+from dataclasses import replace
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import papers
+from bot.errors import FormErrors
+from bot.regulations import Group
+from bot.services import Services
+from bot.texts import N_, Texts, escape, say
+from handlers import blocks, forms
+from handlers.blocks import Block, View
+from handlers.new_bundle import form as common
+from handlers.new_bundle.form import Form, Notes
+
+CALLBACK_ID = "new_bundle.group"
+CHOICES_AT_MOST = 10
+DESCRIBED_AT_MOST = 80
+
+
+# what you see
+
+
+def page(form: Form, t: Texts, *, typed: str | None = None, notes: Notes, mark: str = "") -> View:
+    chosen = typed if typed is not None else None if form.bundle.group is None else str(form.bundle.group)
+    groups = form.regulation.groups
+    names = [t("Set {number}", number=i + 1) for i, _ in enumerate(groups)]
+    options = [
+        blocks.option(str(i), name, t.listed(t(each.name) for each in group))
+        for i, (name, group) in enumerate(zip(names, groups, strict=True))
+    ]
+    ask = blocks.radio if len(options) <= CHOICES_AT_MOST else blocks.select
+    shown: list[Block] = [
+        blocks.section(t("Twilio takes one of several sets of documents. Choose the one that you can give.")),
+        *(
+            blocks.section(f"*{name}*\n{described(group, t)}")
+            for name, group in list(zip(names, groups, strict=True))[:DESCRIBED_AT_MOST]
+        ),
+        ask("group", t("Documents"), options, initial=chosen, mark=mark),
+        *common.below("group", notes),
+    ]
+    return common.page(
+        form, CALLBACK_ID, t("New bundle"), shown, t, about=form.about, notes=notes, drawn=("group",)
+    )
+
+
+def described(group: Group, t: Texts) -> str:
+    """Each document with the kinds that are accepted for it."""
+    return "\n".join(
+        f"• {escape(t(each.name))}: {escape(t.listed(dict.fromkeys(t(kind.name) for kind in each.kinds)))}"
+        for each in group
+    )
+
+
+# what you typed
+
+
+def read(view: View, form: Form) -> str:
+    chosen = forms.answers(view).get("group")
+    if chosen is None or not 0 <= int(chosen) < len(form.regulation.groups):
+        raise FormErrors({"group": say(N_("Choose one of the sets."))})
+    return str(chosen)
+
+
+# what happens next
+
+
+async def save(form: Form, typed: str, client: AsyncWebClient, services: Services) -> Form:
+    """Documents that are in another set as well stay, the others are taken out; addresses are asked for again."""
+    if form.bundle.group == int(typed):
+        return form
+    await services.store.amend_bundle(form.bundle.id, group=int(typed), addresses={})
+    form = await common.load(form.about, services)
+    kept = await papers.in_step(services, form.bundle, form.regulation, form.papers)
+    return replace(form, papers=kept)

@@ -1,0 +1,97 @@
+"""Everything once more, with what Twilio's evaluation says, before it is sent to the reviewers."""
+
+from bot import addresses, papers
+from bot.papers import Page
+from bot.services import Services
+from bot.texts import Texts, escape
+from handlers import blocks
+from handlers.blocks import Block, View
+from handlers.new_bundle import form as common
+from handlers.new_bundle.form import Form, Notes
+
+CALLBACK_ID = "new_bundle.review"
+DOCUMENTS_WITH_ADDRESS = 30
+"""With more of them the view would have too many blocks: their addresses are then changed by going back."""
+
+
+async def page(form: Form, services: Services, t: Texts, *, notes: Notes, mark: str = "") -> View:
+    shown: list[Block] = []
+    if not notes:
+        shown.append(blocks.alert(t("Twilio's evaluation finds nothing missing."), "success"))
+    shown.append(
+        blocks.context(
+            t("Twilio's people look at it next, as a rule for one to three working days; you will be told.")
+        )
+    )
+    shown += [*_group(form, t), *_end_users(form, t), *await _documents(form, services, t)]
+    return common.page(
+        form,
+        CALLBACK_ID,
+        t("Check and send"),
+        shown,
+        t,
+        about=form.about,
+        notes=notes,
+        submit=t("Send to Twilio"),
+    )
+
+
+def _change(page_: Page, t: Texts) -> Block:
+    return blocks.button("change", t("Change"), str(page_))
+
+
+def _group(form: Form, t: Texts) -> list[Block]:
+    if len(form.regulation.groups) == 1 or form.bundle.group is None:
+        return []
+    title, chosen = t("Documents"), t("Set {number}", number=form.bundle.group + 1)
+    return [blocks.section(f"*{title}*\n{chosen}", _change(papers.GROUP, t))]
+
+
+def _end_users(form: Form, t: Texts) -> list[Block]:
+    shown = []
+    for i, part in enumerate(form.regulation.end_users):
+        there = form.papers.end_users.get(i)
+        values = there.attributes if there else {}
+        for n, portion in enumerate(papers.portions(part, form.regulation)):
+            lines = [f"*{escape(t(part.name))}*"]
+            for each in portion:
+                if not values.get(each.name) and not each.is_required:
+                    continue
+                value = str(values.get(each.name) or "–")
+                value = common.choice_label(value, t) if each.choices else value
+                lines.append(f"{escape(t(each.label))}: {escape(value)}")
+            shown.append(blocks.section("\n".join(lines), _change(Page("end_user", i, n), t)))
+    return shown
+
+
+async def _documents(form: Form, services: Services, t: Texts) -> list[Block]:
+    shown: list[Block] = []
+    for i, requirement in enumerate(form.documents):
+        there = form.papers.documents.get(i)
+        kind = requirement.kind(there.type if there else None)
+        lines = [f"*{escape(t(requirement.name))}*"]
+        if kind is not None and there is not None:
+            lines.append(escape(t(kind.name)))
+            for each in kind.fields:
+                if not each.is_address:
+                    lines.append(
+                        f"{escape(t(each.label))}: {escape(str(there.attributes.get(each.name) or '–'))}"
+                    )
+            if there.address:
+                lines.append(t("Address: {address}", address=escape(await _address(there.address, services))))
+            if kind.needs_file:
+                lines.append(t("File: given") if there.has_file else t("File: –"))
+        target = Page("address" if requirement.is_only_an_address else "document", i)
+        shown.append(blocks.section("\n".join(lines), _change(target, t)))
+        few = len(form.documents) <= DOCUMENTS_WITH_ADDRESS
+        if few and requirement.needs_address and not requirement.is_only_an_address:
+            shown.append(
+                blocks.actions(
+                    f"address{i}", blocks.button("change", t("Change the address"), str(Page("address", i)))
+                )
+            )
+    return shown
+
+
+async def _address(sid: str, services: Services) -> str:
+    return addresses.label(await services.twilio.addresses(sid).fetch_async())

@@ -1,0 +1,334 @@
+"""Questions about bundles, and how what Twilio says of one becomes known: once, with whom it concerns told."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from storage.database import Database
+from storage.models import Bundle, Purchase, State, now
+from storage.purchases import Happened
+
+MAKING = timedelta(seconds=90)
+WAITING = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
+"""States in which a purchase that is not bought may wait for its bundle."""
+
+UNDER_REVIEW = ("pending-review", "in-review", "provisionally-approved")
+
+News = Callable[[Bundle | None, Bundle, Sequence[Purchase]], Happened | None]
+"""What is told of a bundle that was seen for the first time or whose status has changed: before, now, who waits for it."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A bundle with the purchases that wait for it."""
+
+    bundle: Bundle
+    waiting: tuple[Purchase, ...]
+
+
+def _waits(bundle_id: Any) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Purchase.bundle_id) == bundle_id,
+        col(Purchase.state).in_(WAITING),
+        col(Purchase.buying_at).is_(None),
+        col(Purchase.phone_number_sid).is_(None),
+    )
+
+
+class Bundles(Database):
+    # questions
+
+    async def bundle(self, bundle_id: str) -> Bundle | None:
+        async with self.reading() as session:
+            return await session.get(Bundle, bundle_id)
+
+    async def bundle_by_sid(self, account_sid: str, sid: str) -> Bundle | None:
+        async with self.reading() as session:
+            return await self._by_sid(session, account_sid, sid)
+
+    async def known_bundles(self, account_sid: str) -> dict[str, Bundle]:
+        """By SID, those that were deleted and those that are being made included."""
+        async with self.reading() as session:
+            rows = await session.exec(select(Bundle).where(Bundle.account_sid == account_sid))
+            return {row.sid: row for row in rows}
+
+    async def bundles_for(
+        self, account_sid: str, country: str, number_type: str, since: datetime
+    ) -> Sequence[Bundle]:
+        """As last read, newest change first; without those that were not there any more at the last reading."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Bundle)
+                    .where(
+                        Bundle.account_sid == account_sid,
+                        Bundle.country == country,
+                        Bundle.number_type == number_type,
+                        Bundle.read_at >= since,
+                    )
+                    .order_by(col(Bundle.updated_at).desc())
+                )
+            ).all()
+
+    async def list_bundles(
+        self,
+        account_sid: str,
+        statuses: Sequence[str],
+        country: str | None,
+        offset: int,
+        limit: int,
+    ) -> list[Listed]:
+        """Newest change first; one being made counts as changed just now. statuses: those wanted."""
+        where = [col(Bundle.account_sid) == account_sid, col(Bundle.status).in_(statuses)]
+        if country is not None:
+            where.append(col(Bundle.country) == country)
+        async with self.reading() as session:
+            found = (
+                await session.exec(
+                    select(Bundle)
+                    .where(*where)
+                    .order_by(col(Bundle.updated_at).desc().nulls_first(), col(Bundle.id))
+                    .offset(offset)
+                    .limit(limit)
+                )
+            ).all()
+            purchases = (await session.exec(select(Purchase).where(*_waits(col(Purchase.bundle_id))))).all()
+        return [Listed(each, tuple(p for p in purchases if p.bundle_id == each.id)) for each in found]
+
+    async def bundle_countries(self, account_sid: str) -> list[str]:
+        async with self.reading() as session:
+            found = await session.exec(
+                select(Bundle.country).where(Bundle.account_sid == account_sid).distinct()
+            )
+            return sorted(found)
+
+    async def purchases_using(self, bundle_id: str) -> Sequence[Purchase]:
+        """Those that wait for it and those that were bought with it."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Purchase)
+                    .where(
+                        Purchase.bundle_id == bundle_id,
+                        or_(
+                            col(Purchase.state).in_(WAITING),
+                            col(Purchase.phone_number_sid).is_not(None),
+                        ),
+                    )
+                    .order_by(col(Purchase.created_at))
+                )
+            ).all()
+
+    async def reviews(
+        self, account_sid: str, country: str, end_user_type: str, limit: int = 5
+    ) -> list[timedelta]:
+        """How long the last reviews took by our own record, newest first."""
+        async with self.reading() as session:
+            rows = await session.exec(
+                select(Bundle)
+                .where(
+                    Bundle.account_sid == account_sid,
+                    Bundle.country == country,
+                    Bundle.end_user_type == end_user_type,
+                    col(Bundle.submitted_at).is_not(None),
+                    col(Bundle.decided_at).is_not(None),
+                )
+                .order_by(col(Bundle.decided_at).desc())
+                .limit(limit)
+            )
+            return [
+                max(row.decided_at - row.submitted_at, timedelta(0))
+                for row in rows
+                if row.decided_at and row.submitted_at
+            ]
+
+    async def bundles_lapsing(self, account_sid: str, before: datetime) -> Sequence[Bundle]:
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Bundle).where(
+                        Bundle.account_sid == account_sid,
+                        Bundle.status == "twilio-approved",
+                        col(Bundle.valid_until) <= before,
+                    )
+                )
+            ).all()
+
+    # making one
+
+    async def begin_bundle(self, bundle: Bundle, happened: Happened) -> Bundle:
+        """The row, before Twilio has heard of the bundle; it is claimed for making."""
+        bundle.claimed_until = now() + MAKING
+        async with self.writing() as session:
+            session.add(bundle)
+            await session.flush()
+            session.add_all(happened.rows(bundle.workspace_id, bundle_id=bundle.id))
+        return bundle
+
+    async def claim_bundle(self, bundle_id: str) -> bool:
+        """Whether it is now us who may make it at Twilio."""
+        async with self.writing() as session:
+            done = await session.exec(
+                update(Bundle)
+                .where(
+                    col(Bundle.id) == bundle_id,
+                    col(Bundle.sid).not_like("BU%"),
+                    or_(col(Bundle.claimed_until).is_(None), col(Bundle.claimed_until) < now()),
+                )
+                .values(claimed_until=now() + MAKING)
+            )
+            return bool(done.rowcount == 1)
+
+    async def amend_bundle(self, bundle_id: str, happened: Happened | None = None, **values: Any) -> Bundle:
+        """The row with these columns changed (none: only put on record); its status is ``observe_bundle``'s to change."""
+        async with self.writing() as session:
+            if values:
+                await session.exec(update(Bundle).where(col(Bundle.id) == bundle_id).values(**values))
+            row = await session.get(Bundle, bundle_id, populate_existing=True)
+            assert row is not None
+            if happened is not None:
+                session.add_all(happened.rows(row.workspace_id, bundle_id=row.id))
+            return row
+
+    # what Twilio says
+
+    async def observe_bundle(self, seen: Bundle, news: News) -> Bundle:
+        """The bundle's row, brought up to date with what Twilio said. A change of status wakes who waits for it, and is told:
+        all of it in one transaction, and only by whoever changes the row.
+
+        An answer that is older than what is known changes nothing. Addresses stay when None is given.
+        """
+        for _ in range(5):
+            async with self.writing() as session:
+                row = await self._by_sid(session, seen.account_sid, seen.sid)
+                row = row or await self._being_made(session, seen)
+                if row is None:
+                    fresh = Bundle(**seen.model_dump())
+                    session.add(fresh)
+                    try:
+                        await session.flush()
+                    except IntegrityError:  # another process was quicker to insert it
+                        await session.rollback()
+                        continue
+                    await self._tell(session, news(None, fresh, ()), fresh, ())
+                    return fresh
+                if _is_older(seen, row):
+                    return row
+                before = Bundle(**row.model_dump())
+                done = await session.exec(
+                    update(Bundle)
+                    .where(
+                        col(Bundle.id) == row.id,
+                        col(Bundle.status) == row.status,
+                        col(Bundle.read_at) == row.read_at,
+                    )
+                    .values(**_changed(seen, row))
+                )
+                if done.rowcount != 1:
+                    await session.rollback()
+                    continue
+                await session.refresh(row)
+                if row.status != before.status:
+                    waiting = (await session.exec(select(Purchase).where(*_waits(row.id)))).all()
+                    await self._tell(session, news(before, row, waiting), row, waiting)
+                return row
+        raise RuntimeError("a bundle can be neither inserted nor found")
+
+    async def warn_of_lapse(self, bundle: Bundle, days: int, happened: Happened) -> bool:
+        """Whether it is we who warn, this many days ahead of ``valid_until``."""
+        async with self.writing() as session:
+            done = await session.exec(
+                update(Bundle)
+                .where(
+                    col(Bundle.id) == bundle.id,
+                    col(Bundle.valid_until) == bundle.valid_until,
+                    or_(col(Bundle.lapse_told).is_(None), col(Bundle.lapse_told) > days),
+                )
+                .values(lapse_told=days)
+            )
+            if done.rowcount != 1:
+                return False
+            session.add_all(happened.rows(bundle.workspace_id, bundle_id=bundle.id))
+            return True
+
+    @staticmethod
+    async def _by_sid(session: AsyncSession, account_sid: str, sid: str) -> Bundle | None:
+        return (
+            await session.exec(select(Bundle).where(Bundle.account_sid == account_sid, Bundle.sid == sid))
+        ).first()
+
+    @staticmethod
+    async def _being_made(session: AsyncSession, seen: Bundle) -> Bundle | None:
+        """Our own row for a bundle whose creation was cut off: it has the name that we gave."""
+        return (
+            await session.exec(
+                select(Bundle).where(
+                    Bundle.account_sid == seen.account_sid,
+                    Bundle.friendly_name == seen.friendly_name,
+                    col(Bundle.sid).not_like("BU%"),
+                    Bundle.status != "deleted",
+                )
+            )
+        ).first()
+
+    @staticmethod
+    async def _tell(
+        session: AsyncSession, happened: Happened | None, bundle: Bundle, waiting: Sequence[Purchase]
+    ) -> None:
+        """Wakes the purchases, redraws their cards, and puts what happened on everybody's record."""
+        ids = [each.id for each in waiting]
+        if ids:
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.id).in_(ids))
+                .values(version=col(Purchase.version) + 1, updated_at=now())
+            )
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.id).in_(ids), col(Purchase.state) == State.IN_PROGRESS)
+                .values(wake_at=now())
+            )
+        if happened is not None:
+            session.add_all(happened.rows(bundle.workspace_id, bundle_id=bundle.id))
+            line = replace(happened, owed=())
+            for each in waiting:
+                session.add_all(
+                    line.rows(each.workspace_id, purchase_id=each.id, bundle_id=bundle.id, quote=each.quote)
+                )
+
+
+def _is_older(seen: Bundle, row: Bundle) -> bool:
+    """Twilio's clock has seconds; within one, the question that was asked later counts."""
+    if seen.updated_at is None or row.updated_at is None or seen.updated_at == row.updated_at:
+        return seen.read_at < row.read_at
+    return seen.updated_at < row.updated_at
+
+
+def _changed(seen: Bundle, row: Bundle) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: getattr(seen, name)
+        for name in ("sid", "friendly_name", "country", "number_type", "end_user_type", "status")
+    }
+    values["regulation_sid"] = seen.regulation_sid or row.regulation_sid
+    values |= {"valid_until": seen.valid_until, "created_at": seen.created_at, "updated_at": seen.updated_at}
+    values["read_at"] = max(seen.read_at, row.read_at)
+    if seen.address_sids is not None:
+        values["address_sids"] = seen.address_sids
+    elif seen.updated_at != row.updated_at:
+        values["address_sids"] = None
+    if seen.valid_until != row.valid_until:
+        values["lapse_told"] = None
+    if seen.status != row.status:
+        if seen.status in UNDER_REVIEW and row.status not in UNDER_REVIEW:
+            values |= {"submitted_at": seen.updated_at or now(), "decided_at": None}
+        if seen.status in ("twilio-approved", "twilio-rejected") and row.status != "twilio-approved":
+            values["decided_at"] = seen.updated_at or now()
+        if seen.status == "draft":
+            values |= {"submitted_at": None, "decided_at": None}
+    return values

@@ -1,0 +1,485 @@
+"""What becomes of a bundle after it was sent: found by polling or by Twilio's callback, announced once, acted upon."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.stories import papers
+from tests.stories.conftest import Clock
+from tests.stories.papers import PNG, TYPED, Filler, alerts
+from tests.stories.stage import Control, Person, Stage, asks, field_ids, shown, state_of, until
+from tests.stories.stage import stage as set_stage
+
+REASON = "The register excerpt is older than six months."
+
+
+async def channel(stage: Stage) -> list[dict[str, Any]]:
+    return await stage.messages("C0BUNDLES")
+
+
+async def polls(stage: Stage) -> None:
+    """One poll from beginning to end, and all that it owes delivered."""
+    assert stage.app is not None
+    await stage.app.services.watch.poll()
+    stage.app.services.worker.kick()
+    await settled(stage)
+
+
+async def settled(stage: Stage) -> None:
+    async def nothing_owed() -> bool:
+        return not await stage.store.channels_owed()
+
+    await until(nothing_owed, "everything is delivered", within=30)
+
+
+def statuses(messages: list[dict[str, Any]], sid: str) -> list[str]:
+    events = [(each.get("metadata") or {}) for each in messages]
+    return [
+        each["event_payload"]["status"]
+        for each in events
+        if each.get("event_type") == "bundle" and each["event_payload"]["sid"] == sid
+    ]
+
+
+async def waits_for(
+    stage: Stage, person: Person, approver: Person, sid: str, review: dict[str, Any] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """A GB mobile number that waits for the bundle, and its card."""
+    end_user = {"end_user_type": "business", "bundle": sid}
+    number = await asks(person, "GB", number_type="mobile", end_user=end_user, review=review)
+    card = await stage.card("awaiting_approval", number)
+    await approver.clicks(card, "approve")
+    await stage.in_thread(card, "not approved yet")
+    return number, card
+
+
+async def test_two_purchases_wait_for_one_bundle_and_both_go_on(
+    stage: Stage, requester: Person, requester2: Person, approver: Person, compliance: Person, twilio: Control
+) -> None:
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    one, card = await waits_for(stage, requester, approver, sid)
+    other, other_card = await waits_for(stage, requester2, approver, sid)
+    await twilio.post(f"bundles/{sid}/review", verdict="approve")
+    await polls(stage)
+    await stage.card("complete", one)
+    await stage.card("complete", other)
+    assert sorted(await stage.bought()) == sorted([one, other])
+    for each in (card, other_card):
+        lines = [line for line in await stage.thread(each) if "has approved the bundle" in line]
+        assert len(lines) == 1
+    await stage.told(compliance, "has approved the bundle")
+    await stage.told(requester, "has approved the bundle")
+    assert statuses(await channel(stage), sid) == ["pending-review", "twilio-approved"]
+
+
+async def test_a_rejected_bundle_is_mended_sent_again_and_approved(
+    stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
+) -> None:
+    sid = await papers.makes(stage, compliance, "DE", "local", "business")
+    documents = [each for each in (await papers.bundle(stage, sid))["items"] if each["kind"] == "document"]
+    refused = documents[1]
+    await twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={refused["sid"]: REASON})
+    await polls(stage)
+    news = await papers.news(stage, "has rejected")
+    assert REASON in shown(news), "the bundles channel sees the reason"
+    assert REASON in str(await stage.slack.get("messages", channel=compliance.id)), "and who sent it"
+    await requester.slack.post("act", user=requester.id, channel="C0BUNDLES", ts=news["ts"], action_id="fix")
+    view = await requester.view("new_bundle.document")
+    assert REASON in shown(view), "the page begins with what was refused, and why"
+    filler = Filler(stage, requester, content=PNG, file_name="newer.png")
+    review = await filler.fills()
+    assert review["callback_id"] == "new_bundle.review", "nothing that was not refused is asked again"
+    await filler.submits()
+    mended = await papers.bundle(stage, sid)
+    kinds = {each["sid"]: each for each in mended["items"] if each["kind"] == "document"}
+    assert mended["status"] == "pending-review" and len(kinds) == 3
+    assert refused["sid"] not in kinds, "a new document stands in its place"
+    kept = {each["sid"] for each in documents} - {refused["sid"]}
+    assert kept < set(kinds)
+    (new,) = set(kinds) - kept
+    assert kinds[new]["mime_type"] == "image/png"
+    await twilio.post(f"bundles/{sid}/review", verdict="approve")
+    await polls(stage)
+    await papers.news(stage, "has approved")
+    assert statuses(await channel(stage), sid) == [
+        "pending-review",
+        "twilio-rejected",
+        "pending-review",
+        "twilio-approved",
+    ]
+
+
+async def test_a_rejection_says_only_the_status_in_other_threads(
+    stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
+) -> None:
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    _, card = await waits_for(stage, requester, approver, sid)
+    await twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={})
+    await polls(stage)
+    await stage.in_thread(card, "Twilio has rejected the bundle")
+    reason = "does not meet the requirements"
+    assert reason in shown(await papers.news(stage, "has rejected"))
+    assert reason not in str(await stage.thread(card))
+    assert reason not in str(await requester.direct_messages())
+    record = await stage.store.record_of(card["metadata"]["event_payload"]["id"])
+    assert [each.details["status"] for each in record if each.what == "bundle_status"] == ["twilio-rejected"]
+    card = await stage.card("in_progress")
+    assert "give_papers" in field_ids(card)
+    await compliance.clicks(card, "give_papers")
+    page = await compliance.view("card.papers")
+    assert "fix" in field_ids(page)
+    await compliance.presses("fix")
+    view = await compliance.view("new_bundle.address")
+    assert reason in shown(view)
+    filler = Filler(stage, compliance, {"address": "new"})
+    await filler.fills_up_to()
+    await filler.submits()
+    await stage.in_thread(card, "has sent the bundle")
+    await twilio.post(f"bundles/{sid}/review", verdict="approve")
+    stage.look()
+    await stage.card("complete")
+
+
+async def test_provisionally_approved_is_not_approved(
+    stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
+) -> None:
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    _, card = await waits_for(stage, requester, approver, sid)
+    await twilio.post(f"bundles/{sid}", status="provisionally-approved")
+    await polls(stage)
+    await stage.in_thread(card, "provisionally approved")
+    assert await stage.bought() == [] and state_of(await stage.card()) == "in_progress"
+
+
+async def test_a_bundle_of_the_console_is_found_announced_and_listed(
+    stage: Stage, compliance: Person, twilio: Control
+) -> None:
+    await polls(stage)
+    await twilio.get("state")
+    world, account = stage.twilio_twin.world, stage.twilio_twin.account
+    sid = await made_in_the_console(stage)
+    await polls(stage)
+    assert statuses(await channel(stage), sid) == [], "a draft is no news"
+    account.bundles[sid].updated_at = world.now() + timedelta(seconds=1)
+    await twilio.post(f"bundles/{sid}", status="pending-review")
+    await polls(stage)
+    news = await papers.news(stage, "By hand")
+    assert "made in the Twilio Console" in shown(news)
+    await compliance.types("bundles")
+    view = await compliance.view("bundles.list")
+    assert "By hand" in shown(view) and "in the Twilio Console" in shown(view)
+
+
+async def made_in_the_console(stage: Stage, name: str = "By hand") -> str:
+    """A draft that nobody made here."""
+    assert stage.app is not None
+    made: Any = await stage.app.services.twilio.numbers.v2.regulatory_compliance.bundles.create_async(
+        friendly_name=name,
+        email="a@example.com",
+        iso_country="GB",
+        number_type="mobile",
+        end_user_type="individual",
+    )
+    return str(made.sid)
+
+
+async def test_a_console_draft_is_gone_on_with_here(stage: Stage, compliance: Person) -> None:
+    sid = await made_in_the_console(stage)
+    await polls(stage)
+    await compliance.types("bundles")
+    await compliance.view("bundles.list")
+    row = await stage.store.bundle_by_sid(stage.environment["TWILIO_ACCOUNT_SID"], sid)
+    await compliance.presses("continue", block_id=f"of {row.id}")
+    await compliance.view("new_bundle.end_user")
+    filler = Filler(stage, compliance)
+    await filler.fills_up_to()
+    await filler.submits()
+    assert (await papers.bundle(stage, sid))["status"] == "pending-review"
+
+
+async def test_the_first_look_at_an_account_announces_nothing(tmp_path: Path) -> None:
+    async with set_stage(tmp_path) as stage:
+        await settled(stage)
+        assert await channel(stage) == []
+
+
+async def test_five_hundred_bundles_cost_one_call_a_minute_and_their_news_is_told_once(
+    stage: Stage, twilio: Control
+) -> None:
+    assert stage.app is not None
+    compliance = stage.app.services.twilio.numbers.v2.regulatory_compliance
+    made: list[Any] = [
+        await compliance.bundles.create_async(
+            friendly_name=f"Many {n}",
+            email="a@example.com",
+            iso_country="GB",
+            number_type="mobile",
+            end_user_type="business",
+        )
+        for n in range(500)
+    ]
+    for each in made:
+        await twilio.post(f"bundles/{each.sid}", status="pending-review")
+    stage.app.services.watch._swept_at = None  # as if an hour had passed: all of them become known
+    await stage.store.keep(stage.app.services.workspace_id, "bundles:swept", True, datetime.now(UTC))
+    await stage.app.services.watch.poll()
+    known = await stage.store.known_bundles(stage.environment["TWILIO_ACCOUNT_SID"])
+    assert len(known) == 501
+    last = await last_call(stage)
+    await stage.app.services.watch.poll()
+    assert len(await calls_since(stage, last)) == 1, "nothing has changed"
+    await twilio.post(f"bundles/{made[250].sid}/review", verdict="reject", reasons={})
+    last = await last_call(stage)
+    await stage.app.services.watch.poll()
+    assert len(await calls_since(stage, last)) <= 3
+    told = await stage.store.bundle_by_sid(stage.environment["TWILIO_ACCOUNT_SID"], made[250].sid)
+    assert told.status == "twilio-rejected"
+    last = await last_call(stage)
+    await stage.app.services.watch.poll()
+    assert len(await calls_since(stage, last)) == 1
+
+
+async def last_call(stage: Stage) -> int:
+    return int((await stage.twilio.get("calls"))[-1]["number"])
+
+
+async def calls_since(stage: Stage, number: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await stage.twilio.get("calls", since=str(number))
+    return [each for each in found if "/Bundles" in each["path"]]
+
+
+# callbacks
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+async def with_callbacks(stage: Stage) -> str:
+    """The app again, with a public address; the address of its callback."""
+    port = free_port()
+    await stage.stop_app()
+    await stage.start_app(PORT=str(port), PUBLIC_URL=f"http://127.0.0.1:{port}")
+    assert stage.app is not None
+    url = stage.app.services.settings.callback_url
+    assert url is not None
+    return url
+
+
+async def test_a_callback_is_acted_upon_at_once_and_its_reason_is_shown(
+    stage: Stage, compliance: Person, twilio: Control
+) -> None:
+    await with_callbacks(stage)
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    end_user = next(each for each in (await papers.bundle(stage, sid))["items"] if each["kind"] == "end_user")
+    reason = "The company is not in the register."
+    await twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={end_user["sid"]: reason})
+    news = await papers.news(stage, "has rejected")  # nobody has looked by hand, and no minute has passed
+    assert reason in shown(news), "the reason for an end user is in the callback only"
+    await stage.slack.post("act", user=compliance.id, channel="C0BUNDLES", ts=news["ts"], action_id="fix")
+    view = await compliance.view("new_bundle.end_user")
+    assert reason in alerts(view)[0][1] and TYPED["business_name"] in str(view["blocks"])
+
+
+async def test_callbacks_lost_doubled_and_out_of_order_do_no_harm(
+    stage: Stage, compliance: Person, twilio: Control
+) -> None:
+    await with_callbacks(stage)
+    for fault in ("lost", "twice", "late"):
+        sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+        await twilio.post("faults", times=1, fault={"callback": fault})
+        await twilio.post(f"bundles/{sid}/review", verdict="approve")
+        if fault == "lost":
+            stage.look()
+
+        async def approved(sid: str = sid) -> bool:
+            return "twilio-approved" in statuses(await channel(stage), sid)
+
+        await until(approved, f"the approval is told, callback {fault}", within=8)
+        await settled(stage)
+    await stage.twilio_twin.callbacks.settled()
+    await polls(stage)
+    for each in await papers.bundles(stage):
+        told = statuses(await channel(stage), each["sid"])
+        assert told.count("twilio-approved") <= 1, told
+
+
+async def test_a_forged_callback_is_refused_and_believed_in_nothing(stage: Stage, compliance: Person) -> None:
+    url = await with_callbacks(stage)
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    form = {
+        "AccountSID": stage.environment["TWILIO_ACCOUNT_SID"],
+        "BundleSID": sid,
+        "Status": "twilio-approved",
+        "FailureReason": "Send money",
+    }
+    token = stage.environment["TWILIO_AUTH_TOKEN"]
+    async with aiohttp.ClientSession() as session:
+        for signature, status in (
+            ("", 403),
+            (signed("guessed", url, form), 403),
+            (signed(token, url, form), 204),
+        ):
+            headers = {"X-Twilio-Signature": signature}
+            async with session.post(url, data=form, headers=headers) as answer:
+                assert answer.status == status
+    await polls(stage)
+    assert "twilio-approved" not in statuses(await channel(stage), sid), (
+        "the bundle is read, the field not believed"
+    )
+
+
+def signed(token: str, url: str, form: dict[str, str]) -> str:
+    data = url + "".join(name + form[name] for name in sorted(form))
+    return base64.b64encode(hmac.new(token.encode(), data.encode(), hashlib.sha1).digest()).decode()
+
+
+# what is lost
+
+
+async def says(stage: Stage, number: str, words: str) -> bool:
+    return words in shown(await stage.card("in_progress", number))
+
+
+async def test_a_deleted_bundle_makes_its_purchase_wait_for_another(
+    stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    number, card = await waits_for(stage, requester, approver, sid)
+    await twilio.delete(f"bundles/{sid}")
+    await clock.forward(3700)  # the sweep of the hour
+    await stage.in_thread(card, "was deleted at Twilio")
+    await stage.told(compliance, "deleted")
+    await until(lambda: says(stage, number, "Other papers are needed"), "the card says what it waits for")
+    card = await stage.card("in_progress", number)
+    await compliance.clicks(card, "give_papers")
+    page = await compliance.view("card.papers")
+    assert page and await stage.bought() == []
+    await compliance.submits()  # the approved bundle that the account has
+    await stage.card("complete", number)
+    assert await stage.bought() == [number]
+
+
+async def test_a_bundle_that_is_deleted_between_approval_and_purchase_is_noticed_before_buying(
+    stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
+) -> None:
+    (seeded,) = await papers.bundles(stage)
+    number = await asks(
+        requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": seeded["sid"]}
+    )
+    await twilio.delete(f"bundles/{seeded['sid']}")
+    card = await stage.card("awaiting_approval")
+    await approver.clicks(card, "approve")
+    await stage.in_thread(card, "was deleted at Twilio")
+    await until(lambda: says(stage, number, "Other papers are needed"), "the card says what it waits for")
+    assert await stage.bought() == []
+
+
+async def test_a_bundle_that_has_lapsed_by_the_time_of_buying_makes_the_purchase_wait(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    (seeded,) = await papers.bundles(stage)
+    end_user = {"end_user_type": "business", "bundle": seeded["sid"]}
+    await asks(requester, "GB", number_type="mobile", end_user=end_user)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    await twilio.post(f"bundles/{seeded['sid']}", valid_until=soon.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    await asyncio.sleep(2)
+    card = await stage.card("awaiting_approval")
+    await approver.clicks(card, "approve")
+
+    async def said() -> bool:
+        lines = " ".join(await stage.thread(card))
+        return "has lapsed" in lines or "has rejected" in lines  # Twilio says so itself a moment later
+
+    await until(said, "the thread says why it waits")
+    assert await stage.bought() == []
+
+
+async def test_a_lapse_is_told_thirty_seven_and_one_days_ahead_once_each(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    (seeded,) = await papers.bundles(stage)
+    end_user = {"end_user_type": "business", "bundle": seeded["sid"]}
+    number = await asks(requester, "GB", number_type="mobile", end_user=end_user)
+    await approver.clicks(await stage.card(), "approve")
+    await stage.card("complete", number)
+    lapses = datetime.now(UTC) + timedelta(days=40)
+    await twilio.post(f"bundles/{seeded['sid']}", valid_until=lapses.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    await clock.forward(61)
+    for days, words in ((11, "in 30 days"), (23, "in 7 days"), (5.5, "in one day")):
+        await clock.forward(days * 86400)
+        news = await papers.news(stage, f"lapses {words}")
+        assert number[-4:] in shown(news), "who uses it is named"
+        await clock.forward(120)
+        await settled(stage)
+    told = [each["text"] for each in await channel(stage) if "lapses" in each["text"]]
+    assert len(told) == 3, told
+
+
+# the list
+
+
+async def test_the_list_is_filtered_and_its_bundles_are_deleted_where_twilio_allows_it(
+    stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
+) -> None:
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    number, _ = await waits_for(stage, requester, approver, sid)
+    await papers.begins(compliance, "DE", "local", "business", name="Half made")
+    await compliance.presses("later")
+    await compliance.types("bundles")
+    text = shown(await compliance.view("bundles.list"))
+    assert "Half made" in text and "GB mobile business" in text
+    spaced = f"+44 {number[3:7]} {number[7:]}"
+    assert f"Waiting for it: {spaced}" in text
+    await compliance.picks("status", "draft")
+    view = await look_for(compliance, lambda view: "GB mobile" not in shown(view))
+    assert "Half made" in shown(view)
+    await compliance.picks("country", "GB")
+    await look_for(compliance, lambda view: "Half made" not in shown(view))
+    await compliance.picks("country", "DE")
+    view = await look_for(compliance, lambda view: "Half made" in shown(view))
+    row = next(each for each in view["blocks"] if "'delete'" in str(each.get("elements")))
+    await compliance.presses("delete", block_id=row["block_id"])
+    await look_for(compliance, lambda view: "is deleted" in shown(view))
+    assert [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"] == []
+    await twilio.post(f"bundles/{sid}/review", verdict="approve")
+    await polls(stage)
+    await stage.card("complete", number)
+    await compliance.picks("status", "twilio-approved")
+    await compliance.picks("country", "GB")
+    view = await look_for(compliance, lambda view: "GB mobile business" in shown(view))
+    mine = await stage.store.bundle_by_sid(stage.environment["TWILIO_ACCOUNT_SID"], sid)
+    await compliance.presses("delete", block_id=f"of {mine.id}")
+    await look_for(compliance, lambda view: "A number uses this bundle" in shown(view))
+
+
+async def look_for(person: Person, fits: Any) -> dict[str, Any]:
+    async def there() -> Any:
+        view = await person.view("bundles.list")
+        return view if fits(view) else None
+
+    found: dict[str, Any] = await until(there, "the list shows it")
+    return found
+
+
+async def test_the_list_is_turned_page_by_page(stage: Stage, compliance: Person) -> None:
+    for n in range(10):
+        await made_in_the_console(stage, f"Draft {n}")
+    await polls(stage)
+    await compliance.types("bundles")
+    first = shown(await compliance.view("bundles.list"))
+    await compliance.presses("more")
+    second = await look_for(compliance, lambda view: "previous" in field_ids(view))
+    names = [f"Draft {n}" for n in range(10)]
+    assert all((name in first) != (name in shown(second)) for name in names)
+    await compliance.presses("previous")
+    await look_for(compliance, lambda view: shown(view) == first)
