@@ -12,18 +12,17 @@ from bot.errors import BotError
 from bot.texts import N_
 from bot.twilio_client import TwilioError
 
+LONGEST_NAME = 64
+"""Bytes: 21 Japanese characters."""
 FIELDS = {
-    "customer_name": (N_("Name of the company or person"), 21, False),
+    "customer_name": (N_("Name of the company or person"), LONGEST_NAME, False),
     "street": (N_("Street and number"), 100, False),
     "street_secondary": (N_("Flat, floor, building"), 100, True),
+    "postal_code": (N_("Postal code"), 20, False),
     "city": (N_("Town"), 100, False),
     "region": (N_("State, province or county"), 100, True),
-    "postal_code": (N_("Postal code"), 20, False),
 }
-"""What Twilio asks of an address: its label, its longest text, and whether it may be left out.
-
-A name in Japanese characters may have 21 of them at Twilio, and that holds for all here.
-"""
+"""What Twilio asks of an address: its label, its longest text, and whether it may be left out."""
 
 
 class AddressProblem(BotError):

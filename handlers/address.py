@@ -6,7 +6,7 @@ from babel import Locale
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot import countries
-from bot.addresses import FIELDS, AddressProblem
+from bot.addresses import FIELDS, LONGEST_NAME, AddressProblem
 from bot.texts import N_, Said, Texts, say
 from handlers import blocks, forms
 from handlers.blocks import Block
@@ -62,6 +62,8 @@ def wrong(typed: forms.Answers) -> dict[str, Said]:
         for name, (_, _, optional) in FIELDS.items()
         if not optional and not typed.get(name)
     }
+    if len((typed.get("customer_name") or "").encode()) > LONGEST_NAME:
+        found["customer_name"] = say(N_("Twilio takes 64 letters here, or 21 Japanese characters."))
     if not typed.get("address_country"):
         found["address_country"] = say(N_("Choose a country."))
     return found

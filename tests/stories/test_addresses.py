@@ -120,3 +120,17 @@ async def test_a_similar_address_that_twilio_suggests_is_taken_in_one_click(
     await requester.presses("take_suggestion")
     await requester.view("buy_number.review")
     assert "Pikk 999" in [each["street"] for each in (await twilio.get("state"))["addresses"]]
+
+
+async def test_a_name_may_be_as_long_as_twilio_takes_it(
+    stage: Stage, requester_ja: Person, twilio: Control
+) -> None:
+    await needs_address(requester_ja)
+    await requester_ja.submits(address="new")
+    await requester_ja.view("buy_number.address")
+    answer = await requester_ja.submits(**{**TYPED, "customer_name": "山" * 22})
+    assert list(answer["errors"]) == ["customer_name"]
+    await requester_ja.submits(**{**TYPED, "customer_name": "Osaühing Väga Pika Nimega Äriühing"})
+    await requester_ja.view("buy_number.review")
+    names = [each["customer_name"] for each in (await twilio.get("state"))["addresses"]]
+    assert "Osaühing Väga Pika Nimega Äriühing" in names
