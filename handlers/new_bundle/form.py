@@ -144,12 +144,14 @@ def fields(
         shown.append(field(each, values.get(each.name), t, mark))
         shown += below(each.name, notes)
     if portion == 0:
-        for each in part.fields:
-            if not each.is_address and papers.is_derived(each, form.regulation):
-                shown.append(
-                    blocks.context(t("{field}: as it stands on the end user's page", field=t(each.label)))
-                )
-                shown += below(each.name, notes)
+        derived = [each for each in part.fields if papers.is_derived(each, form.regulation)]
+        noted = [each for each in derived if notes.get(each.name)]
+        plain = [t(each.label) for each in derived if each not in noted]
+        if plain:
+            shown.append(blocks.context(t("{fields}: as on the end user's page", fields=t.listed(plain))))
+        for each in noted:
+            shown.append(blocks.context(t("{fields}: as on the end user's page", fields=t(each.label))))
+            shown += below(each.name, notes)
     return shown
 
 
