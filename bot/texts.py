@@ -151,7 +151,7 @@ class Texts:
             case {"country": code}:
                 return self.country(code)
             case {"number_type": kind}:
-                return self(NUMBER_TYPES[kind])
+                return self.number_type(kind)
             case {"moment": seconds}:
                 return self.moment(datetime.fromtimestamp(seconds).astimezone())
             case {"say": _}:
@@ -185,6 +185,13 @@ class Texts:
 
     def listed(self, parts: Iterable[str]) -> str:
         return ("、" if self.language == "ja" else ", ").join(parts)
+
+    def number_type(self, kind: str) -> str:
+        """Also one that no number here can have: a bundle of the Console's may be for it."""
+        return self(NUMBER_TYPES.get(kind, kind))
+
+    def end_user(self, kind: str) -> str:
+        return self(END_USERS.get(kind, kind))
 
     def capabilities(self, names: Iterable[str]) -> str:
         return self.listed(self(CAPABILITIES[name]) for name in CAPABILITIES if name in set(names))

@@ -38,6 +38,7 @@ class Watch:
         self._newest: datetime | None = None
         self._woken = False
         self._polling: asyncio.Task[None] | None = None
+        self._unreadable: set[str] = set()
         self._reasons: OrderedDict[str, str] = OrderedDict()
 
     def wake(self) -> None:
@@ -100,6 +101,7 @@ class Watch:
     async def _sweep(self) -> None:
         """All of them. Until the first sweep of an account has ended, what it finds is how things are and no news."""
         store, settings = self._services.store, self._services.settings
+        self._unreadable.clear()
         silent = SWEPT not in await store.kept(self._services.workspace_id)
         asked_at = now()
         context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
@@ -137,10 +139,15 @@ class Watch:
         if row is not None:
             about = row.country, row.number_type, row.end_user_type
         else:
+            if found.regulation_sid in self._unreadable:
+                return
             try:
                 regulation = await self._services.market.regulation(found.regulation_sid)
             except TwilioError as error:
-                log.warning("bundle %s: its regulation could not be read: %s", found.sid, error)
+                if not error.definite:
+                    raise
+                log.warning("bundle %s: its regulation cannot be read: %s", found.sid, error)
+                self._unreadable.add(found.regulation_sid)
                 return
             about = regulation.country, regulation.number_type, regulation.end_user_type
         seen = bundles.row(self._services, found, *about, asked_at)

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import bundles, papers
 from bot.services import Services
 from bot.settings import Settings
-from bot.texts import BUNDLE_STATES, END_USERS, NUMBER_TYPES, Texts, escape
+from bot.texts import BUNDLE_STATES, Texts, escape
 from bot.twilio_client import TwilioError
 from handlers import blocks
 from handlers.blocks import Block
@@ -75,8 +75,8 @@ def _sentence(news: dict[str, Any], bundle: Bundle, t: Texts) -> str:
 
 def _about(news: dict[str, Any], bundle: Bundle, t: Texts) -> Block:
     parts = [
-        t("{country}, {type}", country=t.country(bundle.country), type=t(NUMBER_TYPES[bundle.number_type])),
-        t(END_USERS[bundle.end_user_type]),
+        t("{country}, {type}", country=t.country(bundle.country), type=t.number_type(bundle.number_type)),
+        t.end_user(bundle.end_user_type),
     ]
     if news.get("submitted_by"):
         parts.append(t("sent by {person}", person=f"<@{news['submitted_by']}>"))

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import bundles, papers
 from bot.errors import BundleGone
 from bot.services import Services
-from bot.texts import BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.texts import BUNDLE_STATES, N_, Said, Texts, escape, say
 from bot.twilio_client import TwilioError
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
@@ -96,14 +96,14 @@ def _filters(which: Shown, countries: list[str], t: Texts) -> Block:
 
 def _bundle(listed: Listed, t: Texts) -> list[Block]:
     bundle = listed.bundle
-    kind = t("{country}, {type}", country=t.country(bundle.country), type=t(NUMBER_TYPES[bundle.number_type]))
+    kind = t("{country}, {type}", country=t.country(bundle.country), type=t.number_type(bundle.number_type))
     status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
     if bundle.valid_until is not None and bundle.status == bundles.APPROVED:
         status = t("{status}, until {date}", status=status, date=bundle.valid_until.date().isoformat())
     by = f"<@{bundle.made_by}>" if bundle.made_by else t("in the Twilio Console")
     lines = [
         f"*{escape(bundle.friendly_name)}* – *{status}*",
-        f"{kind}, {t(END_USERS[bundle.end_user_type])}",
+        f"{kind}, {t.end_user(bundle.end_user_type)}",
         t("Made {age}, {by}", age=_age(bundle, t), by=by),
     ]
     if listed.waiting:

@@ -62,7 +62,7 @@ async def main(given: argparse.Namespace) -> int:
     except (OSError, ValueError, KeyError, TypeError) as error:
         if given.regulations is None:
             raise
-        why = error.strerror if isinstance(error, OSError) else repr(error)
+        why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}, {error}"
         return failed(f"The regulations in {given.regulations} cannot be used: {why}.")
     async with contextlib.AsyncExitStack() as stack:
         for twin, option, number in (

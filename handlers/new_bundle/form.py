@@ -12,7 +12,7 @@ from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
 from bot.papers import GROUP, Page, Papers
 from bot.regulations import Field, Group, Part, Regulation
 from bot.services import Services
-from bot.texts import END_USERS, NUMBER_TYPES, Said, Texts, escape
+from bot.texts import Said, Texts, escape
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from storage.models import Bundle
@@ -94,8 +94,8 @@ def heading(bundle: Bundle, t: Texts) -> str:
         "*{name}* – {country}, {type}, {end_user}",
         name=escape(bundle.friendly_name),
         country=t.country(bundle.country),
-        type=t(NUMBER_TYPES[bundle.number_type]),
-        end_user=t(END_USERS[bundle.end_user_type]),
+        type=t.number_type(bundle.number_type),
+        end_user=t.end_user(bundle.end_user_type),
     )
 
 

@@ -199,7 +199,7 @@ def _change_status(call: Call, found: Bundle, status: str) -> None:
         raise TwilioError(22203)
     if status not in ("draft", "pending-review"):
         raise TwilioError(20422, f"Invalid Parameter: the status {status} cannot be set by a customer")
-    if found.status not in ("draft", "twilio-rejected"):
+    if found.is_fixed:
         raise TwilioError(20409, f"The bundle's status {found.status} does not allow this")
     if status == "pending-review":
         submit(call.world, call.account, found)
@@ -233,8 +233,8 @@ def item_json(account: Account, bundle: Bundle, item: Item) -> dict[str, Any]:
 
 
 def _editable(found: Bundle) -> None:
-    """Items are fixed while a bundle is in review, and once it is approved [assumed, code too]."""
-    if found.status not in ("draft", "twilio-rejected"):
+    """The code is [assumed]."""
+    if found.is_fixed:
         raise TwilioError(20409, f"Items cannot change while the bundle is {found.status}")
 
 
@@ -259,8 +259,8 @@ def assign(call: Call) -> Answer:
     _editable(found)
     if document := call.account.documents.get(sid):
         regulation = call.world.regulations.by_sid[found.regulation_sid]
-        same = [d for d in call.account.documents_of(found) if d.type == document.type]
-        if len(same) >= allowed_documents(regulation, document.type):
+        others = {d.sid for d in call.account.documents_of(found) if d.type == document.type} - {sid}
+        if len(others) >= allowed_documents(regulation, document.type):
             raise TwilioError(
                 70002, f"The bundle cannot take another document of type {document.type}"
             )  # [assumed]

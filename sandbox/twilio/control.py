@@ -18,6 +18,9 @@ from sandbox.twilio.state import Bundle
 if TYPE_CHECKING:
     from sandbox.twilio.twin import TwilioTwin
 
+WAITING = ("pending-review", "in-review", "provisionally-approved")
+REVIEWABLE = {"approve": WAITING, "reject": (*WAITING, "twilio-approved")}
+
 Work = Callable[[web.Request, dict[str, Any]], Any]
 
 
@@ -118,40 +121,44 @@ class Control:
         return found
 
     def review(self, request: web.Request, body: dict[str, Any]) -> Any:
-        """Also a bundle that is approved already: Twilio may change its mind."""
+        """Of a bundle in review. One that is approved can only be rejected: Twilio may change its mind."""
         _only(body, "verdict", "reasons")
-        bundle, reasons = self._bundle(request), body.get("reasons") or {}
+        bundle, verdict, reasons = self._bundle(request), body.get("verdict"), body.get("reasons") or {}
         world, account = self.twin.world, self.twin.account
-        if bundle.status not in ("pending-review", "in-review", "twilio-approved", "provisionally-approved"):
-            raise Wrong(f"the bundle is {bundle.status}: it was not submitted", 409)
+        if verdict not in ("approve", "reject"):
+            raise Wrong("verdict is approve or reject")
         if not isinstance(reasons, dict) or not all(isinstance(v, str) for v in reasons.values()):
             raise Wrong("reasons maps SIDs to texts")
+        if bundle.status not in REVIEWABLE[verdict]:
+            raise Wrong(f"the bundle is {bundle.status}, so there is nothing to {verdict}", 409)
+        if reasons and verdict == "approve":
+            raise Wrong("reasons are for a rejection")
         known = {i.object_sid for i in bundle.items.values()}
         if strange := sorted(set(reasons) - known):
             raise Wrong(f"not in this bundle: {', '.join(strange)}")
         if bundle.status == "pending-review":
             review.set_status(world, account, bundle, "in-review")
-        if body.get("verdict") == "approve":
+        if verdict == "approve":
             review.approve(world, account, bundle)
-        elif body.get("verdict") == "reject":
-            review.reject(world, account, bundle, reasons)
         else:
-            raise Wrong("verdict is approve or reject")
+            review.reject(world, account, bundle, reasons)
         return bundle_shown(self.twin, bundle)
 
     def change_bundle(self, request: web.Request, body: dict[str, Any]) -> Any:
         """From outside, as Twilio would: no rule of the customer's holds. A new status calls the callback."""
         _only(body, "status", "valid_until", "friendly_name", "email", "status_callback", "failure_reason")
         bundle = self._bundle(request)
+        if "status" in body and body["status"] not in STATUSES:
+            raise Wrong(f"status is one of {', '.join(STATUSES)}")
         if "valid_until" in body:
             bundle.valid_until = _moment(body["valid_until"], "valid_until")
         for name in ("friendly_name", "email", "status_callback", "failure_reason"):
             if name in body:
                 setattr(bundle, name, body[name])
         bundle.updated_at = self.twin.world.now()
-        if "status" in body:
-            if body["status"] not in STATUSES:
-                raise Wrong(f"status is one of {', '.join(STATUSES)}")
+        if body.get("status") == "twilio-approved":
+            review.approve(self.twin.world, self.twin.account, bundle)
+        elif "status" in body:
             review.set_status(
                 self.twin.world, self.twin.account, bundle, body["status"], body.get("failure_reason")
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sandbox.twilio.errors import TwilioError
-from sandbox.twilio.regulations import groups_of
+from sandbox.twilio.regulations import fields_of, groups_of
 from sandbox.twilio.state import Account, Bundle, Document, EndUser, World
 
 Objects = Mapping[
@@ -17,6 +17,8 @@ NAME = r"(\w+)\['(\w+)'\]"
 NOT_NULL = re.compile(rf"{NAME} != null")
 MATCHES = re.compile(rf"{NAME} =~ '(.*)'", re.S)
 EQUALS = re.compile(rf"{NAME} == {NAME}")
+FORMS = (NOT_NULL, MATCHES, EQUALS)
+SEVERAL = re.compile(r"'\s*(&&|\|\|)")
 
 
 def evaluate(world: World, account: Account, bundle: Bundle) -> tuple[str, list[dict[str, Any]]]:
@@ -50,10 +52,8 @@ def allowed_documents(regulation: dict[str, Any], kind: str) -> int:
     return max(counts, default=0)
 
 
-def is_met(constraint: str | None, objects: Objects) -> bool:
-    """One constraint. A form that is not known means: mandatory, anything goes (``field`` is then checked by the caller)."""
-    if not constraint:
-        return True
+def is_met(constraint: str, objects: Objects) -> bool:
+    """One constraint of a known form."""
     if found := NOT_NULL.fullmatch(constraint):
         return not _blank(_value(objects, found[1], found[2]))
     if found := EQUALS.fullmatch(constraint):
@@ -65,6 +65,16 @@ def is_met(constraint: str | None, objects: Objects) -> bool:
     return False
 
 
+def _is_known(constraint: str) -> bool:
+    """Not several conditions in one, nor a pattern that Python cannot read."""
+    if SEVERAL.search(constraint) or not any(form.fullmatch(constraint) for form in FORMS):
+        return False
+    try:
+        return bool(re.compile(found[3]) if (found := MATCHES.fullmatch(constraint)) else True)
+    except re.error:
+        return False
+
+
 def _value(objects: Objects, name: str, field: str) -> Any:
     return objects.get(name, {}).get(field)
 
@@ -74,9 +84,13 @@ def _blank(value: Any) -> bool:
 
 
 def _field_is_met(field: dict[str, Any], objects: Objects, own: Mapping[str, Any]) -> bool:
-    constraint = field.get("constraint")
-    known = not constraint or any(form.fullmatch(constraint) for form in (NOT_NULL, EQUALS, MATCHES))
-    return is_met(constraint, objects) if known else not _blank(own.get(field["machine_name"]))
+    """An empty constraint: optional. One of an unknown form, or that nobody has seen: mandatory, anything goes."""
+    if "constraint" in field and not (field["constraint"] or "").strip():
+        return True
+    constraint = field.get("constraint", "").strip()
+    if not _is_known(constraint):
+        return not _blank(own.get(field["machine_name"]))
+    return is_met(constraint, objects)
 
 
 def _entry(
@@ -119,16 +133,16 @@ def _end_user_result(wanted: dict[str, Any], end_users: list[EndUser]) -> dict[s
     found = [e for e in end_users if e.type == kind]
     if not found:
         missing = f"{_an(name)} End-User is missing. Please add one to the regulatory bundle.", 22214
-        invalid = [_end_user_problem(f, name) for f in wanted["detailed_fields"]]
+        invalid = [_end_user_problem(f, name) for f in fields_of(wanted)]
         return _result(wanted, wanted, [], invalid, missing)
     attributes = found[0].attributes
     valid, invalid = [], []
-    for field in wanted["detailed_fields"]:
+    for field in fields_of(wanted):
         if _field_is_met(field, {kind: attributes}, attributes):
             valid.append(_entry(field["friendly_name"], field["machine_name"]))
         else:
             invalid.append(_end_user_problem(field, name))
-    invalid += _extra(attributes, wanted["fields"], name, 22215)
+    invalid += _extra(attributes, wanted, name, 22215)
     return _result(wanted, wanted, valid, invalid, None)
 
 
@@ -139,9 +153,10 @@ def _end_user_problem(field: dict[str, Any], owner: str) -> dict[str, Any]:
 
 
 def _extra(
-    attributes: Mapping[str, Any], fields: list[str], owner: str, code: int
+    attributes: Mapping[str, Any], part: dict[str, Any], owner: str, code: int
 ) -> Iterator[dict[str, Any]]:
     """Attributes that the regulation does not name make it fail; words and code are [assumed]."""
+    fields = {field["machine_name"] for field in fields_of(part)}
     for name in attributes:
         if name not in fields:
             yield _entry(
@@ -187,7 +202,7 @@ def _group_results(
 def _missing_document(wanted: dict[str, Any], people: Objects) -> dict[str, Any]:
     accepted = wanted["accepted_documents"][0]
     missing = f"{_an(accepted['name'])} is missing. Please add one to the regulatory bundle.", 22216
-    invalid = [_document_problem(f, accepted["name"], people) for f in accepted["detailed_fields"]]
+    invalid = [_document_problem(f, accepted["name"], people) for f in fields_of(accepted)]
     return _result(wanted, accepted, [], invalid, missing)
 
 
@@ -196,7 +211,7 @@ def _document_result(
 ) -> dict[str, Any]:
     objects = {**people, accepted["type"]: document.attributes}
     valid, invalid = [], []
-    for field in accepted["detailed_fields"]:
+    for field in fields_of(accepted):
         met = _field_is_met(field, objects, document.attributes)
         if field["machine_name"] == "address_sids":
             sids = document.address_sids
@@ -205,7 +220,7 @@ def _document_result(
             valid.append(_entry(field["friendly_name"], field["machine_name"]))
         else:
             invalid.append(_document_problem(field, accepted["name"], people))
-    invalid += _extra(document.attributes, accepted["fields"], accepted["name"], 22217)
+    invalid += _extra(document.attributes, accepted, accepted["name"], 22217)
     return _result(wanted, accepted, valid, invalid, None)
 
 

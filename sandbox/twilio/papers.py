@@ -31,6 +31,13 @@ def _attributes(call: Call) -> dict[str, Any] | None:
     return found
 
 
+def _editable(account: Account, sid: str) -> None:
+    """What is in a bundle is fixed together with it; the code is [assumed]."""
+    for bundle in account.bundles.values():
+        if bundle.is_fixed and any(item.object_sid == sid for item in bundle.items.values()):
+            raise TwilioError(20409, f"It cannot change while bundle {bundle.sid} is {bundle.status}")
+
+
 def _is_assigned(account: Account, sid: str) -> bool:
     return any(
         item.object_sid == sid for bundle in account.bundles.values() for item in bundle.items.values()
@@ -87,6 +94,8 @@ def end_user(call: Call) -> Answer:
 @routes.post("/EndUsers/{sid}", "FriendlyName", "Attributes")
 def update_end_user(call: Call) -> Answer:
     found, name, attributes = _end_user(call), call.form.name(), _attributes(call)
+    if attributes is not None:
+        _editable(call.account, found.sid)
     found.friendly_name = name or found.friendly_name
     found.attributes = found.attributes if attributes is None else attributes
     found.updated_at = call.world.now()
@@ -186,6 +195,8 @@ def update_document(call: Call) -> Answer:
         if attributes is not None:
             raise TwilioError(22208)
         raise TwilioError(22209, f"The status {status} cannot be set")
+    if attributes is not None:
+        _editable(call.account, found.sid)
     found.friendly_name = name or found.friendly_name
     found.attributes = found.attributes if attributes is None else attributes
     found.updated_at = call.world.now()

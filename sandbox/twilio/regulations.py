@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,44 @@ routes = Routes("numbers", BASE)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["results"]
-    return found
+    """A page of the list, the bare list, or one regulation alone. Raises ValueError with what cannot be used."""
+    answer: Any = json.loads(file.read_text(encoding="utf-8"))
+    if isinstance(answer, dict):
+        answer = answer.get("results", [answer])
+    if not isinstance(answer, list) or not answer:
+        raise ValueError("it has no regulations")
+    for at, each in enumerate(answer):
+        if trouble := _trouble(each):
+            raise ValueError(f"regulation {at + 1} {trouble}")
+    return answer
+
+
+def _trouble(regulation: Any) -> str | None:
+    """Why the twin could not answer with it."""
+    if not isinstance(regulation, dict):
+        return "is no object"
+    if not regulation.get("sid") or not re.fullmatch("[A-Z]{2}", str(regulation.get("iso_country"))):
+        return "has no sid or no iso_country of two capital letters"
+    if regulation.get("number_type") not in NUMBER_TYPES:
+        return f"has a number_type other than {', '.join(NUMBER_TYPES)}"
+    if regulation.get("end_user_type") not in END_USER_TYPES:
+        return f"has an end_user_type other than {', '.join(END_USER_TYPES)}"
+    requirements = regulation.get("requirements")
+    if not isinstance(requirements, dict) or not {"end_user", "supporting_document"} <= set(requirements):
+        return "has no requirements with end_user and supporting_document"
+    groups = requirements["supporting_document"]
+    if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
+        return "has documents that are no list of groups"
+    return None
 
 
 class Regulations:
     """The answers of Twilio's Regulations API, in its own JSON."""
 
     def __init__(self, file: Path | None = None) -> None:
+        """file: somebody's own, in place of the ones that come along."""
         self.by_sid: dict[str, dict[str, Any]] = {r["sid"]: r for r in _read(file or REGULATIONS)}
+        self.combinations = {(r["iso_country"], r["number_type"]) for r in self.by_sid.values()}
         self.end_user_types = _types(_end_users(self.by_sid.values()), "EndUserTypes")
         self.document_types = _types(_documents(self.by_sid.values()), "SupportingDocumentTypes")
 
@@ -43,6 +73,16 @@ def groups_of(regulation: dict[str, Any]) -> list[list[dict[str, Any]]]:
     """Groups of document requirements: alternatives to each other [assumed]."""
     found: list[list[dict[str, Any]]] = regulation["requirements"]["supporting_document"]
     return found
+
+
+def fields_of(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of an end user or a document; a name without details is a field all the same."""
+    detailed: list[dict[str, Any]] = part.get("detailed_fields") or []
+    known = {field["machine_name"] for field in detailed}
+    bare = [name for name in part.get("fields") or () if name not in known]
+    return detailed + [
+        {"machine_name": name, "friendly_name": name.replace("_", " ").capitalize()} for name in bare
+    ]
 
 
 def _end_users(regulations: Any) -> Iterator[dict[str, Any]]:
@@ -75,7 +115,7 @@ def _types(found: Iterator[dict[str, Any]], path: str) -> dict[str, dict[str, An
                 "url": f"https://numbers.twilio.com{BASE}/{path}/{sid}",
             },
         )
-        for field in entry["detailed_fields"]:
+        for field in fields_of(entry):
             machine_name = field["machine_name"]
             if machine_name not in {f["machine_name"] for f in known["fields"]}:
                 kind = "List" if machine_name.endswith("_sids") else "String"

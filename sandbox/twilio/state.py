@@ -164,6 +164,11 @@ class Bundle:
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     submissions: int = 0
 
+    @property
+    def is_fixed(self) -> bool:
+        """In review, or approved: what it holds cannot change [assumed]."""
+        return self.status not in ("draft", "twilio-rejected")
+
 
 @dataclass
 class Service:

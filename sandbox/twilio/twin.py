@@ -29,6 +29,7 @@ from sandbox.twilio import (
     bundles,
     buying,
     control,
+    invented,
     messages,
     messaging,
     page,
@@ -131,10 +132,13 @@ class TwilioTwin:
         return self.world.clock
 
     def _new_world(self) -> World:
+        market, regulations = open_market(self.seed), Regulations(self.regulations_file)
+        if self.regulations_file is not None:
+            invented.sell(market, regulations.combinations)
         world = World(
             seed=self.seed,
-            market=open_market(self.seed),
-            regulations=Regulations(self.regulations_file),
+            market=market,
+            regulations=regulations,
             clock=Clock(changed=self._wake.set),
             sids=Sids(self.seed),
             accounts={},
@@ -353,7 +357,10 @@ class TwilioTwin:
             fields = await request.post()
             for name, value in fields.items():
                 if isinstance(value, web.FileField):
-                    upload = Upload(value.filename, value.file.read())
+                    if name == "File":
+                        upload = Upload(value.filename, value.file.read())
+                    else:  # ignored, as every parameter that Twilio does not know (20001)
+                        pairs.append((name, value.filename))
                 else:
                     pairs.append((name, value if isinstance(value, str) else bytes(value).decode()))
             return Params(pairs), None, upload, True

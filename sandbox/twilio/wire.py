@@ -84,7 +84,7 @@ class Params:
 
 @dataclass
 class Upload:
-    """The file of a multipart body."""
+    """The ``File`` of a multipart body."""
 
     filename: str
     content: bytes
