@@ -9,7 +9,7 @@ from aiohttp import web
 from sandbox.slack.acting import Acting
 from sandbox.slack.delivery import Delivery
 from sandbox.slack.faults import Faults
-from sandbox.slack.files import Files
+from sandbox.slack.files import LARGEST_FILE, Files
 from sandbox.slack.payloads import Place
 from sandbox.slack.values import CannotDo
 from sandbox.slack.workspace import Json, SlackError, Workspace
@@ -186,7 +186,10 @@ class Control:
         if not isinstance(user, str) or not isinstance(file, web.FileField):
             raise Wrong("an upload has user and file")
         self.acting.person(user)
-        return web.json_response(self.files.add(user, file.filename, file.file.read(), file.content_type))
+        content = file.file.read()
+        if len(content) > LARGEST_FILE:
+            raise Wrong(f"{file.filename} is larger than 10 MB")
+        return web.json_response(self.files.add(user, file.filename, content, file.content_type))
 
     async def message(self, request: web.Request) -> web.Response:
         return web.json_response(self._typed(await _body(request)))

@@ -9,6 +9,9 @@ Fault = dict[str, Any] | str
 
 CUTS = ("cut_before", "cut_after")
 DELIVERIES = ("twice", "late", "disconnect")
+DOWNLOAD = "files.download"
+"""No method of Slack's: what faults call the fetching of a file, besides which they may have ``{"error": "sign_in"}``."""
+CHECK_FILE_INFO = "check_file_info"
 KEYS = ("status", "error", "delay")
 
 
@@ -17,6 +20,7 @@ class Planned:
     fault: Fault
     times: int
     method: str | None = None
+    of_file: bool = False
 
 
 @dataclass
@@ -33,6 +37,11 @@ class Faults:
                 raise ValueError(f"deliver is one of {', '.join(DELIVERIES)}")
             self._planned.append(Planned(str(body["deliver"]), times))
             return
+        if "file" in body:
+            if body["file"] != CHECK_FILE_INFO:
+                raise ValueError(f"file is {CHECK_FILE_INFO}")
+            self._planned.append(Planned(CHECK_FILE_INFO, times, of_file=True))
+            return
         fault = body.get("fault")
         if not (fault in CUTS if isinstance(fault, str) else _is_known(fault)):
             raise ValueError(f"fault is one of {', '.join(CUTS)}, or an object with {', '.join(KEYS)}")
@@ -45,8 +54,12 @@ class Faults:
     def of_call(self, method: str) -> Fault | None:
         return self._take(lambda each: each.method is not None and fnmatch.fnmatchcase(method, each.method))
 
+    def of_file(self) -> bool:
+        """Whether the app is only told the id of the file that is uploaded now."""
+        return self._take(lambda each: each.of_file) is not None
+
     def of_delivery(self) -> str | None:
-        fault = self._take(lambda each: each.method is None)
+        fault = self._take(lambda each: each.method is None and not each.of_file)
         return fault if isinstance(fault, str) else None
 
     def _take(self, fits: Callable[[Planned], bool]) -> Fault | None:

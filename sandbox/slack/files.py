@@ -1,5 +1,6 @@
 """Files: what people upload in a modal and the app fetches, and what the app uploads itself."""
 
+import asyncio
 import mimetypes
 import secrets
 import time
@@ -11,13 +12,16 @@ from urllib.parse import quote
 from aiohttp import web
 
 from sandbox.slack.chat import Chat
+from sandbox.slack.faults import CUTS, DOWNLOAD, Faults
 from sandbox.slack.workspace import APP_ID, BOT_ID, BOT_USER, TEAM_ID, Json, SlackError, Workspace
 
 BOT_TOKEN = "xoxb-sandbox"
 SIGN_IN = (
     "<!DOCTYPE html><html><head><title>Sign in | Slack</title></head><body>Sign in to Slack</body></html>"
 )
+ELSEWHERE = "https://sandbox.slack.com/?redir=%2Ffiles-pri"
 LONGEST_ALT_TEXT = 1_000
+LARGEST_FILE = 10 * 2**20
 
 
 @dataclass
@@ -29,9 +33,11 @@ class Upload:
 
 
 class Files:
-    def __init__(self, workspace: Workspace, chat: Chat) -> None:
+    def __init__(self, workspace: Workspace, chat: Chat, faults: Faults, calls: list[Json]) -> None:
         self.workspace = workspace
         self.chat = chat
+        self.faults = faults
+        self.calls = calls
         self.url = ""
         self._uploads: dict[str, Upload] = {}
         self.methods: Mapping[str, Any] = {
@@ -42,7 +48,10 @@ class Files:
 
     def add(self, user: str, name: str, content: bytes, mimetype: str | None = None) -> Json:
         """A file that a person chose in a modal, in Slack's shape."""
-        return self._keep("F0" + secrets.token_hex(5).upper(), user, name, content, mimetype)
+        file_id = "F0" + secrets.token_hex(5).upper()
+        if self.faults.of_file():
+            self.workspace.behind_info.add(file_id)
+        return self._keep(file_id, user, name, content, mimetype)
 
     def _keep(self, file_id: str, user: str, name: str, content: bytes, mimetype: str | None) -> Json:
         ending = name.rpartition(".")[2].lower() if "." in name else ""
@@ -82,7 +91,35 @@ class Files:
         return self.workspace.files[file_id]
 
     async def download(self, request: web.Request) -> web.Response:
-        """The file for a token with the right scope; for everybody else a sign-in page, with 200."""
+        """The file for a token with the right scope; for everybody else a sign-in page, with 200.
+
+        Faults are those of a method called ``files.download``; ``{"status": 302}`` leads to a sign-in page elsewhere.
+        """
+        began, fault = time.monotonic(), self.faults.of_call(DOWNLOAD)
+        if isinstance(fault, dict) and "delay" in fault:
+            await asyncio.sleep(float(fault["delay"]))
+        if isinstance(fault, dict) and "error" in fault:
+            answer = web.Response(text=SIGN_IN, content_type="text/html")
+        elif isinstance(fault, dict) and "status" in fault:
+            headers = {"Location": ELSEWHERE} if 300 <= int(fault["status"]) < 400 else {}
+            answer = web.Response(status=int(fault["status"]), headers=headers)
+        else:
+            answer = self._fetched(request)
+        self.calls.append(
+            {
+                "at": time.time(),
+                "method": DOWNLOAD,
+                "arguments": {"file": request.match_info["file"].removeprefix(f"{TEAM_ID}-")},
+                "answer": {"status": answer.status, "content_type": answer.content_type},
+                "error": fault if isinstance(fault, str) else None,
+                "milliseconds": round((time.monotonic() - began) * 1000, 1),
+            }
+        )
+        if fault in CUTS and request.transport is not None:
+            request.transport.abort()
+        return answer
+
+    def _fetched(self, request: web.Request) -> web.Response:
         file_id = request.match_info["file"].removeprefix(f"{TEAM_ID}-")
         token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
         if token == BOT_TOKEN:

@@ -66,7 +66,7 @@ class WebApi:
         self.refused = refused
         self.url = ""
         self.chat = Chat(workspace, refused)
-        self.files = Files(workspace, self.chat)
+        self.files = Files(workspace, self.chat, faults, calls)
         self._rates = Rates(workspace, on=rate_limits)
         self._methods: Mapping[str, Method] = {
             "auth.test": self._auth_test,

@@ -80,6 +80,8 @@ class Workspace:
     homes: dict[str, Json] = field(default_factory=dict)
     files: dict[str, Json] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    behind_info: set[str] = field(default_factory=set)
+    """Files of which the app sees the id only until it asks ``files.info``, as in a shared channel."""
     triggers: dict[str, Trigger] = field(default_factory=dict)
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     connections: int = 0

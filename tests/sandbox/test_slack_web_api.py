@@ -1,6 +1,7 @@
 """The Slack twin's Web API as Slack's own SDK meets it: what it answers, and what it refuses in which words."""
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import AsyncIterator
@@ -434,6 +435,44 @@ async def test_a_file_needs_the_token_and_its_scope(session: aiohttp.ClientSessi
     assert (await fetch("xoxb-sandbox"))[1] == "text/html"
     assert "files:read" in twin.scopes_used
     await twin.stop()
+
+
+async def upload(session: aiohttp.ClientSession, twin: SlackTwin, content: bytes = b"%PDF-1.4") -> Json:
+    form = aiohttp.FormData({"user": "U0REQUESTER"})
+    form.add_field("file", io.BytesIO(content), filename="a.pdf", content_type="application/pdf")
+    async with session.post(f"{twin.url}/twin/upload", data=form) as answer:
+        return dict(await answer.json(), status=answer.status)
+
+
+async def test_fetching_a_file_can_fail_in_every_way(twin: SlackTwin, session: aiohttp.ClientSession) -> None:
+    file = await upload(session, twin)
+
+    async def fetch(fault: Any) -> tuple[int, str]:
+        async with session.post(
+            f"{twin.url}/twin/faults", json={"method": "files.download", "fault": fault}
+        ) as planned:
+            assert planned.status == 200
+        headers = {"Authorization": "Bearer xoxb-sandbox"}
+        url = file["url_private_download"]
+        async with session.get(url, headers=headers, allow_redirects=False) as answer:
+            return answer.status, answer.content_type
+
+    assert await fetch({"error": "sign_in"}) == (200, "text/html")
+    assert (await fetch({"status": 302}))[0] == 302
+    assert (await fetch({"status": 500}))[0] == 500
+    began = time.monotonic()
+    assert await fetch({"delay": 0.2}) == (200, "application/pdf") and time.monotonic() - began > 0.2
+    assert await fetch("cut_after") == (200, "application/pdf"), "aiohttp asks once more on a new connection"
+    fetched = [each for each in twin.calls if each.get("method") == "files.download"]
+    assert [each["answer"]["status"] for each in fetched] == [200, 302, 500, 200, 200, 200]
+    assert {each["arguments"]["file"] for each in fetched} == {file["id"]}
+    assert [each["error"] for each in fetched[-2:]] == ["cut_after", None]
+
+
+async def test_a_file_in_a_modal_is_at_most_10_mb(twin: SlackTwin, session: aiohttp.ClientSession) -> None:
+    refused = await upload(session, twin, b"%PDF-1.4" + bytes(10 * 2**20))
+    assert refused["status"] == 400 and "larger than 10 MB" in refused["error"]
+    assert twin.workspace.files == {}
 
 
 async def test_the_app_uploads_a_file(session: aiohttp.ClientSession) -> None:

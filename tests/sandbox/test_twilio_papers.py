@@ -1,80 +1,36 @@
-"""Bundles of the Twilio twin: papers, evaluations of every regulation, reviews, callbacks, renewal."""
+"""Bundles of the Twilio twin: papers, uploads, evaluations of every regulation."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from twilio.request_validator import RequestValidator
 
-from sandbox.twilio.regulations import REGULATIONS
-from tests.sandbox.twilio_world import PDF, RC, TOKEN, Answer, World, refusal, running
+from tests.sandbox.twilio_world import (
+    ALL,
+    GB_MOBILE,
+    PDF,
+    RC,
+    Answer,
+    World,
+    a_regulation,
+    compliance,
+    evaluated,
+    papers,
+    refusal,
+    running,
+)
 
-ALL: list[dict[str, Any]] = json.loads(REGULATIONS.read_text(encoding="utf-8"))["results"]
 NAMES = [r["friendly_name"] for r in ALL]
-GB_MOBILE = ("GB", "mobile", "business")
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     async with running() as found:
         yield found
-
-
-def compliance(world: World) -> Any:
-    return world.sdk.numbers.v2.regulatory_compliance
-
-
-def answer_for(field: dict[str, Any], end_user: dict[str, Any], address: str) -> Any:
-    """A value that meets the field's constraint."""
-    name, constraint = field["machine_name"], field.get("constraint") or ""
-    if name == "address_sids":
-        return [address]
-    if choices := re.search(r"\^\(([^)]*)\)\$", constraint):
-        return choices[1].split("|")[0]
-    if "\\S+@" in constraint:
-        return "robin@example.com"
-    if "[1-9]" in constraint:
-        return "+442079460000"
-    if found := re.search(r"== \w+\['(\w+)'\]", constraint):
-        return end_user[found[1]]
-    return f"Some {name}"
-
-
-async def papers(world: World, regulation: dict[str, Any], **changes: str) -> tuple[Any, Any, list[Any]]:
-    """(bundle, end user, documents) that meet a regulation, all of them assigned."""
-    rc = compliance(world)
-    address = next(iter(world.twin.account.addresses))
-    wanted = regulation["requirements"]["end_user"][0]
-    attributes = {f["machine_name"]: answer_for(f, {}, address) for f in wanted["detailed_fields"]} | changes
-    end_user = await rc.end_users.create_async("Somebody", wanted["type"], attributes=attributes)
-    bundle = await rc.bundles.create_async("Papers", "a@example.com", regulation_sid=regulation["sid"])
-    documents = []
-    for requirement in regulation["requirements"]["supporting_document"][0]:
-        accepted = requirement["accepted_documents"][0]
-        values = {f["machine_name"]: answer_for(f, attributes, address) for f in accepted["detailed_fields"]}
-        documents.append(
-            await rc.supporting_documents.create_async(
-                accepted["name"][:64], accepted["type"], attributes=values
-            )
-        )
-    for sid in (end_user.sid, *(d.sid for d in documents)):
-        await rc.bundles(bundle.sid).item_assignments.create_async(object_sid=sid)
-    return bundle, end_user, documents
-
-
-def a_regulation(country: str, number_type: str, end_user_type: str) -> dict[str, Any]:
-    wanted = (country, number_type, end_user_type)
-    return next(r for r in ALL if (r["iso_country"], r["number_type"], r["end_user_type"]) == wanted)
-
-
-async def evaluated(world: World, bundle: Any) -> Any:
-    return await compliance(world).bundles(bundle.sid).evaluations.create_async()
 
 
 # Regulations
@@ -112,6 +68,23 @@ async def test_other_regulations_can_be_given(tmp_path: Path) -> None:
     async with running(regulations=file) as world:
         assert len(await compliance(world).regulations.list_async()) == 2
         assert world.twin.account.bundles == {}  # the seeded one needs GB
+
+
+async def test_what_brought_regulations_are_about_is_for_sale(tmp_path: Path) -> None:
+    elsewhere = [
+        dict(each, iso_country="PL", number_type="mobile", sid=f"RN{n:032}") for n, each in enumerate(ALL[:1])
+    ]
+    file = tmp_path / "regulations.json"
+    file.write_text(json.dumps({"results": elsewhere}), encoding="utf-8")
+    async with running(regulations=file) as world:
+        search = world.sdk.available_phone_numbers("PL")
+        found = await search.mobile.list_async(limit=3)
+        assert len(found) == 3 and all(each.phone_number.startswith("+48") for each in found)
+        prices = await world.sdk.pricing.v1.phone_numbers.countries("PL").fetch_async()
+        assert [each["number_type"] for each in prices.phone_number_prices] == ["mobile"]
+        assert set((await search.fetch_async()).subresource_uris) == {"mobile"}
+    async with running() as world:
+        assert await refusal(world.sdk.available_phone_numbers("PL").fetch_async()) == (404, 20404)
 
 
 # Evaluations
@@ -309,165 +282,3 @@ async def test_bundles_are_found_by_what_they_are_for(world: World) -> None:
     assert [b.sid for b in await rc.bundles.list_async(has_valid_until_date=True)] == [seeded]
     before = await world.call("GET", "numbers", RC + "/Bundles", {"ValidUntilDate<": "2099-06-01T00:00:00Z"})
     assert [b["sid"] for b in before.body["results"]] == [seeded]
-
-
-# Reviews
-
-
-class Listener:
-    """Hears a bundle's status callbacks, and whether each was signed."""
-
-    def __init__(self) -> None:
-        self.heard: list[dict[str, str]] = []
-
-    async def hear(self, request: web.Request) -> web.Response:
-        form = {k: str(v) for k, v in (await request.post()).items()}
-        assert RequestValidator(TOKEN).validate(str(request.url), form, request.headers["X-Twilio-Signature"])
-        self.heard.append(form)
-        return web.Response(status=204)
-
-    @property
-    def statuses(self) -> list[str]:
-        return [h["Status"] for h in self.heard]
-
-
-@pytest.fixture
-async def listener() -> AsyncIterator[tuple[Listener, str]]:
-    found, app = Listener(), web.Application()
-    app.router.add_post("/bundles", found.hear)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield found, f"http://127.0.0.1:{runner.addresses[0][1]}/bundles"
-    await runner.cleanup()
-
-
-async def submitted(world: World, callback: str | None = None, **changes: str) -> tuple[Any, list[Any]]:
-    bundle, _, documents = await papers(world, a_regulation(*GB_MOBILE), **changes)
-    mine = compliance(world).bundles(bundle.sid)
-    if callback:
-        await mine.update_async(status_callback=callback)
-    await mine.update_async(status="pending-review")
-    return bundle, documents
-
-
-async def test_a_rejection_names_the_document_and_can_be_mended(
-    world: World, listener: tuple[Listener, str]
-) -> None:
-    heard, url = listener
-    bundle, documents = await submitted(world, url)
-    rc = compliance(world)
-    assert (await rc.supporting_documents(documents[0].sid).fetch_async()).status == "pending-review"
-    review = {"verdict": "reject", "reasons": {documents[0].sid: "The address is a PO box."}}
-    shown = await world.control("POST", f"bundles/{bundle.sid}/review", review)
-    assert shown["status"] == "twilio-rejected" and shown["failure_reason"] == "The address is a PO box."
-    document = await rc.supporting_documents(documents[0].sid).fetch_async()
-    assert (document.status, document.failure_reason, document.errors) == (
-        "rejected", "The address is a PO box.", [{"code": 18050}],
-    )  # fmt: skip
-    assert "failure_reason" not in (await world.call("GET", "numbers", f"{RC}/Bundles/{bundle.sid}")).body
-    mine = rc.bundles(bundle.sid)
-    await mine.update_async(status="draft")
-    item = next(i for i in await mine.item_assignments.list_async() if i.object_sid == documents[0].sid)
-    assert await mine.item_assignments(item.sid).delete_async()
-    again = await rc.supporting_documents.create_async(
-        "Again", "business_address", attributes=documents[0].attributes
-    )
-    await mine.item_assignments.create_async(object_sid=again.sid)
-    await mine.update_async(status="pending-review")
-    await world.control("POST", f"bundles/{bundle.sid}/review", {"verdict": "approve"})
-    await world.twin.callbacks.settled()
-    assert heard.statuses == [
-        "pending-review",
-        "twilio-rejected",
-        "draft",
-        "pending-review",
-        "twilio-approved",
-    ]
-    assert set(heard.heard[0]) == {"AccountSID", "BundleSID", "Status", "FailureReason"}
-    assert heard.heard[1]["FailureReason"] == "The address is a PO box."
-
-
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [
-        ({}, "twilio-approved"),
-        ({"comments": "please REJECT"}, "twilio-rejected"),
-        ({"email": "nobody"}, "twilio-rejected"),
-    ],
-)
-async def test_bundles_are_reviewed_by_the_clock(changes: dict[str, str], verdict: str) -> None:
-    async with running(review_after=60) as world:
-        bundle, _ = await submitted(world, **changes)
-        mine = compliance(world).bundles(bundle.sid)
-        world.twin.forward(31)
-        assert (await mine.fetch_async()).status == "in-review"
-        world.twin.forward(30)
-        assert (await mine.fetch_async()).status == verdict
-
-
-async def test_a_review_happens_by_itself_and_documents_want_a_file() -> None:
-    async with running(review_after=0.05) as world:
-        bundle, _, documents = await papers(world, a_regulation("EE", "mobile", "business"))
-        await compliance(world).bundles(bundle.sid).update_async(status="pending-review")
-        for _ in range(100):
-            await world.twin.callbacks.settled()
-            if (await compliance(world).bundles(bundle.sid).fetch_async()).status == "twilio-rejected":
-                break
-        document = await compliance(world).supporting_documents(documents[0].sid).fetch_async()
-        assert document.failure_reason == "The document has no readable file."
-
-
-async def test_callbacks_can_be_lost_doubled_and_late(world: World, listener: tuple[Listener, str]) -> None:
-    heard, url = listener
-    for what in ("lost", "twice"):
-        await world.control("POST", "faults", {"times": 1, "fault": {"callback": what}})
-    bundle, _ = await submitted(world, url)
-    await world.control("POST", f"bundles/{bundle.sid}/review", {"verdict": "approve"})
-    await world.twin.callbacks.settled()
-    assert heard.statuses == ["twilio-approved", "twilio-approved"]
-    await world.control("POST", "faults", {"fault": {"callback": "late"}})
-    await world.control("POST", f"bundles/{bundle.sid}", {"status": "twilio-rejected"})
-    await world.control("POST", f"bundles/{bundle.sid}", {"status": "twilio-approved"})
-    while len(heard.heard) < 4:
-        await world.call("GET", "numbers", RC + "/Bundles")
-    assert heard.statuses[2:] == ["twilio-approved", "twilio-rejected"]  # out of order
-
-
-async def test_an_approved_bundle_lapses_and_can_be_renewed(world: World) -> None:
-    rc, seeded = compliance(world), next(iter(world.twin.account.bundles))
-    mine = rc.bundles(seeded)
-    assert await refusal(mine.bundle_copies.create_async()) == (400, 22223)
-    await world.control("POST", f"bundles/{seeded}", {"valid_until": "2099-01-01T00:00:00Z"})
-    copy = await mine.bundle_copies.create_async(friendly_name="Renewal")
-    assert copy.status == "draft" and [c.sid for c in await mine.bundle_copies.list_async()] == [copy.sid]
-    assert await refusal(mine.replace_items.create_async(from_bundle_sid=copy.sid)) == (400, 22224)
-    assert await refusal(mine.replace_items.create_async(from_bundle_sid=seeded)) == (400, 22226)
-    assert await refusal(mine.replace_items.create_async(from_bundle_sid="BU" + "0" * 32)) == (400, 22225)
-    await rc.bundles(copy.sid).update_async(status="pending-review")
-    await world.control("POST", f"bundles/{copy.sid}/review", {"verdict": "approve"})
-    replaced = await mine.replace_items.create_async(from_bundle_sid=copy.sid)
-    assert replaced.sid == seeded and replaced.valid_until is None
-    await world.control("POST", f"bundles/{seeded}", {"valid_until": "2020-01-01T00:00:00Z"})
-    assert (await mine.fetch_async()).status == "twilio-rejected"
-
-
-async def test_a_bundle_is_cloned_into_a_subaccount_only(world: World) -> None:
-    seeded = next(iter(world.twin.account.bundles))
-    sub = (await world.as_main("POST", "api", "/2010-04-01/Accounts.json", FriendlyName="Sub")).body["sid"]
-    clones = world.sdk.numbers.v2.bundle_clone(seeded)
-    cloned = await clones.create_async(target_account_sid=sub, move_to_draft=True)
-    assert cloned.account_sid == sub and cloned.status == "draft"
-    assert await refusal(clones.create_async(target_account_sid="AC" + "9" * 32)) == (404, 20404)
-    theirs = next(iter(world.twin.world.accounts[sub].end_users))
-    bundle = await compliance(world).bundles.create_async(
-        "Mine", "a@example.com", regulation_sid=a_regulation(*GB_MOBILE)["sid"]
-    )
-    items = compliance(world).bundles(bundle.sid).item_assignments
-    assert await refusal(items.create_async(object_sid=theirs)) == (400, 70002)
-
-
-async def test_an_approved_bundle_can_be_deleted_by_somebody_else(world: World) -> None:
-    seeded = next(iter(world.twin.account.bundles))
-    await world.control("DELETE", f"bundles/{seeded}")
-    assert await refusal(compliance(world).bundles(seeded).fetch_async()) == (404, 20404)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,11 +14,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp import web
 from twilio.base.exceptions import TwilioRestException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
+from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
+from sandbox.twilio.regulations import REGULATIONS
 from sandbox.twilio.twin import TwilioTwin
 from tests.contract import Contract, documents
 
@@ -168,3 +172,105 @@ async def refusal(awaitable: Any) -> tuple[int, int]:
     except TwilioRestException as error:
         return error.status, int(error.code or 0)
     raise AssertionError(f"not refused: {answer!r}")
+
+
+# Papers
+
+ALL: list[dict[str, Any]] = json.loads(REGULATIONS.read_text(encoding="utf-8"))["results"]
+GB_MOBILE = ("GB", "mobile", "business")
+
+
+def compliance(world: World) -> Any:
+    return world.sdk.numbers.v2.regulatory_compliance
+
+
+def answer_for(field: dict[str, Any], end_user: dict[str, Any], address: str) -> Any:
+    """A value that meets the field's constraint."""
+    name, constraint = field["machine_name"], field.get("constraint") or ""
+    if name == "address_sids":
+        return [address]
+    if choices := re.search(r"\^\(([^)]*)\)\$", constraint):
+        return choices[1].split("|")[0]
+    if "\\S+@" in constraint:
+        return "robin@example.com"
+    if "[1-9]" in constraint:
+        return "+442079460000"
+    if found := re.search(r"== \w+\['(\w+)'\]", constraint):
+        return end_user[found[1]]
+    return f"Some {name}"
+
+
+async def papers(
+    world: World, regulation: dict[str, Any], *, group: int = 0, **changes: str
+) -> tuple[Any, Any, list[Any]]:
+    """(bundle, end user, documents) that meet a regulation, all of them assigned."""
+    rc = compliance(world)
+    address = next(iter(world.twin.account.addresses), None)
+    if address is None:
+        made = await world.sdk.addresses.create_async(
+            "Example Ltd", "1 High Street", "London", "-", "N1 9GU", "GB"
+        )
+        address = str(made.sid)
+    wanted = regulation["requirements"]["end_user"][0]
+    attributes = {f["machine_name"]: answer_for(f, {}, address) for f in wanted["detailed_fields"]} | changes
+    end_user = await rc.end_users.create_async("Somebody", wanted["type"], attributes=attributes)
+    bundle = await rc.bundles.create_async("Papers", "a@example.com", regulation_sid=regulation["sid"])
+    documents = []
+    for requirement in regulation["requirements"]["supporting_document"][group]:
+        accepted = requirement["accepted_documents"][0]
+        values = {f["machine_name"]: answer_for(f, attributes, address) for f in accepted["detailed_fields"]}
+        documents.append(
+            await rc.supporting_documents.create_async(
+                accepted["name"][:64], accepted["type"], attributes=values
+            )
+        )
+    for sid in (end_user.sid, *(d.sid for d in documents)):
+        await rc.bundles(bundle.sid).item_assignments.create_async(object_sid=sid)
+    return bundle, end_user, documents
+
+
+def a_regulation(country: str, number_type: str, end_user_type: str) -> dict[str, Any]:
+    wanted = (country, number_type, end_user_type)
+    return next(r for r in ALL if (r["iso_country"], r["number_type"], r["end_user_type"]) == wanted)
+
+
+async def evaluated(world: World, bundle: Any) -> Any:
+    return await compliance(world).bundles(bundle.sid).evaluations.create_async()
+
+
+async def submitted(world: World, callback: str | None = None, **changes: str) -> tuple[Any, list[Any]]:
+    bundle, _, documents = await papers(world, a_regulation(*GB_MOBILE), **changes)
+    mine = compliance(world).bundles(bundle.sid)
+    if callback:
+        await mine.update_async(status_callback=callback)
+    await mine.update_async(status="pending-review")
+    return bundle, documents
+
+
+class Listener:
+    """Hears a bundle's status callbacks, and whether each was signed."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, str]] = []
+
+    async def hear(self, request: web.Request) -> web.Response:
+        form = {k: str(v) for k, v in (await request.post()).items()}
+        assert RequestValidator(TOKEN).validate(str(request.url), form, request.headers["X-Twilio-Signature"])
+        self.heard.append(form)
+        return web.Response(status=204)
+
+    @property
+    def statuses(self) -> list[str]:
+        return [h["Status"] for h in self.heard]
+
+
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[tuple[Listener, str]]:
+    """A listener, and the address to call it at."""
+    found, app = Listener(), web.Application()
+    app.router.add_post("/bundles", found.hear)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield found, f"http://127.0.0.1:{runner.addresses[0][1]}/bundles"
+    await runner.cleanup()

@@ -199,6 +199,36 @@ async def test_a_sign_in_page_in_place_of_the_file_is_said_so(stage: Stage, comp
     assert (await filler.fills())["callback_id"] == "new_bundle.document"
 
 
+async def test_a_file_of_which_slack_tells_only_the_id_is_asked_for(stage: Stage, compliance: Person) -> None:
+    await papers.begins(compliance, "DE", "local", "business")
+    filler = Filler(stage, compliance)
+    await filler.fills()
+    await stage.slack.post("faults", file="check_file_info")
+    await filler.fills()
+    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    assert len(documents(made)) == 1
+    asked = [each.get("method") for each in await stage.slack.get("calls")]
+    assert [each for each in asked if str(each).startswith("files.")] == ["files.info", "files.download"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),  # a call that was cut off is asked once more by aiohttp
+    [("cut_before", 2), ("cut_after", 2), ({"status": 500}, 1), ({"status": 302}, 1)],
+)
+async def test_a_file_that_slack_does_not_hand_over_is_given_once_more(
+    stage: Stage, compliance: Person, fault: Any, times: int
+) -> None:
+    await papers.begins(compliance, "DE", "local", "business")
+    filler = Filler(stage, compliance)
+    await filler.fills()
+    await stage.slack.post("faults", method="files.download", fault=fault, times=times)
+    view = await filler.fills()
+    assert [field for field, text in alerts(view) if text.startswith("Slack ")] == ["file"]
+    await filler.fills()
+    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    assert len(documents(made)) == 1
+
+
 async def test_an_address_that_twilio_does_not_find_is_said_on_its_page(
     stage: Stage, compliance: Person
 ) -> None:

@@ -518,7 +518,9 @@ async function submit(form) {
   submitting = id;
   clearErrors(form);
   busyForm(form, true);
-  const answer = await ask("submit", { view_id: id, values: values(form) });
+  await Promise.all(uploads); // what was chosen belongs to what is sent
+  const current = $("form", modal);
+  const answer = await ask("submit", { view_id: id, values: values(current?.dataset.viewId === id ? current : form) });
   submitting = null;
   const now = $("form", modal);
   if (now?.dataset.viewId === id) busyForm(now, false);
@@ -929,28 +931,41 @@ function removeChip(button) {
 
 // ---- files
 
-async function upload(input) {
-  const field = input.closest(".files");
-  const status = $(".status", field);
-  const picked = [...input.files];
-  input.value = "";
-  status.textContent = words.uploading;
+const uploads = new Set();
+
+async function uploadAll(first, picked) {
+  const view = first.closest("form").dataset.viewId;
+  const path = actionPath(first);
+  // the dialog may be drawn anew meanwhile
+  const now = () => (first.isConnected ? first : $("form", modal)?.dataset.viewId === view ? findAction(modal, path) : null);
+  const status = (text) => now() && ($(".status", now()).textContent = text);
   let failed = "";
   for (const file of picked) {
+    status(words.uploading);
     const form = new FormData();
     form.append("user", here.as);
     form.append("file", file);
     const answer = await ask("upload", form);
+    const field = now();
+    if (!field) return;
     if (answer.error) failed = say("failed", { what: words.this_upload, error: answer.error });
     else {
-      const max = Number(field.dataset.max);
-      const files = [...JSON.parse(field.dataset.files || "[]"), answer.file || answer].slice(-max);
+      const files = [...JSON.parse(field.dataset.files || "[]"), answer].slice(-Number(field.dataset.max));
       field.dataset.files = JSON.stringify(files);
+      drawFiles(field);
+      changed(field);
     }
   }
-  status.textContent = failed;
-  drawFiles(field);
-  changed(field);
+  status(failed);
+}
+
+async function upload(input) {
+  const picked = [...input.files];
+  input.value = "";
+  const work = uploadAll(input.closest(".files"), picked);
+  uploads.add(work);
+  await work;
+  uploads.delete(work);
 }
 
 function drawFiles(field) {
