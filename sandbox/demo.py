@@ -26,6 +26,7 @@ WELCOME = """
 
   Open the first address and type in #numbers:   /twilio buy-number US
   Then be Ada Approver (bottom left) and press Approve in #approvals.
+  For papers type /twilio new-bundle Germany, and decide about them at the second address.
 
   Ctrl-C ends everything.
 """
