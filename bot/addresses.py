@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from bot.errors import BotError
 from bot.texts import N_
 from bot.twilio_client import TwilioError
 
+SHOWN = 98
+"""A select has 100 options, and two are no addresses."""
 LONGEST_NAME = 64
 """Bytes: 21 Japanese characters."""
 FIELDS = {
@@ -42,16 +44,31 @@ class Known:
     country: str
 
 
-async def known(twilio: Client, country: str, requirement: str = "any") -> list[Known]:
-    """The account's addresses that satisfy ``any``, ``local`` or ``foreign``, those in the country first."""
-    found: list[Any] = await twilio.addresses.list_async(limit=100, page_size=100)
-    fitting = [
-        each
-        for each in found
-        if requirement == "any" or (each.iso_country == country) == (requirement == "local")
-    ]
-    ordered = sorted(fitting, key=lambda each: each.iso_country != country)
-    return [Known(each.sid, label(each), each.iso_country) for each in ordered]
+async def known(
+    twilio: Client, country: str, requirement: str = "any", wanted: Iterable[str] = ()
+) -> list[Known]:
+    """The account's addresses that satisfy ``any``, ``local`` or ``foreign``: those wanted (SIDs) first, then those in the
+    country, at most as many as a select shows."""
+    local: list[Any] = []
+    elsewhere: list[Any] = []
+    if requirement != "foreign":
+        local = await twilio.addresses.list_async(iso_country=country, limit=SHOWN, page_size=SHOWN)
+    if requirement != "local" and len(local) < SHOWN:
+        found = await twilio.addresses.list_async(limit=2 * SHOWN, page_size=2 * SHOWN)
+        elsewhere = [each for each in found if each.iso_country != country]
+    there = {each.sid: each for each in (*local, *elsewhere)}
+    first = [each for sid in dict.fromkeys(wanted) if (each := there.get(sid) or await _one(twilio, sid))]
+    ordered = {each.sid: each for each in (*first, *local, *elsewhere)}
+    return [Known(each.sid, label(each), each.iso_country) for each in list(ordered.values())[:SHOWN]]
+
+
+async def _one(twilio: Client, sid: str) -> Any:
+    try:
+        return await twilio.addresses(sid).fetch_async()
+    except TwilioError as error:
+        if error.status == 404:
+            return None
+        raise
 
 
 def label(address: Any) -> str:

@@ -1,7 +1,9 @@
 """Regulatory bundles: which fit a purchase, how one is made, submitted and deleted, and what is told when one changes."""
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -38,26 +40,32 @@ def selectable(bundle: Bundle) -> bool:
 
 
 async def fitting(services: Services, country: str, number_type: str, end_user_type: str) -> list[Bundle]:
-    """Bundles of the account that a purchase may use or wait for, approved ones first, then the newest."""
+    """Bundles of the account that a purchase may use or wait for, approved ones first, then the newest.
+
+    Twilio is asked for each status by itself: of all together the newest hundred may be drafts.
+    """
     asked_at = now()
-    found: list[Any] = await services.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
-        iso_country=country,
-        number_type=number_type,
-        end_user_type=end_user_type,
-        sort_by="date-updated",
-        sort_direction="DESC",
-        limit=100,
-        page_size=100,
-    )
+
+    async def having(status: Any) -> list[Any]:
+        found: list[Any] = await services.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
+            status=status,
+            iso_country=country,
+            number_type=number_type,
+            end_user_type=end_user_type,
+            sort_by="date-updated",
+            sort_direction="DESC",
+            limit=100,
+            page_size=100,
+        )
+        return found
+
+    answers = await asyncio.gather(*map(having, (APPROVED, *UNDER_REVIEW)))
     bundles = [
         await observe(services, row(services, each, country, number_type, end_user_type, asked_at))
+        for found in answers
         for each in found
-        if each.status in (APPROVED, *UNDER_REVIEW)
     ]
-    return sorted(
-        filter(selectable, bundles),
-        key=lambda each: each.status != APPROVED,
-    )
+    return sorted(filter(selectable, bundles), key=lambda each: each.status != APPROVED)
 
 
 async def read(services: Services, bundle: Bundle) -> Bundle:
@@ -82,13 +90,33 @@ async def gone(services: Services, bundle: Bundle, asked_at: datetime) -> Bundle
     return await observe(services, seen)
 
 
-async def observe(services: Services, seen: Bundle, *, silent: bool = False) -> Bundle:
-    """What was seen at Twilio, known from now on; a change is told to whom it concerns (unless ``silent``)."""
-    bundle = await services.store.observe_bundle(
-        seen, lambda *what: None if silent else told(services.settings, *what)
-    )
+async def observe(services: Services, seen: Bundle) -> Bundle:
+    """What was seen at Twilio, known from now on; a change is told to whom it concerns.
+
+    Until the watch has seen the account as a whole, a bundle that is found in it is how things are, and no news.
+    """
+    is_news = await services.watch.knows_account()
+
+    def news(before: Bundle | None, bundle: Bundle, waiting: Sequence[Purchase]) -> Happened | None:
+        if before is not None and before.status == REJECTED:
+            services.watch.forget_reason(bundle.sid)
+        return told(services.settings, before, bundle, waiting) if is_news or before is not None else None
+
+    bundle = await services.store.observe_bundle(seen, news)
     services.worker.kick()
     return bundle
+
+
+@asynccontextmanager
+async def alone(services: Services, bundle_id: str) -> AsyncIterator[Bundle]:
+    """The bundle's row as it is now, for changes at Twilio that nobody else makes meanwhile. Raises BundleBusy, BundleGone."""
+    bundle = await services.store.claim_bundle(bundle_id)
+    if bundle is None:
+        raise BundleBusy() if await services.store.bundle(bundle_id) else BundleGone()
+    try:
+        yield bundle
+    finally:
+        await services.store.release_bundle(bundle)
 
 
 async def _addresses(twilio: Client, bundle_sid: str) -> list[str]:
@@ -175,23 +203,28 @@ def check_email(services: Services) -> str:
     return services.settings.bundle_email
 
 
-async def made(services: Services, bundle: Bundle, regulation: Regulation, *, fresh: bool = False) -> Bundle:
-    """The bundle with its draft at Twilio, made once however often this is cut off. Raises BundleBusy, TwilioError.
-
-    fresh: the row was inserted just now, so nobody can have made it yet and its claim is ours.
-    """
+async def made(services: Services, bundle: Bundle, regulation: Regulation) -> Bundle:
+    """The bundle with its draft at Twilio, made once however often this is cut off. Raises BundleBusy, TwilioError."""
     if bundle.is_made:
         return bundle
+    async with alone(services, bundle.id) as bundle:
+        if bundle.status == DELETED:
+            raise BundleGone()
+        if bundle.is_made:
+            return bundle
+        return await _named(services, bundle) or await _make(services, bundle, regulation)
+
+
+async def made_first(services: Services, begun: Bundle, regulation: Regulation) -> Bundle:
+    """As ``made``, for a row that was inserted just now: nobody can have made it yet, and its claim is ours."""
+    try:
+        return await _make(services, begun, regulation)
+    finally:
+        await services.store.release_bundle(begun)
+
+
+async def _make(services: Services, bundle: Bundle, regulation: Regulation) -> Bundle:
     compliance = services.twilio.numbers.v2.regulatory_compliance
-    if not fresh:
-        if not await services.store.claim_bundle(bundle.id):
-            current = await services.store.bundle(bundle.id)
-            if current is not None and current.is_made:
-                return current
-            raise BundleBusy()
-        there = await _named(services, bundle)
-        if there is not None:
-            return there
     more = {"status_callback": services.settings.callback_url} if services.settings.callback_url else {}
     asked_at = now()
     try:
@@ -205,7 +238,6 @@ async def made(services: Services, bundle: Bundle, regulation: Regulation, *, fr
         there = await _named(services, bundle) if error.doubtful else None
         if there is not None:
             return there
-        await services.store.amend_bundle(bundle.id, claimed_until=None)
         raise
     return await _adopted(services, bundle, found, asked_at)
 
@@ -228,37 +260,45 @@ async def _adopted(services: Services, bundle: Bundle, found: Any, asked_at: dat
 
 
 async def submit(services: Services, bundle: Bundle, person_id: str) -> Bundle:
-    """The bundle before Twilio's reviewers. Raises NotAsTwilioHasIt when somebody else was quicker, TwilioError."""
-    await services.store.amend_bundle(
-        bundle.id, Happened("bundle_submitting", person_id), submitted_by=person_id
-    )
-    context = services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid)
-    try:
-        await context.update_async(status="pending-review")
-    except TwilioError as error:
-        bundle = await read(services, bundle)
-        if bundle.status in UNDER_REVIEW:
-            return bundle
-        if error.code == 20409:
-            raise NotAsTwilioHasIt(status=state_of(bundle)) from error
-        raise
-    return await read(services, bundle)
+    """The bundle before Twilio's reviewers, sent by this person.
+
+    Raises BundleBusy and NotAsTwilioHasIt when somebody else was quicker, BundleGone, TwilioError.
+    """
+    async with alone(services, bundle.id) as bundle:
+        if bundle.status not in EDITABLE:
+            raise NotAsTwilioHasIt(status=state_of(bundle))
+        earlier = bundle.submitted_by
+        await services.store.amend_bundle(
+            bundle.id, Happened("bundle_submitting", person_id), submitted_by=person_id
+        )
+        context = services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid)
+        try:
+            await context.update_async(status="pending-review")
+        except TwilioError as error:
+            current = await read(services, bundle)
+            if current.status in UNDER_REVIEW:  # the answer to our own call was lost
+                return current
+            await services.store.amend_bundle(bundle.id, submitted_by=earlier)
+            if error.code == 20409:
+                raise NotAsTwilioHasIt(status=state_of(current)) from error
+            raise
+        return await read(services, bundle)
 
 
 async def delete(services: Services, bundle: Bundle, person_id: str) -> Bundle:
-    """Raises TwilioError with 21647 (under review) or 21648 (a number uses it), and BundleGone when it is gone already."""
-    if bundle.status == DELETED:
-        raise BundleGone()
-    if not bundle.is_made:
-        found = await _named(services, bundle)
-        if found is None:  # Twilio never had it: nothing to read, and nobody to tell
-            return await services.store.amend_bundle(
-                bundle.id, Happened("bundle_deleted", person_id), status=DELETED
-            )
-        bundle = found
-    await services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid).delete_async()
-    await services.store.amend_bundle(bundle.id, Happened("bundle_deleted", person_id))
-    return await gone(services, bundle, now())
+    """Raises TwilioError with 21647 (under review) or 21648 (a number uses it), BundleBusy, and BundleGone when it is gone."""
+    async with alone(services, bundle.id) as bundle:
+        if bundle.status == DELETED:
+            raise BundleGone()
+        there = bundle if bundle.is_made else await _named(services, bundle)
+        if there is not None:
+            try:
+                await services.twilio.numbers.v2.regulatory_compliance.bundles(there.sid).delete_async()
+            except TwilioError as error:
+                if error.status != 404:  # somebody else deleted it
+                    raise
+        await services.store.amend_bundle(bundle.id, Happened("bundle_deleted", person_id))
+        return await gone(services, there or bundle, now())
 
 
 # what people are told
@@ -366,6 +406,7 @@ async def numbers_using(services: Services, bundle: Bundle) -> list[str]:
 
 
 def lapse_warning(settings: Settings, bundle: Bundle, days: int) -> Happened:
+    """days: until then, which may be fewer than those at which people are warned."""
     message = {"status": bundle.status, "lapses_in": days, "submitted_by": bundle.submitted_by}
     owed = [Owed("bundle", settings.bundles_channel, message)]
     if bundle.submitted_by:

@@ -84,7 +84,7 @@ class StartAgain(BotError):
 
 
 class BundleBusy(BotError):
-    text = N_("This bundle is being made right now. Please try again in a moment.")
+    text = N_("Somebody is changing this bundle right now. Please try again in a moment.")
 
 
 class NotAsTwilioHasIt(BotError):

@@ -63,6 +63,8 @@ class Papers:
     documents: Mapping[int, Document] = field(default_factory=dict)
     strays: tuple[Document, ...] = ()
     """Assigned, but no document of the chosen group."""
+    doubles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Our own end users beyond those that the regulation has, with their item assignments."""
 
     @property
     def refused(self) -> list[Document]:
@@ -190,6 +192,7 @@ async def read(
 
     found = [each for each in await asyncio.gather(*map(fetch, items)) if each is not None]
     people: dict[int, EndUser] = {}
+    doubles: dict[str, Sequence[str]] = {}
     for each in found:
         if each.sid.startswith("IT"):
             place = next(
@@ -202,6 +205,8 @@ async def read(
             )
             if place is not None:
                 people[place] = EndUser(each.sid, dict(each.attributes or {}))
+            elif each.friendly_name == bundle.mark:
+                doubles[each.sid] = items[each.sid]
     documents = [
         Document(
             sid=each.sid,
@@ -217,7 +222,7 @@ async def read(
         if each.sid.startswith("RD")
     ]
     placed, strays = _placed(documents, regulation, bundle)
-    return Papers(people, placed, strays)
+    return Papers(people, placed, strays, doubles)
 
 
 async def refused(services: Services, bundle: Bundle, regulation: Regulation) -> list[tuple[str, str]]:
@@ -392,7 +397,7 @@ async def save_document(
         name = (document_name(bundle, index) + kind.name)[:LONGEST_NAME]
         sid = await _create(services, name, kind, sent, file)
         if there is not None:
-            await _take_out(services, bundle, there)
+            await _take_out(services, bundle, there.sid, there.items)
         items = await _assign(services, bundle, sid)
         made = Document(sid, items, name, kind.type, sent, "draft", None, file is not None)
     return replace(papers, documents={**papers.documents, index: made})
@@ -431,26 +436,31 @@ async def _assign(services: Services, bundle: Bundle, sid: str) -> tuple[str, ..
     return (str(made.sid),)
 
 
-async def _take_out(services: Services, bundle: Bundle, document: Document) -> None:
+async def _take_out(services: Services, bundle: Bundle, sid: str, items: Sequence[str]) -> None:
+    """A document or end user."""
     compliance = services.twilio.numbers.v2.regulatory_compliance
-    for item in document.items:
+    for item in items:
         try:
             await compliance.bundles(bundle.sid).item_assignments(item).delete_async()
         except TwilioError as error:
             if error.status != 404:
                 raise
+    kind = compliance.end_users if sid.startswith("IT") else compliance.supporting_documents
     try:
-        await compliance.supporting_documents(document.sid).delete_async()
+        await kind(sid).delete_async()
     except TwilioError as error:  # in another bundle as well, or in a review: it stays
-        log.info("document %s stays: %s", document.sid, error)
+        log.info("%s stays: %s", sid, error)
 
 
 async def in_step(services: Services, bundle: Bundle, regulation: Regulation, papers: Papers) -> Papers:
-    """What must equal the end user's fields does so again, and documents of a group that was left are taken out."""
+    """What must equal the end user's fields does so again; documents of a group that was left, and what is there twice, are
+    taken out."""
     compliance = services.twilio.numbers.v2.regulatory_compliance
     for stray in papers.strays:
         if stray.name.startswith(f"{bundle.mark} "):
-            await _take_out(services, bundle, stray)
+            await _take_out(services, bundle, stray.sid, stray.items)
+    for sid, items in papers.doubles.items():
+        await _take_out(services, bundle, sid, items)
     documents = dict(papers.documents)
     for index, there in papers.documents.items():
         kind = regulation.documents(bundle.group)[index].kind(there.type)
@@ -460,7 +470,7 @@ async def in_step(services: Services, bundle: Bundle, regulation: Regulation, pa
         if sent != there.attributes:
             await compliance.supporting_documents(there.sid).update_async(attributes=sent)
             documents[index] = replace(there, attributes=sent)
-    return replace(papers, documents=documents, strays=())
+    return replace(papers, documents=documents, strays=(), doubles={})
 
 
 # Twilio's evaluation

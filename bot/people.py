@@ -81,12 +81,11 @@ class People:
         keys = [f"group:{each}" for each in groups] + [f"channel:{each}" for each in channels]
         if any(user_id in self._members[key][0] for key in keys if key in self._members):
             return True
-        for key in keys:
-            fresh = await self._soon(key, self._read_members(key))
-            if fresh is None and key not in self._members:
-                raise CannotCheck()
-            if fresh and user_id in fresh:
-                return True
+        answers = await asyncio.gather(*(self._soon(key, self._read_members(key)) for key in keys))
+        if any(user_id in fresh for fresh in answers if fresh):
+            return True
+        if any(fresh is None and key not in self._members for key, fresh in zip(keys, answers, strict=True)):
+            raise CannotCheck()
         return False
 
     async def refresh_members(self, groups: list[str], channels: list[str]) -> None:

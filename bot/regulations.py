@@ -23,6 +23,8 @@ WITHOUT_FILE = frozenset({"address", "business_address", "individual_address"})
 """Document types that are an address and nothing else. Supporting documents guide, twilio.com/docs, read 2026-11."""
 ADDRESS = "address_sids"
 CHOICES_AT_MOST = 100
+LONGEST_MATCHED = 320
+"""As long as an e-mail address may be. A pattern of Twilio's can take its time with more."""
 LONGEST_CHOICE = 150
 
 _REFERENCE = r"(\w+)\['(\w+)'\]"
@@ -100,6 +102,8 @@ class Field:
         """What is wrong with an answer, for the person who typed it."""
         if not value:
             return say(N_("This is needed.")) if self.is_required else None
+        if self.pattern is not None and len(value) > LONGEST_MATCHED:
+            return say(N_("This is too long: {n} characters at most."), n=LONGEST_MATCHED)
         if self.pattern is None or _fits(self.pattern, value):
             return None
         if self.choices:

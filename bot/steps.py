@@ -161,11 +161,11 @@ async def check_conditions(purchase: Purchase, services: Services) -> Conditions
         known = await _bundle(purchase, services)
         bundle = await bundles.read(services, known) if known is not None else None
         if bundle is None or not bundles.usable(bundle):
-            await services.store.work(purchase, bundle_approved_at=None)
-            lapsed = (
-                bundle is not None and bundle.status == bundles.APPROVED
-            )  # which no change of status tells
-            return Wait(None if lapsed else bundles.why_waiting(bundle), now())
+            why = bundles.why_waiting(bundle)
+            # a change of status has told it already; a lapse or no bundle at all is told by the step that waits
+            told = bundle is not None and bundle.status != bundles.APPROVED
+            await services.store.work(purchase, bundle_approved_at=None, waiting=why if told else None)
+            return Wait(why if told else None, now())
     offer = await services.market.fresh_offer(purchase.country, purchase.number_type)
     if offer.price > purchase.ceiling:
         raise PriceRaised(

@@ -7,6 +7,7 @@ wakes the poll: what it says is not believed, but for the reason in words, which
 
 import asyncio
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ class Watch:
         self._polled_at: datetime | None = None
         self._swept_at: datetime | None = None
         self._newest: datetime | None = None
+        self._account: str | None = None
         self._woken = False
         self._polling: asyncio.Task[None] | None = None
         self._unreadable: set[str] = set()
@@ -69,11 +71,13 @@ class Watch:
 
     async def poll(self) -> None:
         self._polled_at = now()
-        if self._swept_at is None or now() - self._swept_at >= SWEEP:
-            await self._sweep()
-        else:
-            await self._read_changed()
-        await self._warn_of_lapses()
+        try:
+            if self._swept_at is None or now() - self._swept_at >= SWEEP:
+                await self._sweep()
+            else:
+                await self._read_changed()
+        finally:
+            await self._warn_of_lapses()
 
     # reading
 
@@ -82,12 +86,12 @@ class Watch:
         asked_at = now()
         context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
         page: Any = await context.page_async(sort_by="date-updated", sort_direction="DESC", page_size=PAGE)
-        newest = self._newest
+        newest, all_read = self._newest, True
         while True:
             found = list(page)
             fresh = [each for each in found if _is_new(each, known.get(each.sid))]
             for each in fresh:
-                await self._observe(each, known.get(each.sid), asked_at)
+                all_read &= await self._observe(each, known.get(each.sid), asked_at)
             dates = [bundles.aware(each.date_updated) for each in found]
             newest = max([at for at in (newest, *dates) if at is not None], default=None)
             oldest = dates[-1] if dates else None
@@ -96,22 +100,22 @@ class Watch:
             page = await page.next_page_async()
             if page is None:
                 break
-        self._newest = newest
+        if all_read:
+            self._newest = newest
 
     async def _sweep(self) -> None:
-        """All of them. Until the first sweep of an account has ended, what it finds is how things are and no news."""
+        """All of them. The first one of an account makes it known: what is found before is no news."""
         store, settings = self._services.store, self._services.settings
         self._unreadable.clear()
-        silent = SWEPT not in await store.kept(self._services.workspace_id)
         asked_at = now()
         context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
         found: list[Any] = await context.list_async(
             sort_by="date-updated", sort_direction="DESC", page_size=1000
         )
-        known = await self._known()
+        known, all_read = await self._known(), True
         for each in found:
             if _is_new(each, known.get(each.sid)):
-                await self._observe(each, known.get(each.sid), asked_at, silent=silent)
+                all_read &= await self._observe(each, known.get(each.sid), asked_at)
         there = {each.sid for each in found}
         for row in known.values():
             if (
@@ -121,10 +125,20 @@ class Watch:
                 and row.status != bundles.DELETED
             ):
                 await bundles.read(self._services, row)  # also one that was made while we read
+        if not all_read:  # once more in a minute
+            return
         await store.keep(self._services.workspace_id, SWEPT, settings.twilio_account_sid, now())
+        self._account = settings.twilio_account_sid
         self._swept_at = now()
         dates = [bundles.aware(each.date_updated) for each in found]
         self._newest = max([at for at in dates if at is not None], default=None)
+
+    async def knows_account(self) -> bool:
+        """Whether a sweep of the account has ended, now or before a restart."""
+        if self._account is None:
+            kept = await self._services.store.kept(self._services.workspace_id)
+            self._account = kept[SWEPT][0] if SWEPT in kept else ""
+        return bool(self._account == self._services.settings.twilio_account_sid)
 
     async def _known(self) -> Mapping[str, Bundle]:
         known: Mapping[str, Bundle] = await self._services.store.known_bundles(
@@ -132,26 +146,30 @@ class Watch:
         )
         return known
 
-    async def _observe(
-        self, found: Any, row: Bundle | None, asked_at: datetime, *, silent: bool = False
-    ) -> None:
-        """The answer has no country and no type: a bundle that is not known yet has them from its regulation."""
+    async def _observe(self, found: Any, row: Bundle | None, asked_at: datetime) -> bool:
+        """Whether it is known now, or can never be: one whose regulation is not answered for holds up no other.
+
+        The answer has no country and no type: a bundle that is not known yet has them from its regulation.
+        """
         if row is not None:
             about = row.country, row.number_type, row.end_user_type
         else:
             if found.regulation_sid in self._unreadable:
-                return
+                return True
             try:
                 regulation = await self._services.market.regulation(found.regulation_sid)
             except TwilioError as error:
-                if not error.definite:
-                    raise
                 log.warning("bundle %s: its regulation cannot be read: %s", found.sid, error)
+                if error.definite:
+                    self._unreadable.add(found.regulation_sid)
+                return error.definite
+            except (KeyError, TypeError, ValueError):
+                log.exception("bundle %s: its regulation is not understood", found.sid)
                 self._unreadable.add(found.regulation_sid)
-                return
+                return True
             about = regulation.country, regulation.number_type, regulation.end_user_type
-        seen = bundles.row(self._services, found, *about, asked_at)
-        await bundles.observe(self._services, seen, silent=silent and row is None)
+        await bundles.observe(self._services, bundles.row(self._services, found, *about, asked_at))
+        return True
 
     # what will lapse
 
@@ -164,7 +182,8 @@ class Watch:
             days = min((each for each in LAPSES if left <= timedelta(days=each)), default=None)
             if days is None or left < timedelta(0) or (bundle.lapse_told or 99) <= days:
                 continue
-            if await store.warn_of_lapse(bundle, days, bundles.lapse_warning(settings, bundle, days)):
+            warning = bundles.lapse_warning(settings, bundle, max(1, math.ceil(left / timedelta(days=1))))
+            if await store.warn_of_lapse(bundle, days, warning):
                 self._services.worker.kick()
 
     # Twilio's callback
@@ -191,6 +210,10 @@ class Watch:
     def reason(self, sid: str) -> str | None:
         """Why Twilio refused a bundle, in its words; in memory only, for a callback alone tells it."""
         return self._reasons.get(sid)
+
+    def forget_reason(self, sid: str) -> None:
+        """The bundle is not rejected any more."""
+        self._reasons.pop(sid, None)
 
 
 def _is_new(found: Any, row: Bundle | None) -> bool:

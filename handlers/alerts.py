@@ -17,6 +17,8 @@ from storage.models import Bundle
 
 log = logging.getLogger(__name__)
 
+SECTIONS = 3
+"""Slack refuses a message of about 13,000 characters."""
 SIGNS = {
     bundles.APPROVED: ":white_check_mark:",
     bundles.REJECTED: ":x:",
@@ -101,7 +103,7 @@ async def _reasons(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
         lines.append(said)
     if not lines:
         lines.append(t("Twilio names no document. Its mail to the address of the bundle says more."))
-    return [blocks.section("\n".join(lines))]
+    return blocks.sections(lines, t, at_most=SECTIONS)
 
 
 async def _users(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
@@ -118,7 +120,7 @@ async def _users(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
     lines += [f"• {t.phone(each)}" for each in others]
     if not lines:
         return [blocks.context(t("No number and no request uses it."))]
-    return [blocks.section("\n".join([t("It is used by:"), *lines]))]
+    return blocks.sections([t("It is used by:"), *lines], t, at_most=SECTIONS)
 
 
 # the operators

@@ -19,11 +19,14 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def plain(text: str, limit: int = 3000) -> dict[str, Any]:
+LONGEST_TEXT = 3000
+
+
+def plain(text: str, limit: int = LONGEST_TEXT) -> dict[str, Any]:
     return {"type": "plain_text", "text": cut(text, limit), "emoji": True}
 
 
-def mrkdwn(text: str, limit: int = 3000) -> dict[str, Any]:
+def mrkdwn(text: str, limit: int = LONGEST_TEXT) -> dict[str, Any]:
     return {"type": "mrkdwn", "text": cut(text, limit)}
 
 
@@ -74,6 +77,23 @@ def section(text: str, accessory: Block | None = None, block_id: str | None = No
     if block_id:
         block["block_id"] = block_id
     return block
+
+
+def sections(lines: Sequence[str], t: Texts, at_most: int) -> list[Block]:
+    """A list of any length, broken between lines; how many there was no room for is said."""
+    made: list[Block] = []
+    left = list(lines)
+    while left and len(made) < at_most:
+        room, taken = LONGEST_TEXT, 0
+        while taken < len(left) and len(left[taken]) < room:
+            room -= len(left[taken]) + 1
+            taken += 1
+        taken = max(taken, 1)
+        made.append(section("\n".join(left[:taken])))
+        left = left[taken:]
+    if left:
+        made.append(context(t.n("and one more", "and {n} more", len(left))))
+    return made
 
 
 def fields(texts: Sequence[str]) -> Block:

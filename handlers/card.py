@@ -412,6 +412,7 @@ async def papers_given(
     purchase_id, quote = blocks.about(view).split(":")
     person_id = body["user"]["id"]
     if sid == NEW:
+        await services.policy.check_papers(person_id, services.people)
         purchase = await decisions.check_papers(purchase_id, int(quote), person_id, services)
         waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), blocks.about(view))
         await ack(response_action="update", view=waiting)

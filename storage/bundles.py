@@ -14,7 +14,8 @@ from storage.database import Database
 from storage.models import Bundle, Purchase, State, now
 from storage.purchases import Happened
 
-MAKING = timedelta(seconds=90)
+CLAIM = timedelta(seconds=90)
+"""How long a bundle is held by somebody who died while changing it at Twilio."""
 WAITING = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
 """States in which a purchase that is not bought may wait for its bundle."""
 
@@ -163,27 +164,37 @@ class Bundles(Database):
     # making one
 
     async def begin_bundle(self, bundle: Bundle, happened: Happened) -> Bundle:
-        """The row, before Twilio has heard of the bundle; it is claimed for making."""
-        bundle.claimed_until = now() + MAKING
+        """The row, before Twilio has heard of the bundle; it is claimed, for ``release_bundle`` to give free."""
+        bundle.claimed_until = now() + CLAIM
         async with self.writing() as session:
             session.add(bundle)
             await session.flush()
             session.add_all(happened.rows(bundle.workspace_id, bundle_id=bundle.id))
         return bundle
 
-    async def claim_bundle(self, bundle_id: str) -> bool:
-        """Whether it is now us who may make it at Twilio."""
+    async def claim_bundle(self, bundle_id: str) -> Bundle | None:
+        """The row as it is now, for us alone to change at Twilio until ``release_bundle``; None while somebody else does."""
         async with self.writing() as session:
             done = await session.exec(
                 update(Bundle)
                 .where(
                     col(Bundle.id) == bundle_id,
-                    col(Bundle.sid).not_like("BU%"),
                     or_(col(Bundle.claimed_until).is_(None), col(Bundle.claimed_until) < now()),
                 )
-                .values(claimed_until=now() + MAKING)
+                .values(claimed_until=now() + CLAIM)
             )
-            return bool(done.rowcount == 1)
+            if done.rowcount != 1:
+                return None
+            return await session.get(Bundle, bundle_id, populate_existing=True)
+
+    async def release_bundle(self, claimed: Bundle) -> None:
+        """claimed: as ``begin_bundle`` or ``claim_bundle`` returned it. A claim that ran out may be somebody else's by now."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Bundle)
+                .where(col(Bundle.id) == claimed.id, col(Bundle.claimed_until) == claimed.claimed_until)
+                .values(claimed_until=None)
+            )
 
     async def amend_bundle(self, bundle_id: str, happened: Happened | None = None, **values: Any) -> Bundle:
         """The row with these columns changed (none: only put on record); its status is ``observe_bundle``'s to change."""
@@ -199,8 +210,8 @@ class Bundles(Database):
     # what Twilio says
 
     async def observe_bundle(self, seen: Bundle, news: News) -> Bundle:
-        """The bundle's row, brought up to date with what Twilio said. A change of status wakes who waits for it, and is told:
-        all of it in one transaction, and only by whoever changes the row.
+        """The bundle's row, brought up to date with what Twilio said. A change of status wakes who waits for it, and is told;
+        a renewal wakes only. All of it in one transaction, and only by whoever changes the row.
 
         An answer that is older than what is known changes nothing. Addresses stay when None is given.
         """
@@ -234,9 +245,10 @@ class Bundles(Database):
                     await session.rollback()
                     continue
                 await session.refresh(row)
-                if row.status != before.status:
+                if (row.status, row.valid_until) != (before.status, before.valid_until):
                     waiting = (await session.exec(select(Purchase).where(*_waits(row.id)))).all()
-                    await self._tell(session, news(before, row, waiting), row, waiting)
+                    happened = news(before, row, waiting) if row.status != before.status else None
+                    await self._tell(session, happened, row, waiting)
                 return row
         raise RuntimeError("a bundle can be neither inserted nor found")
 

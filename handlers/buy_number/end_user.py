@@ -55,7 +55,8 @@ def page(
             shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
             options = [blocks.option(each.sid, each.label) for each in known[:99]]
             options.append(blocks.option(NEW, t("A new address")))
-            chosen = typed.get("address") or options[0]["value"]
+            only = options[0]["value"] if len(known) < 2 else None  # one of several may be somebody else's
+            chosen = typed.get("address") or only
             shown.append(blocks.select("address", t("Address"), options, initial=chosen, mark=mark))
     shown.append(blocks.actions("buttons", blocks.button("back", t("Back"))))
     return blocks.modal(CALLBACK_ID, t("End user"), shown, close=t("Cancel"), submit=t("Next"), about=draft)
@@ -80,6 +81,8 @@ def _papers(
         blocks.option(LATER, t("Papers later"), t("The number is bought once a bundle is approved"))
     )
     wanted = typed.get("bundle")
+    if draft.bundle_id and wanted == draft.bundle_id:  # begun for this request before it had a SID
+        wanted = next((bundle.sid for bundle in bundles_of if bundle.id == draft.bundle_id), None)
     if wanted not in {each["value"] for each in options}:
         wanted = options[0]["value"]
     return [

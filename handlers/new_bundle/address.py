@@ -24,7 +24,7 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class Typed:
-    chosen: str
+    chosen: str | None
     values: Mapping[str, Any] = field(default_factory=dict)
     options: Sequence[Option] = ()
     """What the page offered, for drawing it again without asking Twilio."""
@@ -35,24 +35,24 @@ class Typed:
 
 
 async def first_page(form: Form, services: Services, t: Texts, *, notes: Notes, mark: str = "") -> View:
-    """With the account's addresses. One in the bundle's country is proposed, else a new one; one elsewhere may do as well."""
-    known = await addresses.known(services.twilio, form.bundle.country)
-    options = [
-        blocks.option(each.sid, each.label) for each in known[:98] if each.country == form.bundle.country
-    ]
+    """With the account's addresses. Proposed is the bundle's own, else the only one in its country, else a new one; among
+    several of the account's nothing is, for they may be of others."""
+    there = form.papers.documents.get(form.about.page.index)
+    own = [form.bundle.addresses.get(str(form.about.page.index)), there.address if there else None]
+    own += reversed(form.bundle.addresses.values())
+    wanted = [sid for sid in own if sid]
+    known = await addresses.known(services.twilio, form.bundle.country, wanted=wanted)
+    local = [each for each in known if each.country == form.bundle.country]
+    options = [blocks.option(each.sid, each.label) for each in local]
     options.append(blocks.option(NEW, t("A new address")))
-    options += [
-        blocks.option(each.sid, each.label) for each in known[:98] if each.country != form.bundle.country
-    ]
+    options += [blocks.option(each.sid, each.label) for each in known if each not in local]
     requirement = form.documents[form.about.page.index]
     if not all(kind.needs_address for kind in requirement.kinds):
         options.append(blocks.option(NONE, t("The document that I give shows no address")))
-    there = form.papers.documents.get(form.about.page.index)
-    before = [form.bundle.addresses.get(str(form.about.page.index)), there.address if there else None]
-    before += reversed(form.bundle.addresses.values())
-    values = {each["value"] for each in options}
-    chosen = next((each for each in before if each in values), None) or options[0]["value"]
-    return page(form, t, typed=Typed(str(chosen), {}, options), notes=notes, mark=mark)
+    chosen = next((sid for sid in wanted if any(sid == each.sid for each in known)), None)
+    if chosen is None and len(local) < 2:
+        chosen = local[0].sid if local else NEW
+    return page(form, t, typed=Typed(chosen, {}, options), notes=notes, mark=mark)
 
 
 def page(
@@ -117,7 +117,7 @@ async def changed(
     bundle, regulation = await common.bundle_of(about, services)
     typed = forms.answers(shown)
     form = Form(bundle, regulation, papers.Papers(), about)
-    again = Typed(typed.get("address") or NEW, typed, _options(shown))
+    again = Typed(typed.get("address"), typed, _options(shown))
     view = page(form, t, typed=again, notes={}, mark=forms.mark_of(shown, "address"))
     await modal.redraw(client, shown, view)
     await ack()
@@ -129,11 +129,11 @@ async def changed(
 async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Services) -> Form:
     """Where a requirement is an address and nothing else, its document is made at once. Raises AddressProblem."""
     index = form.about.page.index
-    chosen = {each: sid for each, sid in form.bundle.addresses.items() if each != str(index)}
+    chosen: dict[str, Any] = {each: sid for each, sid in form.bundle.addresses.items() if each != str(index)}
     if typed.chosen == NEW:
         mark = form.bundle.mark
         chosen[str(index)] = await addresses.make(services.twilio, typed.values, mark, correct=typed.correct)
-    elif typed.chosen != NONE:
+    elif typed.chosen not in (None, NONE):
         chosen[str(index)] = typed.chosen
     bundle = await services.store.amend_bundle(form.bundle.id, addresses=chosen)
     form = replace(form, bundle=bundle)

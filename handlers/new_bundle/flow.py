@@ -18,6 +18,7 @@ from bot.texts import N_, Said, Texts, escape
 from handlers import address as address_form
 from handlers import blocks, errors, modal
 from handlers.blocks import View
+from handlers.buy_number import draft as draft_row
 from handlers.buy_number import review as purchase_review
 from handlers.new_bundle import address, document, end_user, group, review
 from handlers.new_bundle.form import About, Form, Notes, bundle_of, heading, load
@@ -81,7 +82,10 @@ async def next_view(form: Form, services: Services, t: Texts, mark: str, after: 
 # a page that is sent
 
 
-async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services: Services, t: Texts) -> None:
+async def submitted(
+    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    await services.policy.check_papers(body["user"]["id"], services.people)
     about = About.of(view)
     bundle, regulation = await bundle_of(about, services)
     module = PAGES[view["callback_id"]]
@@ -99,6 +103,7 @@ async def suggestion_taken(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
     """The same address once more; this time Twilio may correct it."""
+    await services.policy.check_papers(body["user"]["id"], services.people)
     about = About.of(body["view"])
     bundle, regulation = await bundle_of(about, services)
     form = Form(bundle, regulation, Papers(), about)
@@ -114,8 +119,9 @@ def _saving(
         """What was typed is held for this one try; when it fails the page is drawn again with it. RULES.md 25."""
         known = form
         try:
-            known = await load(form.about, services)
-            saved = await module.save(known, typed, client, services)
+            async with bundles.alone(services, form.bundle.id):
+                known = await load(form.about, services)
+                saved = await module.save(known, typed, client, services)
         except AddressProblem as error:
             problem = address_form.problem(error, t)
             return address.page(known, t, typed=typed, notes={}, mark=mark, problem=problem)
@@ -215,7 +221,7 @@ async def begun(
         await _give(services, purchase_id, quote, person_id, bundle)
     about = About(bundle.id, GROUP, purchase_id)
     try:
-        bundle = await bundles.made(services, bundle, regulation, fresh=True)
+        bundle = await bundles.made_first(services, bundle, regulation)
         return await next_view(Form(bundle, regulation, Papers(), about), services, t, mark)
     except Exception as error:
         return problem(await errors.sentence(error, services), about, t)
@@ -252,7 +258,8 @@ async def _give(services: Services, purchase_id: str, quote: int, person_id: str
     if purchase is None:
         raise NotPossibleNow()
     if purchase.state == State.DRAFT:
-        await services.store.record_draft(purchase_id, bundle_id=bundle.id)
+        chosen = draft_row.answers(purchase, "end_user", {"bundle": bundle.id})
+        await services.store.record_draft(purchase_id, bundle_id=bundle.id, answers=chosen)
     else:
         await decisions.give_bundle(purchase_id, quote, person_id, services, bundle)
 
@@ -285,6 +292,7 @@ async def back(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
     """The page before, filled with what Twilio has; what was typed here and not saved is gone."""
+    await services.policy.check_papers(body["user"]["id"], services.people)
     about = About.of(body["view"])
 
     async def work(mark: str) -> View:
@@ -300,6 +308,7 @@ async def changing(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
     """From the last page to another one."""
+    await services.policy.check_papers(body["user"]["id"], services.people)
     about = About.of(body["view"]).at(Page.parse(body["actions"][0]["value"]))
 
     async def work(mark: str) -> View:
@@ -311,6 +320,7 @@ async def changing(
 async def looking_again(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
+    await services.policy.check_papers(body["user"]["id"], services.people)
     about = About.of(body["view"])
 
     async def work(mark: str) -> View:

@@ -13,6 +13,7 @@ from bot.papers import GROUP, Page, Papers
 from bot.regulations import Field, Group, Part, Regulation
 from bot.services import Services
 from bot.texts import Said, Texts, escape
+from bot.twilio_client import TwilioError
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from storage.models import Bundle
@@ -79,7 +80,12 @@ async def load(about: About, services: Services) -> Form:
         raise StartAgain()
     regulation = await services.market.regulation(bundle.regulation_sid)
     bundle = await bundles.made(services, bundle, regulation)
-    found = await papers.read(services, bundle, regulation)
+    try:
+        found = await papers.read(services, bundle, regulation)
+    except TwilioError as error:
+        if error.status == 404 and (await bundles.read(services, bundle)).status == bundles.DELETED:
+            raise BundleGone() from error
+        raise
     if bundle.group is None and (guess := papers.guess_group(found, regulation, bundle)) is not None:
         bundle = await services.store.amend_bundle(bundle.id, group=guess)
         found = await papers.read(services, bundle, regulation)

@@ -263,11 +263,15 @@ async def test_within_a_second_of_twilios_clock_the_question_that_was_asked_late
 async def test_a_change_that_is_none_of_status_is_kept_and_told_to_nobody(store: Store) -> None:
     bundle, tell = await kept(store), Teller()
     purchase = await wanting(store, bundle)
-    await store.observe_bundle(answer(**later(friendly_name="Renamed", valid_until=NOON + DAY)), tell)
-    after = await row(store, bundle)
-    assert (after.friendly_name, after.valid_until) == ("Renamed", NOON + DAY)
+    await store.observe_bundle(answer(**later(friendly_name="Renamed")), tell)
+    assert (await row(store, bundle)).friendly_name == "Renamed"
     assert tell.asked == [] and await owed(store) == []
     assert await purchase_now(store, purchase) == purchase
+    await store.observe_bundle(answer(**later(2, friendly_name="Renamed", valid_until=NOON + DAY)), tell)
+    assert (await row(store, bundle)).valid_until == NOON + DAY
+    assert tell.asked == [] and await owed(store) == []
+    woken = (await purchase_now(store, purchase)).wake_at
+    assert woken is not None and woken <= now(), "who waits because it had lapsed looks again"
 
 
 # who waits for it
@@ -482,11 +486,21 @@ async def test_a_bundle_that_was_begun_just_now_is_made_by_who_began_it(store: S
 
 async def test_of_two_who_would_make_a_bundle_one_makes_it(store: Store, other: Store) -> None:
     bundle = await store.amend_bundle((await begun(store)).id, claimed_until=None)
-    assert sorted(await at_once(store, store.claim_bundle(bundle.id), other.claim_bundle(bundle.id))) == [
-        False,
-        True,
-    ]
+    claims = await at_once(store, store.claim_bundle(bundle.id), other.claim_bundle(bundle.id))
+    assert sorted(each is not None for each in claims) == [False, True]
     assert not await store.claim_bundle(bundle.id)
+
+
+async def test_a_claim_is_given_free_by_whoever_has_it(store: Store) -> None:
+    bundle = await kept(store)
+    claimed = await store.claim_bundle(bundle.id)
+    assert claimed is not None and not await store.claim_bundle(bundle.id)
+    await store.release_bundle(claimed)
+    again = await store.claim_bundle(bundle.id)
+    assert again is not None
+    await store.release_bundle(claimed)  # as somebody does whose claim had run out
+    assert not await store.claim_bundle(bundle.id)
+    await store.release_bundle(await begun(store))
 
 
 async def test_a_claim_that_has_run_out_can_be_taken(store: Store) -> None:
@@ -495,9 +509,8 @@ async def test_a_claim_that_has_run_out_can_be_taken(store: Store) -> None:
     assert await store.claim_bundle(bundle.id)
 
 
-async def test_what_is_made_is_not_made_again(store: Store) -> None:
-    bundle = await kept(store)
-    assert not await store.claim_bundle(bundle.id) and not await store.claim_bundle("none")
+async def test_what_is_not_there_can_not_be_claimed(store: Store) -> None:
+    assert not await store.claim_bundle("none")
 
 
 async def test_two_rows_can_not_have_the_same_bundle(store: Store) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 
 from bot import approval, settings
 from bot.app import Running, running
+from bot.services import Services
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.twin import SlackTwin
 from sandbox.twilio.twin import TwilioTwin
@@ -148,9 +149,13 @@ class Stage:
         await self._stack.aclose()
 
     @property
-    def store(self) -> Any:
+    def services(self) -> Services:
         assert self.app is not None
-        return self.app.services.store
+        return self.app.services
+
+    @property
+    def store(self) -> Any:
+        return self.services.store
 
     def look(self) -> None:
         """The next poll for changed bundles, at once."""

@@ -2,15 +2,21 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import socket
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from bot import bundles
+from bot.texts import Texts
+from handlers import alerts as alerts_of
+from storage.models import Bundle, Card, Purchase, State, now
 from tests.stories import papers
 from tests.stories.conftest import Clock
 from tests.stories.papers import PNG, TYPED, Filler, alerts
@@ -382,6 +388,111 @@ async def test_a_bundle_that_is_deleted_between_approval_and_purchase_is_noticed
     await stage.in_thread(card, "was deleted at Twilio")
     await until(lambda: says(stage, number, "Other papers are needed"), "the card says what it waits for")
     assert await stage.bought() == []
+    await polls(stage)
+    lines = [each for each in await stage.thread(card) if "was deleted at Twilio" in each]
+    assert len(lines) == 1, "said once"
+    assert len([each for each in await requester.direct_messages() if "was deleted at Twilio" in each]) == 1
+
+
+async def test_a_purchase_goes_on_when_its_lapsed_bundle_was_renewed(
+    stage: Stage, requester: Person, compliance: Person, approver: Person
+) -> None:
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    number, card = await waits_for(stage, requester, approver, sid)
+    await until(lambda: known(stage, sid, "pending-review"), "the bundle is known")
+    services = stage.services
+    row = await services.store.bundle_by_sid(services.settings.twilio_account_sid, sid)
+    assert row is not None and row.updated_at is not None
+    seen = {**row.model_dump(), "status": "twilio-approved", "updated_at": now(), "read_at": now()}
+    await bundles.observe(services, Bundle(**{**seen, "valid_until": now() - timedelta(minutes=5)}))
+    await stage.in_thread(card, "has approved")
+    await until(lambda: says(stage, number, "has lapsed"), "the card says that it has lapsed")
+    later = {"updated_at": now() + timedelta(seconds=1), "read_at": now()}
+    renewed = {**seen, **later, "valid_until": now() + timedelta(days=300)}
+    await stage.twilio.post(f"bundles/{sid}/review", verdict="approve")
+    await bundles.observe(services, Bundle(**renewed))
+    await stage.card("complete", number)
+    assert await stage.bought() == [number]
+
+
+async def test_a_regulation_that_twilio_does_not_answer_for_holds_up_no_other_bundle(
+    stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
+) -> None:
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    number, _ = await waits_for(stage, requester, approver, sid)
+    await polls(stage)
+    await asyncio.sleep(1.1)  # Twilio's clock has seconds
+    await twilio.post(f"bundles/{sid}/review", verdict="approve")
+    await asyncio.sleep(1.1)
+    await twilio.post("faults", method="GET", path="*/Regulations/*", times=None, fault={"status": 500})
+    console = await made_in_the_console(stage)
+    stage.look()
+    await stage.card("complete", number)
+    await until(lambda: known(stage, sid, "twilio-approved"), "the other bundle is read")
+    assert not await known(stage, console, "draft")
+    await twilio.delete("faults")
+    await polls(stage)
+    assert await known(stage, console, "draft"), "and it is found when Twilio answers again"
+
+
+async def known(stage: Stage, sid: str, status: str) -> bool:
+    row = await stage.store.bundle_by_sid(stage.services.settings.twilio_account_sid, sid)
+    return row is not None and row.status == status
+
+
+async def test_a_reason_is_not_shown_for_a_later_rejection(
+    stage: Stage, compliance: Person, twilio: Control
+) -> None:
+    await with_callbacks(stage)
+    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    items = (await papers.bundle(stage, sid))["items"]
+    end_user = next(each["sid"] for each in items if each["kind"] == "end_user")
+    await twilio.post(
+        f"bundles/{sid}/review", verdict="reject", reasons={end_user: "Not in the register (first)."}
+    )
+    news = await papers.news(stage, "has rejected")
+    assert "(first)" in shown(news)
+    await stage.slack.post("act", user=compliance.id, channel="C0BUNDLES", ts=news["ts"], action_id="fix")
+    await compliance.view("new_bundle.end_user")
+    filler = Filler(stage, compliance, {"business_name": "Mended GmbH"})
+    await filler.fills_up_to()
+    await filler.submits()
+    await polls(stage)
+    await twilio.post("faults", times=1, fault={"callback": "lost"})
+    await asyncio.sleep(1.1)
+    await twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={end_user: "Another (second)."})
+    await polls(stage)
+
+    async def both() -> Any:
+        rejections = [each for each in await channel(stage) if "has rejected" in each["text"]]
+        return rejections if len(rejections) == 2 else None
+
+    _, later = await until(both, "both rejections are told")
+    assert "(first)" not in shown(later) and "names no document" in shown(later)
+
+
+async def test_after_a_change_of_account_its_bundles_are_no_news(stage: Stage, twilio: Control) -> None:
+    await polls(stage)
+    for n in range(3):
+        sid = await made_in_the_console(stage, f"Old {n}")
+        await twilio.post(f"bundles/{sid}", status="twilio-approved")
+    await stage.stop_app()
+    with (
+        contextlib.closing(
+            sqlite3.connect(stage.environment["DATABASE_URL"].removeprefix("sqlite:///"))
+        ) as db,
+        db,
+    ):
+        db.execute("DELETE FROM bundles")  # as if the app had worked with another account until now
+        db.execute("UPDATE kept SET value = ? WHERE key = 'bundles:swept'", (f'"AC{"9" * 32}"',))
+    await stage.start_app()
+    await polls(stage)
+    assert await channel(stage) == []
+    sid = await made_in_the_console(stage, "New")
+    await twilio.post(f"bundles/{sid}", status="twilio-approved")
+    await asyncio.sleep(1.1)
+    await polls(stage)
+    assert statuses(await channel(stage), sid) == ["twilio-approved"]
 
 
 async def test_a_bundle_that_has_lapsed_by_the_time_of_buying_makes_the_purchase_wait(
@@ -415,7 +526,7 @@ async def test_a_lapse_is_told_thirty_seven_and_one_days_ahead_once_each(
     lapses = datetime.now(UTC) + timedelta(days=40)
     await twilio.post(f"bundles/{seeded['sid']}", valid_until=lapses.strftime("%Y-%m-%dT%H:%M:%SZ"))
     await clock.forward(61)
-    for days, words in ((11, "in 30 days"), (23, "in 7 days"), (5.5, "in one day")):
+    for days, words in ((10, "in 30 days"), (23, "in 7 days"), (6, "in one day")):
         await clock.forward(days * 86400)
         news = await papers.news(stage, f"lapses {words}")
         assert number[-4:] in shown(news), "who uses it is named"
@@ -423,6 +534,38 @@ async def test_a_lapse_is_told_thirty_seven_and_one_days_ahead_once_each(
         await settled(stage)
     told = [each["text"] for each in await channel(stage) if "lapses" in each["text"]]
     assert len(told) == 3, told
+
+
+async def test_a_lapse_that_is_seen_late_is_told_with_the_days_that_are_left(
+    stage: Stage, twilio: Control, clock: Clock
+) -> None:
+    (seeded,) = await papers.bundles(stage)
+    lapses = datetime.now(UTC) + timedelta(days=3)
+    await twilio.post(f"bundles/{seeded['sid']}", valid_until=lapses.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    await polls(stage)
+    await papers.news(stage, "lapses in 3 days, on")
+
+
+async def test_all_who_use_a_lapsing_bundle_are_named(stage: Stage, requester: Person) -> None:
+    (seeded,) = await papers.bundles(stage)
+    await polls(stage)
+    services = stage.services
+    bundle = await services.store.bundle_by_sid(services.settings.twilio_account_sid, seeded["sid"])
+    assert bundle is not None
+    about = {"workspace_id": bundle.workspace_id, "account_sid": bundle.account_sid, "bundle_id": bundle.id}
+    numbers = [f"+4477009{n:05}" for n in range(60)]
+    async with stage.store.writing() as session:
+        for n, number in enumerate(numbers):
+            bought = {"state": State.COMPLETE, "phone_number": number, "phone_number_sid": f"PN{n:032}"}
+            purchase = Purchase(requester_id=requester.id, **about, **bought)
+            session.add(purchase)
+            await session.flush()
+            link = f"https://example.slack.com/archives/C0APPROVALS/p17954349710{n:05}"
+            card = {"channel": "C0APPROVALS", "ts": f"{n}.0", "permalink": link, "drawn_version": 99}
+            session.add(Card(purchase_id=purchase.id, workspace_id=bundle.workspace_id, **card))
+    warning = {"status": "twilio-approved", "lapses_in": 7}
+    message = await alerts_of.bundle_news(warning, bundle, services, Texts("en"))
+    assert shown(message).count("<https://") == 60 and shown(message).count("|+44") == 60
 
 
 # the list

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bot import bundles as bundles_of
 from tests.stories import papers
 from tests.stories.papers import EMAIL, JPEG, PDF, PNG, TYPED, Filler, alerts
 from tests.stories.stage import (
@@ -409,6 +410,101 @@ async def test_a_new_bundle_on_page_3_leads_back_to_the_request(
     await requester.submits(agree=["yes"])
     card = await stage.card("awaiting_approval")
     assert "GB mobile business" in shown(card)
+
+
+async def test_a_request_that_is_taken_up_again_goes_on_with_its_bundle(
+    stage: Stage, requester: Person
+) -> None:
+    before = len(await papers.bundles(stage))
+    choose = await finds(requester, "GB", number_type="mobile")
+    await requester.submits(phone_number=options(choose, "phone_number")[0])
+    await requester.view("buy_number.end_user")
+    await requester.submits(end_user_type="business", bundle="new")
+    await requester.view("new_bundle.end_user")
+    for view in reversed(await stage.slack.get("views", user=requester.id)):
+        await stage.slack.post("close", user=requester.id, view_id=view["id"])
+    await requester.types("buy-number GB")
+    await requester.view("buy_number.find")
+    await requester.presses("resume")
+    view = await requester.view("buy_number.end_user")
+    chosen = next(
+        each["element"]["initial_option"]["value"]
+        for each in view["blocks"]
+        if each.get("block_id", "")[:6] == "bundle"
+    )
+    assert chosen in [each["sid"] for each in await papers.bundles(stage) if each["status"] == "draft"]
+    await requester.submits()
+    await requester.view("new_bundle.end_user")
+    assert len(await papers.bundles(stage)) == before + 1, "no second one is begun"
+
+
+async def test_among_several_addresses_none_is_proposed_but_the_bundles_own(
+    stage: Stage, compliance: Person
+) -> None:
+    await papers.begins(compliance, "DE", "local", "business")
+    filler = Filler(stage, compliance, {"address": "new"})
+    await filler.fills_up_to()
+    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    own = {sid for each in documents(made).values() for sid in each["attributes"].get("address_sids", ())}
+    assert len(own) == 1, "the second document was proposed the address of the first"
+    for n in range(100):
+        await stage.services.twilio.addresses.create_async(
+            f"Other customer {n}", "Weg 1", "Berlin", "-", "10437", "DE", friendly_name=f"Other {n}"
+        )
+    view = await compliance.view("new_bundle.review")
+    row = next(each for each in view["blocks"] if str(each.get("block_id", "")).startswith("address"))
+    await compliance.presses("change", block_id=row["block_id"])
+    view = await compliance.view("new_bundle.address")
+    assert initial(view, "address") in own and len(options(view, "address")) >= 98
+    await compliance.presses("later")
+    await papers.begins(compliance, "DE", "local", "individual")
+    other = Filler(stage, compliance)
+    view = await other.fills_up_to("new_bundle.address")
+    assert initial(view, "address") is None
+    answer = await compliance.submits()
+    assert list(answer["errors"]) and (await compliance.view())["callback_id"] == "new_bundle.address"
+
+
+def initial(view: dict[str, Any], name: str) -> str | None:
+    element = next(
+        each["element"] for each in view["blocks"] if (each.get("element") or {}).get("action_id") == name
+    )
+    chosen = element.get("initial_option")
+    return str(chosen["value"]) if chosen else None
+
+
+async def test_an_approved_bundle_is_offered_however_many_drafts_are_newer(stage: Stage) -> None:
+    services = stage.services
+    (approved,) = await papers.bundles(stage)
+    compliance = services.twilio.numbers.v2.regulatory_compliance
+    regulation = stage.twilio_twin.account.bundles[approved["sid"]].regulation_sid
+    for n in range(101):
+        await compliance.bundles.create_async(f"Draft {n}", "a@example.com", regulation_sid=regulation)
+    found = await bundles_of.fitting(services, "GB", "mobile", "business")
+    assert [each.sid for each in found] == [approved["sid"]]
+
+
+async def test_who_may_not_give_papers_makes_no_bundle_for_the_own_request_either(
+    stage: Stage, requester: Person, compliance: Person
+) -> None:
+    await asks(
+        requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": "later"}
+    )
+    card = await stage.card("awaiting_approval")
+    await requester.clicks(card, "give_papers")
+    await requester.view("card.papers")
+    stage.services.policy.papers.people.append(compliance.id)
+    await requester.submits(bundle="new")
+    assert "may give papers" in shown(await requester.view())
+    assert len(await papers.bundles(stage)) == 1, "only the one that was there"
+    stage.services.policy.papers.people.clear()
+    await papers.begins(requester, "DE", "local", "business")
+    stage.services.policy.papers.people.append(compliance.id)
+    before = len(await stage.calls_to_twilio("POST"))
+    page = await requester.view("new_bundle.end_user")
+    await requester.submits(**await Filler(stage, requester).answers(page))
+    assert "may give papers" in shown(await requester.view())
+    assert len(await stage.calls_to_twilio("POST")) == before
 
 
 async def test_who_is_not_allowed_to_give_papers_is_told_so(stage: Stage, outsider: Person) -> None:
