@@ -92,12 +92,14 @@ def capabilities(given: Any) -> list[str]:
 
 
 async def closest(
-    twilio: Client, purchase: Purchase, held: Collection[str], limit: int = 5
+    twilio: Client, purchase: Purchase, held: Collection[str], limit: int = 5, town: str | None = None
 ) -> list[Available]:
     """What comes nearest to the purchase's number that is gone, best first: RULES.md 6.
 
     Same country and type, at least the capabilities; the same place where the address must be local; then the longest
     run of the wanted digits (of the lost number's own where none were wanted).
+
+    town: where the address lies that the number refused. Then numbers there are wanted, or at least elsewhere.
     """
     assert purchase.country and purchase.number_type and purchase.phone_number
     filters: dict[str, Any] = {f"{name}_enabled": True for name in purchase.capabilities}
@@ -109,9 +111,14 @@ async def closest(
         [{"contains": purchase.contains.lstrip("+")}] if purchase.contains else []
     )
     narrowings += [{"in_locality": locality}, {}] if locality else [{}]
+    if town is not None:
+        narrowings = [{"in_locality": town}, {}]
     for narrowing in narrowings:
         found += await available(twilio, purchase.country, purchase.number_type, {**filters, **narrowing})
-    if must_stay and locality:
+    if town is not None:
+        found = [each for each in found if each.locality != locality]
+        locality = town
+    elif must_stay and locality:
         found = [each for each in found if each.locality == locality]
     unique = {each.phone_number: each for each in found}
     fitting = [
@@ -124,6 +131,7 @@ async def closest(
     ranked = sorted(
         fitting,
         key=lambda each: (
+            town is not None and each.locality != town,
             -longest_run(wanted, each.phone_number),
             each.locality != locality,
             each.phone_number,

@@ -236,7 +236,8 @@ class Worker:
         """To the people: the card says what is wrong and offers what they can do."""
         alternatives: list[Available] = []
         if isinstance(error, NumberTaken | NumberOwned | AddressDoesNotFit):
-            alternatives = await self._closest(purchase)
+            town = await self._town(purchase) if isinstance(error, AddressDoesNotFit) else None
+            alternatives = await self._closest(purchase, town)
         alarm = None
         if isinstance(error, NeedsAPerson | AccountRefused):
             alarm = say(
@@ -292,11 +293,22 @@ class Worker:
             return
         await self._hand_over(purchase, error)
 
-    async def _closest(self, purchase: Purchase) -> list[Available]:
+    async def _town(self, purchase: Purchase) -> str | None:
+        """Where the purchase's address lies, by what Twilio has; kept nowhere."""
+        if purchase.address_sid is None:
+            return None
+        try:
+            address: Any = await self._services.twilio.addresses(purchase.address_sid).fetch_async()
+        except TwilioError as error:
+            log.warning("purchase %s: its address cannot be read: %s", purchase.id, error)
+            return None
+        return str(address.city or "") or None
+
+    async def _closest(self, purchase: Purchase, town: str | None = None) -> list[Available]:
         assert purchase.country is not None
         held = await self._store.held_numbers(purchase.account_sid, purchase.country)
         try:
-            return await closest(self._services.twilio, purchase, held)
+            return await closest(self._services.twilio, purchase, held, town=town)
         except TwilioError as error:
             log.warning("purchase %s: no alternatives found: %s", purchase.id, error)
             return []

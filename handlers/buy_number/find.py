@@ -142,12 +142,18 @@ def _types(draft: Purchase, offers: Sequence[Offer], typed: dict[str, Any], t: T
     ]
     chosen = typed.get("number_type")
     known = {each.number_type for each in offers}
+    assert draft.country is not None
+    missing = [t(name) for kind, name in NUMBER_TYPES.items() if kind not in known]
+    not_sold = t(
+        "Not for sale in {country}: {types}.", country=t.country(draft.country), types=t.listed(missing)
+    )
     return blocks.radio(
         "number_type",
         t("Number type"),
         options,
         initial=chosen if chosen in known else offers[0].number_type,
         mark=f"{mark}~{draft.country}",  # another country's types are other options
+        hint=not_sold if missing else None,
     )
 
 

@@ -294,6 +294,16 @@ async def reviews(
     return chosen
 
 
+def buttons(card: dict[str, Any], action_id: str) -> list[str]:
+    """The values of the card's buttons of this name."""
+    found = []
+    for block in card["blocks"]:
+        for element in [block.get("accessory"), *block.get("elements", [])]:
+            if element and element.get("action_id") == action_id:
+                found.append(element["value"])
+    return found
+
+
 async def asks(
     person: Person,
     country: str = "US",

@@ -12,6 +12,7 @@ from tests.stories.stage import (
     Person,
     Stage,
     asks,
+    buttons,
     field_ids,
     finds,
     options,
@@ -548,3 +549,30 @@ async def test_in_japanese_every_sentence_of_the_pages_is_japanese(
     assert filler.seen.count("new_bundle.document") == 4
     assert "評価" in shown(review) and "Twilio's" not in shown(review)
     await filler.submits()
+
+
+async def test_where_the_bundles_address_does_not_fit_numbers_in_its_town_are_offered(
+    stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
+) -> None:
+    await papers.begins(compliance, "DE", "local", "business")
+    filler = Filler(stage, compliance, {"city": "Berlin"})
+    await filler.fills_up_to()
+    await filler.submits()
+    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    await twilio.post(f"bundles/{made['sid']}/review", verdict="approve")
+    choose = await finds(requester, "DE", number_type="local")
+    elsewhere = next(each for each in options(choose, "phone_number") if not each.startswith("+4930"))
+    await requester.submits(phone_number=elsewhere)
+    await requester.view("buy_number.end_user")
+    await requester.submits(end_user_type="business", bundle=made["sid"])
+    await requester.view("buy_number.review")
+    await requester.submits(agree=["yes"])
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    card = await stage.card("needs_changes")
+    assert "does not lie in the area" in shown(card)
+    offered = buttons(card, "alternative")
+    assert offered and all(each.rpartition(":")[2].startswith("+4930") for each in offered), offered
+    await requester.clicks(card, "alternative", offered[0])
+    await stage.card("complete")
+    (bought,) = await stage.bought()
+    assert bought.startswith("+4930")

@@ -349,3 +349,10 @@ async def test_help_status_and_unknown_words(requester: Person, stage: Stage) ->
     answer = await requester.types("status")
     text = shown(answer["shown"][0])
     assert number[-4:] in text and "Waiting for approval" in text
+
+
+async def test_the_types_that_a_country_does_not_sell_are_named(requester: Person) -> None:
+    await requester.types("buy-number GB")
+    view = await requester.view("buy_number.find")
+    assert "national" not in options(view, "number_type")
+    assert "Not for sale in United Kingdom: National." in str(view["blocks"])

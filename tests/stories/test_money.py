@@ -15,6 +15,7 @@ from tests.stories.stage import (
     Person,
     Stage,
     asks,
+    buttons,
     field_ids,
     number_in,
     options,
@@ -23,16 +24,6 @@ from tests.stories.stage import (
 )
 
 BUY = "*/IncomingPhoneNumbers.json"
-
-
-def buttons(card: dict[str, Any], action_id: str) -> list[str]:
-    """The values of the card's buttons of this name."""
-    found = []
-    for block in card["blocks"]:
-        for element in [block.get("accessory"), *block.get("elements", [])]:
-            if element and element.get("action_id") == action_id:
-                found.append(element["value"])
-    return found
 
 
 async def test_gone_with_ask_offers_the_nearest_on_the_card(
