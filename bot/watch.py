@@ -127,9 +127,9 @@ class Watch:
                 await bundles.read(self._services, row)  # also one that was made while we read
         if not all_read:  # once more in a minute
             return
-        await store.keep(self._services.workspace_id, SWEPT, settings.twilio_account_sid, now())
+        await store.keep(self._services.workspace_id, SWEPT, settings.twilio_account_sid, asked_at)
         self._account = settings.twilio_account_sid
-        self._swept_at = now()
+        self._swept_at = asked_at
         dates = [bundles.aware(each.date_updated) for each in found]
         self._newest = max([at for at in dates if at is not None], default=None)
 

@@ -142,11 +142,8 @@ def _types(draft: Purchase, offers: Sequence[Offer], typed: dict[str, Any], t: T
     ]
     chosen = typed.get("number_type")
     known = {each.number_type for each in offers}
-    assert draft.country is not None
     missing = [t(name) for kind, name in NUMBER_TYPES.items() if kind not in known]
-    not_sold = t(
-        "Not for sale in {country}: {types}.", country=t.country(draft.country), types=t.listed(missing)
-    )
+    not_sold = t("Not for sale in this country: {types}.", types=t.listed(missing))
     return blocks.radio(
         "number_type",
         t("Number type"),

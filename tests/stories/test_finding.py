@@ -355,4 +355,4 @@ async def test_the_types_that_a_country_does_not_sell_are_named(requester: Perso
     await requester.types("buy-number GB")
     view = await requester.view("buy_number.find")
     assert "national" not in options(view, "number_type")
-    assert "Not for sale in United Kingdom: National." in str(view["blocks"])
+    assert "Not for sale in this country: National." in str(view["blocks"])
