@@ -8,10 +8,11 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from bot import news
 from bot.errors import (
@@ -43,6 +44,18 @@ Draw = Callable[[Drawing], Awaitable[None]]
 Post = Callable[[Delivery], Awaitable[str | None]]
 
 
+class Every(BaseTrigger):
+    """At an interval. What was missed while the machine slept is done once: APScheduler's own trigger computes each
+    second that was missed, which after some days stops everything for seconds."""
+
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        following = (previous_fire_time or now) + self._interval
+        return following if following > now else now + self._interval
+
+
 class Worker:
     def __init__(self, services: Services, draw: Draw, post: Post) -> None:
         """draw: shows a card as its purchase is now; post: sends one message, gives its ``ts``."""
@@ -64,7 +77,7 @@ class Worker:
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """A duty of its own, on the same clock."""
-        self._scheduler.add_job(work, "interval", seconds=seconds)
+        self._scheduler.add_job(work, Every(timedelta(seconds=seconds)), misfire_grace_time=None)
 
     async def start(self) -> None:
         if self._store.is_sqlite:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from typing import Any
 
 import phonenumbers
@@ -141,13 +140,8 @@ def test_a_pattern_of_a_dialect_that_python_does_not_speak_is_left_to_twilio(pat
 def test_an_answer_that_a_pattern_would_take_long_for_is_too_long() -> None:
     mail = matching(r"^\S+@\S+\.\S+$")
     assert mail.wrong("a" * 300 + "@example.com") is None
-    began = time.monotonic()
     problem = mail.wrong("@." * 1500 + " x")
-    assert (
-        problem is not None
-        and problem["say"].startswith("This is too long")
-        and time.monotonic() - began < 0.5
-    )
+    assert problem is not None and problem["say"].startswith("This is too long")
 
 
 # choices
