@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from sqlmodel import col, select
 
 from bot import bundles
 from bot.texts import Texts
 from handlers import alerts as alerts_of
-from storage.models import Bundle, Card, Purchase, State, now
+from storage.models import Bundle, Card, Delivery, Purchase, State, now
 from tests.stories import papers
 from tests.stories.conftest import Clock
 from tests.stories.papers import PNG, TYPED, Filler, alerts
@@ -40,7 +41,9 @@ async def polls(stage: Stage) -> None:
 
 async def settled(stage: Stage) -> None:
     async def nothing_owed() -> bool:
-        return not await stage.store.channels_owed()
+        async with stage.store.reading() as session:
+            undone = select(Delivery).where(col(Delivery.done_at).is_(None))
+            return (await session.exec(undone)).first() is None
 
     await until(nothing_owed, "everything is delivered", within=30)
 
@@ -95,6 +98,7 @@ async def test_a_rejected_bundle_is_mended_sent_again_and_approved(
     await polls(stage)
     news = await papers.news(stage, "has rejected")
     assert REASON in shown(news), "the bundles channel sees the reason"
+    await stage.told(compliance, "has rejected")
     assert REASON in str(await stage.slack.get("messages", channel=compliance.id)), "and who sent it"
     await requester.slack.post("act", user=requester.id, channel="C0BUNDLES", ts=news["ts"], action_id="fix")
     view = await requester.view("new_bundle.document")
