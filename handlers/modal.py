@@ -15,6 +15,9 @@ from handlers.blocks import View
 NOT_FOUND_FOR = 3.0
 """Seconds in which the answer that shows the loading view may be overtaken by what shall replace it."""
 
+RATE_LIMITED_FOR = 30.0
+"""Seconds for which a loading view waits until Slack takes more calls."""
+
 
 def loading(t: Texts, text: str, about: str) -> View:
     """The view shown while Twilio is asked; its ``external_id`` is where the result goes."""
@@ -34,17 +37,22 @@ async def late(client: AsyncWebClient, external_id: str, view: View) -> None:
 
 
 async def _until_there(update: Callable[[], Awaitable[object]]) -> None:
-    give_up_at = time.monotonic() + NOT_FOUND_FOR
+    began = time.monotonic()
     while True:
         try:
             await update()
             return
         except SlackApiError as error:
-            if error.response.get("error") != "not_found":
-                raise
-            if time.monotonic() > give_up_at:
-                return
-        await asyncio.sleep(0.1)
+            waited, pause = time.monotonic() - began, 0.1
+            match error.response.get("error"):
+                case "not_found":
+                    if waited > NOT_FOUND_FOR:
+                        return
+                case "ratelimited" if waited < RATE_LIMITED_FOR:
+                    pause = float(error.response.headers.get("Retry-After") or 1)
+                case _:
+                    raise
+        await asyncio.sleep(pause)
 
 
 async def redraw(client: AsyncWebClient, shown: View, view: View) -> None:

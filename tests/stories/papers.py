@@ -188,7 +188,7 @@ async def bundle(stage: Stage, sid: str) -> dict[str, Any]:
     return next(each for each in await bundles(stage) if each["sid"] == sid)
 
 
-async def news(stage: Stage, words: str, within: float = 8.0) -> dict[str, Any]:
+async def news(stage: Stage, words: str, within: float = 20.0) -> dict[str, Any]:
     """The newest message in the bundles channel with these words, once it is there."""
 
     async def there() -> Any:

@@ -37,7 +37,7 @@ PEOPLE = {
 APPROVALS = "C0APPROVALS"
 
 
-async def until(asked: Callable[[], Any], what: str, within: float = 8.0) -> Any:
+async def until(asked: Callable[[], Any], what: str, within: float = 20.0) -> Any:
     """What ``asked`` gives as soon as it is true. Fails with ``what`` when it does not become so in time."""
     give_up_at = time.monotonic() + within
     while True:
@@ -176,7 +176,7 @@ class Stage:
             if (each.get("metadata") or {}).get("event_type") == "purchase"
         ]
 
-    async def card(self, state: str | None = None, number: str | None = None, within: float = 8.0) -> Any:
+    async def card(self, state: str | None = None, number: str | None = None, within: float = 20.0) -> Any:
         """The newest card (of this number), once its metadata says ``state``."""
 
         async def there() -> Any:

@@ -165,3 +165,15 @@ async def test_thirty_messages_keep_to_slacks_rate(tmp_path_factory: pytest.Temp
         calls = await limited.slack.get("calls")
         assert [each for each in calls if each.get("error") == "ratelimited"] == []
         assert "Done" in shown((await limited.cards())[0])
+
+
+async def test_a_page_waits_behind_its_loading_view_until_slack_takes_more_calls(
+    stage: Stage, requester: Person
+) -> None:
+    await requester.types("buy-number US")
+    await requester.view("buy_number.find")
+    await stage.slack.post("faults", method="views.update", times=2, fault={"status": 429})
+    await requester.submits(number_type="local", purpose="Reminders")
+    await requester.view("buy_number.choose")
+    tried = [each for each in await stage.slack.get("calls") if each.get("method") == "views.update"]
+    assert len(tried) == 3
