@@ -11,7 +11,7 @@ from twilio.rest import Client
 
 from bot import regulations
 from bot.errors import NotSoldAnyMore, StartAgain
-from bot.numbers import IN_COUNTRY_LIST, IN_PRICES
+from bot.numbers import IN_COUNTRY_LIST, IN_PRICES, available
 from bot.regulations import Regulation
 from bot.texts import country as named
 from bot.twilio_client import TwilioError
@@ -69,7 +69,7 @@ class Market:
 
     def offers(self, country: str) -> list[Offer]:
         """What AvailablePhoneNumbers and the price list both know (RULES.md 17), in a fixed order."""
-        kinds = self._value("countries", {}).get(country, ())
+        kinds = [*self._value("countries", {}).get(country, ()), *self._value(f"unlisted:{country}", ())]
         prices = self._value(f"prices:{country}", None)
         if prices is None:
             return []
@@ -112,8 +112,24 @@ class Market:
                     await self._keep(f"prices:{code}", {"currency": "USD", "types": {}})
                 elif isinstance(failed, BaseException):
                     log.warning("prices of %s could not be read: %s", code, failed)
+            await asyncio.gather(*map(self._look_for_unlisted, old))
         except TwilioError as error:
             log.warning("the list of countries could not be read: %s", error)
+
+    async def _look_for_unlisted(self, country: str) -> None:
+        """Types with a price that the list of countries leaves out, though there are numbers (GB national): a search tells."""
+        listed = self._value("countries", {}).get(country, ())
+        found = []
+        for kind in self._value(f"prices:{country}", {}).get("types", {}):
+            if kind not in listed:
+                try:
+                    await available(self._twilio, country, kind, {})
+                    found.append(kind)
+                except TwilioError as error:
+                    if error.status != 404:
+                        log.warning("%s numbers of %s could not be looked for: %s", kind, country, error)
+        if found or self._value(f"unlisted:{country}", None):
+            await self._keep(f"unlisted:{country}", found)
 
     async def _read_prices(self, country: str) -> None:
         found: Any = await self._twilio.pricing.v1.phone_numbers.countries(country).fetch_async()

@@ -92,14 +92,20 @@ def capabilities(given: Any) -> list[str]:
 
 
 async def closest(
-    twilio: Client, purchase: Purchase, held: Collection[str], limit: int = 5, town: str | None = None
+    twilio: Client,
+    purchase: Purchase,
+    held: Collection[str],
+    limit: int = 5,
+    town: str | None = None,
+    refused: Collection[str] = (),
 ) -> list[Available]:
     """What comes nearest to the purchase's number that is gone, best first: RULES.md 6.
 
     Same country and type, at least the capabilities; the same place where the address must be local; then the longest
     run of the wanted digits (of the lost number's own where none were wanted).
 
-    town: where the address lies that the number refused. Then numbers there are wanted, or at least elsewhere.
+    town: where the address lies that the number refused. Then numbers that show it are wanted, those least like the
+    refused ones first: what a number shows is not where its address must be (a Dublin number may want a suburb).
     """
     assert purchase.country and purchase.number_type and purchase.phone_number
     filters: dict[str, Any] = {f"{name}_enabled": True for name in purchase.capabilities}
@@ -113,10 +119,10 @@ async def closest(
     narrowings += [{"in_locality": locality}, {}] if locality else [{}]
     if town is not None:
         narrowings = [{"in_locality": town}, {}]
+    refused = {*refused, purchase.phone_number}
     for narrowing in narrowings:
         found += await available(twilio, purchase.country, purchase.number_type, {**filters, **narrowing})
     if town is not None:
-        found = [each for each in found if each.locality != locality]
         locality = town
     elif must_stay and locality:
         found = [each for each in found if each.locality == locality]
@@ -125,19 +131,25 @@ async def closest(
         each
         for each in unique.values()
         if each.phone_number not in held
-        and each.phone_number != purchase.phone_number
+        and each.phone_number not in refused
         and set(purchase.capabilities) <= set(each.capabilities)
     ]
     ranked = sorted(
         fitting,
         key=lambda each: (
             town is not None and each.locality != town,
+            max(_alike(each.phone_number, other) for other in refused) if town is not None else 0,
             -longest_run(wanted, each.phone_number),
             each.locality != locality,
             each.phone_number,
         ),
     )
     return ranked[:limit]
+
+
+def _alike(one: str, other: str) -> int:
+    """How many digits they begin with together."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
 def longest_run(wanted: str, number: str) -> int:

@@ -321,7 +321,9 @@ class Worker:
         assert purchase.country is not None
         held = await self._store.held_numbers(purchase.account_sid, purchase.country)
         try:
-            return await closest(self._services.twilio, purchase, held, town=town)
+            record = await self._store.record_of(purchase.id) if town is not None else ()
+            refused = [each.details["phone_number"] for each in record if each.what == "buying"]
+            return await closest(self._services.twilio, purchase, held, town=town, refused=refused)
         except TwilioError as error:
             log.warning("purchase %s: no alternatives found: %s", purchase.id, error)
             return []

@@ -35,8 +35,8 @@ class Typed:
 
 
 async def first_page(form: Form, services: Services, t: Texts, *, notes: Notes, mark: str = "") -> View:
-    """With the account's addresses. Proposed is the bundle's own, else the only one in its country, else a new one; among
-    several of the account's nothing is, for they may be of others."""
+    """With the account's addresses. Proposed is the bundle's own, or a new one where the country has none; of the
+    account's others nothing is, for they may be of other customers."""
     there = form.papers.documents.get(form.about.page.index)
     own = [form.bundle.addresses.get(str(form.about.page.index)), there.address if there else None]
     own += reversed(form.bundle.addresses.values())
@@ -50,8 +50,8 @@ async def first_page(form: Form, services: Services, t: Texts, *, notes: Notes, 
     if not all(kind.needs_address for kind in requirement.kinds):
         options.append(blocks.option(NONE, t("The document that I give shows no address")))
     chosen = next((sid for sid in wanted if any(sid == each.sid for each in known)), None)
-    if chosen is None and len(local) < 2:
-        chosen = local[0].sid if local else NEW
+    if chosen is None and not local:
+        chosen = NEW
     return page(form, t, typed=Typed(chosen, {}, options), notes=notes, mark=mark)
 
 

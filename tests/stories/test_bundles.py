@@ -576,3 +576,28 @@ async def test_where_the_bundles_address_does_not_fit_numbers_in_its_town_are_of
     await stage.card("complete")
     (bought,) = await stage.bought()
     assert bought.startswith("+4930")
+
+
+async def test_a_number_that_shows_the_addresss_town_and_refuses_it_is_followed_by_others_of_that_town(
+    stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
+) -> None:
+    """Dublin numbers of one block want an address in a suburb, those of another one in Dublin itself."""
+    await papers.begins(compliance, "IE", "local", "business")
+    filler = Filler(stage, compliance, {"city": "Dublin"})
+    await filler.fills_up_to()
+    await filler.submits()
+    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "IE"]
+    await twilio.post(f"bundles/{made['sid']}/review", verdict="approve")
+    choose = await finds(requester, "IE", number_type="local", contains="35320910")
+    await requester.submits(phone_number=options(choose, "phone_number")[0])
+    await requester.view("buy_number.end_user")
+    await requester.submits(end_user_type="business", bundle=made["sid"])
+    await requester.view("buy_number.review")
+    await requester.submits(agree=["yes"])
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    card = await stage.card("needs_changes")
+    offered = buttons(card, "alternative")
+    assert offered and all(each.rpartition(":")[2].startswith("+35320911") for each in offered), offered
+    await requester.clicks(card, "alternative", offered[0])
+    await stage.card("complete")
+    assert await stage.bought() == [offered[0].rpartition(":")[2]]

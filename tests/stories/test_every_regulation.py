@@ -13,8 +13,8 @@ from tests.stories.stage import Person, Stage, options
 
 ALL: list[dict[str, Any]] = json.loads(Path(REGULATIONS).read_text())["results"]
 
-NOT_SOLD = {("DE", "mobile"), ("FR", "national"), ("GB", "national")}
-"""Kinds that Twilio's list of countries does not have, so that nobody can ask for one on page 1."""
+NOT_SOLD = {("DE", "mobile"), ("FR", "national")}
+"""Kinds that Twilio does not sell, so that nobody can ask for one on page 1."""
 
 
 async def buys_with_new_papers(

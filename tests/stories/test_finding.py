@@ -352,7 +352,13 @@ async def test_help_status_and_unknown_words(requester: Person, stage: Stage) ->
 
 
 async def test_the_types_that_a_country_does_not_sell_are_named(requester: Person) -> None:
+    await requester.types("buy-number FR")
+    view = await requester.view("buy_number.find")
+    assert options(view, "number_type") == ["local"]
+    assert "Not for sale in this country: Mobile, Toll-free, National." in str(view["blocks"])
+
+
+async def test_a_type_that_only_the_list_of_countries_leaves_out_is_offered(requester: Person) -> None:
     await requester.types("buy-number GB")
     view = await requester.view("buy_number.find")
-    assert "national" not in options(view, "number_type")
-    assert "Not for sale in this country: National." in str(view["blocks"])
+    assert "national" in options(view, "number_type") and "Not for sale" not in str(view["blocks"])
