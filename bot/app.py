@@ -19,15 +19,17 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import approval, settings, twilio_client
-from bot.approval import Policy
-from bot.market import Market
-from bot.people import People
-from bot.services import Services
+from bot import settings
+from bot.bundles.watch import Watch
+from bot.core import Services
+from bot.purchases import policy as approval
+from bot.purchases.policy import Policy
+from bot.purchases.worker import Worker
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
-from bot.slack_app import OnceApp
-from bot.watch import Watch
-from bot.worker import Worker
+from bot.slack.once import OnceApp
+from bot.slack.people import People
+from bot.twilio import client as twilio_client
+from bot.twilio.catalogue import Market
 from handlers import alerts, card, messages, routes
 from storage.database import InUse
 from storage.schema import SchemaError, prepare

@@ -6,8 +6,8 @@ from babel import Locale
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot import countries
-from bot.addresses import FIELDS, LONGEST_NAME, AddressProblem
 from bot.texts import N_, Said, Texts, say
+from bot.twilio.addresses import FIELDS, LONGEST_NAME, AddressProblem
 from handlers import blocks, forms
 from handlers.blocks import Block
 

@@ -6,11 +6,12 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import bundles, papers
-from bot.services import Services
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.settings import Settings
 from bot.texts import BUNDLE_STATES, Texts, escape
-from bot.twilio_client import TwilioError
+from bot.twilio import contents as papers
+from bot.twilio.client import TwilioError
 from handlers import blocks
 from handlers.blocks import Block
 from storage.models import Bundle
@@ -30,7 +31,7 @@ SIGNS = {
 
 
 async def bundle_news(news: dict[str, Any], bundle: Bundle, services: Services, t: Texts) -> dict[str, Any]:
-    """``text``, ``blocks`` and ``metadata`` of a message; news: as ``bot/bundles.py`` owes it.
+    """``text``, ``blocks`` and ``metadata`` of a message; news: as ``bot/bundles/operations.py`` owes it.
 
     Reasons are read from Twilio now and kept nowhere (RULES.md 27). Raises TwilioError: then it is posted later.
     """

@@ -7,11 +7,12 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import bundles, papers
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.errors import BundleGone
-from bot.services import Services
 from bot.texts import BUNDLE_STATES, N_, Said, Texts, escape, say
-from bot.twilio_client import TwilioError
+from bot.twilio import contents as papers
+from bot.twilio.client import TwilioError
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.new_bundle import flow

@@ -7,12 +7,13 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import bundles, decisions
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.errors import FormErrors
-from bot.numbers import Available, from_kept
-from bot.services import Services
-from bot.steps import UNCHECKED, steps_of
+from bot.purchases import operations as decisions
+from bot.purchases.steps import UNCHECKED, steps_of
 from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.twilio.numbers import Available, from_kept
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import review

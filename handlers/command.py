@@ -9,7 +9,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.services import Services
+from bot.core import Services
 from bot.texts import N_, Texts
 from handlers import bundles, status
 from handlers.blocks import section

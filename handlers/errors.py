@@ -10,12 +10,12 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import news
+from bot import announcements as news
+from bot.core import Services
 from bot.errors import BotError, DraftGone, FormErrors, TwilioAway
-from bot.services import Services
-from bot.steps import refused
+from bot.purchases.steps import refused
 from bot.texts import N_, Said, Texts, say
-from bot.twilio_client import TwilioError
+from bot.twilio.client import TwilioError
 from handlers import blocks, forms, modal
 from handlers.blocks import View
 from storage.models import Purchase, State

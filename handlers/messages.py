@@ -4,7 +4,7 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.services import Services
+from bot.core import Services
 from bot.texts import Texts
 from handlers import alerts, blocks
 from storage.models import Delivery

@@ -4,7 +4,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.services import Services
+from bot.core import Services
 from bot.texts import Texts
 from handlers import blocks
 from handlers.card import STATES

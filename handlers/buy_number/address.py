@@ -6,11 +6,11 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import addresses
-from bot.addresses import AddressProblem
+from bot.core import Services
 from bot.errors import FormErrors
-from bot.services import Services
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts, say
+from bot.twilio import addresses
+from bot.twilio.addresses import AddressProblem
 from handlers import address as address_form
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View

@@ -7,10 +7,10 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.core import Services
 from bot.errors import FormErrors
-from bot.numbers import LIMIT, Available, available, from_kept
-from bot.services import Services
 from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
+from bot.twilio.numbers import LIMIT, Available, available, from_kept
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import draft as draft_row

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from bot.core import Services
 from bot.errors import DraftGone
-from bot.services import Services
 from handlers import blocks, forms
 from handlers.blocks import View
 from storage.models import Purchase, State

@@ -8,11 +8,12 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import addresses, bundles
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.errors import FormErrors
-from bot.regulations import Regulation
-from bot.services import Services
 from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.twilio import addresses
+from bot.twilio.regulations import Regulation
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import address, review

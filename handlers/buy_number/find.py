@@ -10,12 +10,12 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import countries
+from bot.core import Services
 from bot.countries import POSTAL_CODES, REGION, SEARCHED_BY_AREA
 from bot.errors import FormErrors, NothingKnownYet
-from bot.market import Offer
-from bot.numbers import CONTAINS, pattern
-from bot.services import Services
 from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Said, Texts, say
+from bot.twilio.catalogue import Offer
+from bot.twilio.numbers import CONTAINS, pattern
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, Option, View
 from handlers.buy_number import choose

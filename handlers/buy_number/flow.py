@@ -5,7 +5,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.services import Services
+from bot.core import Services
 from bot.texts import Texts
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import View

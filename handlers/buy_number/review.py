@@ -6,11 +6,11 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot import decisions
+from bot.core import Services
 from bot.errors import FormErrors, NotSoldAnyMore
-from bot.market import Offer
-from bot.services import Services
+from bot.purchases import operations as decisions
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, escape, money, say
+from bot.twilio.catalogue import Offer
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from handlers.buy_number import draft as draft_row

@@ -7,10 +7,11 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import addresses, papers
+from bot.core import Services
 from bot.errors import FormErrors
-from bot.services import Services
 from bot.texts import N_, Texts, escape, say
+from bot.twilio import addresses
+from bot.twilio import contents as papers
 from handlers import address as address_form
 from handlers import blocks, forms, modal
 from handlers.blocks import Block, Option, View

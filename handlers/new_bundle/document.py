@@ -7,11 +7,12 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import papers, slack_files
+from bot.core import Services
 from bot.errors import BotError, FormErrors
-from bot.regulations import Part, Requirement
-from bot.services import Services
+from bot.slack import files as slack_files
 from bot.texts import N_, Texts, escape, say
+from bot.twilio import contents as papers
+from bot.twilio.regulations import Part, Requirement
 from handlers import blocks, forms, modal
 from handlers.blocks import Block, View
 from handlers.new_bundle import form as common

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import papers
-from bot.services import Services
+from bot.core import Services
 from bot.texts import Texts, escape
+from bot.twilio import contents as papers
 from handlers import blocks
 from handlers.blocks import Block, View
 from handlers.new_bundle import form as common

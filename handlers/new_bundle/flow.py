@@ -7,14 +7,16 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import bundles, decisions, papers
-from bot.addresses import AddressProblem
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.errors import BotError, BundleGone, NotAsTwilioHasIt, NotPossibleNow
-from bot.papers import GROUP, REVIEW, Page, Papers
-from bot.regulations import Regulation
-from bot.services import Services
-from bot.slack_files import FileProblem
+from bot.purchases import operations as decisions
+from bot.slack.files import FileProblem
 from bot.texts import N_, Said, Texts, escape
+from bot.twilio import contents as papers
+from bot.twilio.addresses import AddressProblem
+from bot.twilio.contents import GROUP, REVIEW, Page, Papers
+from bot.twilio.regulations import Regulation
 from handlers import address as address_form
 from handlers import blocks, errors, modal
 from handlers.blocks import View

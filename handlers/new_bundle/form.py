@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot import bundles, papers
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
-from bot.papers import GROUP, Page, Papers
-from bot.regulations import Field, Group, Part, Regulation
-from bot.services import Services
 from bot.texts import Said, Texts, escape
-from bot.twilio_client import TwilioError
+from bot.twilio import contents as papers
+from bot.twilio.client import TwilioError
+from bot.twilio.contents import GROUP, Page, Papers
+from bot.twilio.regulations import Field, Group, Part, Regulation
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from storage.models import Bundle

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import papers
+from bot.core import Services
 from bot.errors import FormErrors
-from bot.regulations import Group
-from bot.services import Services
 from bot.texts import N_, Texts, escape, say
+from bot.twilio import contents as papers
+from bot.twilio.regulations import Group
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from handlers.new_bundle import form as common

@@ -1,9 +1,10 @@
 """Everything once more, with what Twilio's evaluation says, before it is sent to the reviewers."""
 
-from bot import addresses, papers
-from bot.papers import Page
-from bot.services import Services
+from bot.core import Services
 from bot.texts import Texts, escape
+from bot.twilio import addresses
+from bot.twilio import contents as papers
+from bot.twilio.contents import Page
 from handlers import blocks
 from handlers.blocks import Block, View
 from handlers.new_bundle import form as common

@@ -5,12 +5,13 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import bundles, countries
+from bot import countries
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.errors import BotError, FormErrors
-from bot.papers import GROUP
-from bot.services import Services
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, say
-from bot.twilio_client import TwilioError
+from bot.twilio.client import TwilioError
+from bot.twilio.contents import GROUP
 from handlers import blocks, errors, forms
 from handlers.address import TERRITORIES
 from handlers.blocks import Block, View

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.rest import Client
 
-from bot import addresses, papers
-from bot.papers import (
+from bot.twilio import addresses
+from bot.twilio import contents as papers
+from bot.twilio.client import connect
+from bot.twilio.contents import (
     GROUP,
     REVIEW,
     Document,
@@ -29,8 +31,7 @@ from bot.papers import (
     pages,
     portions,
 )
-from bot.regulations import Part, Regulation
-from bot.twilio_client import connect
+from bot.twilio.regulations import Part, Regulation
 from storage.models import Bundle
 from tests.bot.test_regulations import ALL, NAMES, kind, regulation, wanted
 from tests.sandbox.twilio_world import ACCOUNT, KEY, SECRET, World, running

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.regulations import CHOICES_AT_MOST, Field, Regulation
 from bot.texts import LANGUAGES, Texts
+from bot.twilio.regulations import CHOICES_AT_MOST, Field, Regulation
 from sandbox.twilio.regulations import REGULATIONS
 
 ALL: list[dict[str, Any]] = json.loads(REGULATIONS.read_text(encoding="utf-8"))["results"]

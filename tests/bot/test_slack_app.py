@@ -8,7 +8,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.request.async_request import AsyncBoltRequest
 
-from bot.slack_app import OnceApp
+from bot.slack.once import OnceApp
 
 TYPED = "Quittenbaum-9f31"
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import BotError
-from bot.slack_files import LARGEST, File, FileProblem, download
+from bot.slack.files import LARGEST, File, FileProblem, download
 
 TOKEN = "xoxb-not-to-be-told"
 PDF, JPEG, PNG = b"%PDF-1.7\n%%EOF", b"\xff\xd8\xff\xe0" + bytes(20), b"\x89PNG\r\n\x1a\n" + bytes(20)

@@ -21,7 +21,7 @@ from aiohttp import web
 from twilio.rest import Client
 from twilio.rest.messaging.v2.channels_sender import ChannelsSenderList
 
-from bot.twilio_client import (
+from bot.twilio.client import (
     AT_ONCE,
     FIRST_WAIT,
     TRIES,
@@ -696,12 +696,12 @@ async def test_one_line_a_try_with_the_purchase_and_without_secrets(
     with pytest.raises(TwilioError):
         await buy(client)
     path = f"api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json"
-    lines = [record.getMessage() for record in caplog.records if record.name == "bot.twilio_client"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "bot.twilio.client"]
     assert [re.sub(r"\d+ ms", "N ms", line) for line in lines] == [
         f"POST {path}: HTTP 400, code 21422, N ms, purchase a1b2c3",
         f"GET {path}: 200, N ms",
         f"POST {path}: no answer (the answer was lost: ServerDisconnectedError), N ms",
     ]
-    assert {record.levelname for record in caplog.records if record.name == "bot.twilio_client"} == {"INFO"}
+    assert {record.levelname for record in caplog.records if record.name == "bot.twilio.client"} == {"INFO"}
     for secret in (SECRET, KEY, NUMBER, "%2B14155550100", "our mark", "Basic "):
         assert secret not in caplog.text

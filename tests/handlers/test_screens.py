@@ -16,19 +16,20 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.request_validator import RequestValidator
 
-from bot import errors, papers
-from bot.addresses import FIELDS, AddressProblem, Known
-from bot.approval import Approve, Policy
-from bot.market import Market, Offer, Service
-from bot.papers import FIELDS_ON_A_PAGE, GROUP, Document, EndUser, Page, Papers
-from bot.people import People
-from bot.regulations import Part, Regulation
-from bot.services import Services
+from bot import errors
+from bot.bundles.watch import Watch
+from bot.core import Services
+from bot.purchases.policy import Approve, Policy
+from bot.purchases.worker import Worker
 from bot.settings import Settings
+from bot.slack.people import People
 from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, escape, money, phone, say
-from bot.twilio_client import connect
-from bot.watch import Watch
-from bot.worker import Worker
+from bot.twilio import contents as papers
+from bot.twilio.addresses import FIELDS, AddressProblem, Known
+from bot.twilio.catalogue import Market, Offer, Service
+from bot.twilio.client import connect
+from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Document, EndUser, Page, Papers
+from bot.twilio.regulations import Part, Regulation
 from handlers import address as address_form
 from handlers import alerts, blocks, bundles, card, modal
 from handlers import errors as shown_errors

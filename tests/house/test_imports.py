@@ -54,7 +54,7 @@ def test_every_import_goes_downwards() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("storage.store", "from bot.numbers import available"),
+        ("storage.store", "from bot.twilio.numbers import available"),
         ("storage.store", "def f():\n    import bot.numbers"),
         ("bot.steps", "from handlers import card"),
         ("bot.steps", "import handlers.card as c"),
@@ -76,7 +76,7 @@ def test_an_import_that_goes_upwards_is_found(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("bot.steps", "from storage import models\nfrom .numbers import owned\nimport asyncio"),
-        ("handlers.card", "from bot.approval import Policy"),
+        ("handlers.card", "from bot.purchases.policy import Policy"),
         ("bot.app", "from handlers import card\nfrom storage.store import Store"),
         ("bot.__main__", "from bot.app import main"),
     ],

@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.request_validator import RequestValidator
 
-from bot import approval
-from bot.approval import Approve, Ask, Papers, Policy
+from bot.bundles.watch import REASONS, Watch
 from bot.errors import CannotCheck, MayNotGivePapers
-from bot.people import People
+from bot.purchases import policy as approval
+from bot.purchases.policy import Approve, Ask, Papers, Policy
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
-from bot.watch import REASONS, Watch
+from bot.slack.people import People
 from sandbox.environment import settings as sandbox_settings
 from storage.models import now
 from storage.schema import prepare

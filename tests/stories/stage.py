@@ -14,9 +14,10 @@ from typing import Any
 import aiohttp
 from sqlalchemy import create_engine
 
-from bot import approval, settings
+from bot import settings
 from bot.app import Running, running
-from bot.services import Services
+from bot.core import Services
+from bot.purchases import policy as approval
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.twin import SlackTwin
 from sandbox.twilio.twin import TwilioTwin

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 from sqlmodel import col, select
 
-from bot import bundles
+from bot.bundles import operations as bundles
 from bot.texts import Texts
 from handlers import alerts as alerts_of
 from storage.models import Bundle, Card, Delivery, Purchase, State, now

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot import bundles as bundles_of
+from bot.bundles import operations as bundles_of
 from tests.stories import papers
 from tests.stories.papers import EMAIL, JPEG, PDF, PNG, TYPED, Filler, alerts
 from tests.stories.stage import (

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bot import decisions
 from bot.errors import BotError
+from bot.purchases import operations as decisions
 from tests.stories.stage import Person, Stage, asks, field_ids, shown
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot import decisions
 from bot.errors import BotError
+from bot.purchases import operations as decisions
 from storage.models import now
 from storage.purchases import Happened
 from tests.stories.conftest import Clock

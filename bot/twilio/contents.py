@@ -14,11 +14,11 @@ from typing import Any
 
 import aiohttp
 
-from bot.regulations import ADDRESS, Field, Part, Regulation
-from bot.services import Services
-from bot.slack_files import File
+from bot.core import Services
+from bot.slack.files import File
 from bot.texts import N_, Said, say
-from bot.twilio_client import TwilioError
+from bot.twilio.client import TwilioError
+from bot.twilio.regulations import ADDRESS, Field, Part, Regulation
 from storage.models import Bundle
 
 log = logging.getLogger(__name__)

@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from bot import news
+from bot import announcements as news
+from bot.core import Services
 from bot.errors import AlreadyDecided, BotError, NotPossibleNow, NumberTaken, OldQuote
-from bot.numbers import from_kept
-from bot.services import Services
 from bot.texts import N_, Said, moment, money, person, phone, say
+from bot.twilio.numbers import from_kept
 from storage.models import Bundle, Purchase, State, now
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
 

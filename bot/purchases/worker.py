@@ -14,7 +14,8 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from bot import news
+from bot import announcements as news
+from bot.core import Services
 from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
@@ -24,12 +25,11 @@ from bot.errors import (
     NumberTaken,
     PriceRaised,
 )
-from bot.numbers import Available, closest
-from bot.pace import Pace
-from bot.services import Services
-from bot.steps import UNCHECKED, Step, Wait, refused, steps_of
+from bot.purchases.steps import UNCHECKED, Step, Wait, refused, steps_of
+from bot.slack.pace import Pace
 from bot.texts import N_, Said, money, phone, say
-from bot.twilio_client import TwilioError, Work, working_on
+from bot.twilio.client import TwilioError, Work, working_on
+from bot.twilio.numbers import Available, closest
 from storage.models import Delivery, Purchase, State, now
 from storage.outbox import Drawing
 from storage.purchases import Happened, Lost, NumberHeld
@@ -188,7 +188,7 @@ class Worker:
             wait = Wait(current.waiting, now())  # somebody acted meanwhile: look again
         happened = None
         if step.column == "bundle_approved_at" and wait.why is not None and current.waiting is None:
-            # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles.py)
+            # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles/operations.py)
             happened = Happened("waiting", owed=news.both(self._services.settings, current, wait.why))
         await self._store.rest(current, wait.until, wait.why, happened, current.tries)
 

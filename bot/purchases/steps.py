@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot import bundles
+from bot.bundles import operations as bundles
+from bot.core import Services
 from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
@@ -27,10 +28,9 @@ from bot.errors import (
     TwilioAway,
     TwilioRefused,
 )
-from bot.numbers import capabilities, owned
-from bot.services import Services
 from bot.texts import N_, Said, moment, money, phone, say
-from bot.twilio_client import TwilioError
+from bot.twilio.client import TwilioError
+from bot.twilio.numbers import capabilities, owned
 from storage.models import Bundle, Purchase, now
 from storage.purchases import Happened
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from twilio.rest import Client
 
+from bot.core import Services
 from bot.errors import BundleBusy, BundleGone, NoBundleEmail, NotAsTwilioHasIt
-from bot.regulations import Regulation
-from bot.services import Services
 from bot.settings import Settings
 from bot.texts import BUNDLE_STATES, N_, Said, person, say
-from bot.twilio_client import TwilioError
+from bot.twilio.client import TwilioError
+from bot.twilio.regulations import Regulation
 from storage.models import Bundle, Purchase, now
 from storage.purchases import Happened, Owed
 
@@ -313,7 +313,7 @@ def told(
 ) -> Happened | None:
     """Whom a bundle's change concerns. Its reasons are no part of it: they may quote papers, and are read when it is told.
 
-    A draft is nobody's business before it is sent. The first sweep of an account announces nothing (``bot/watch.py``).
+    A draft is nobody's business before it is sent. The first sweep of an account announces nothing (``bot/bundles/watch.py``).
     """
     if before is None and bundle.status not in (*UNDER_REVIEW, APPROVED, REJECTED):
         return None

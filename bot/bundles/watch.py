@@ -15,9 +15,9 @@ from typing import Any
 
 from twilio.request_validator import RequestValidator
 
-from bot import bundles
-from bot.services import Services
-from bot.twilio_client import TwilioError
+from bot.bundles import operations as bundles
+from bot.core import Services
+from bot.twilio.client import TwilioError
 from storage.models import Bundle, now
 
 log = logging.getLogger(__name__)

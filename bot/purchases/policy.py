@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.errors import MayNotApprove, MayNotAsk, MayNotGivePapers, NotYours, OwnRequest
-from bot.people import People
 from bot.settings import SettingsError
+from bot.slack.people import People
 from bot.texts import person
 from storage.models import Purchase
 

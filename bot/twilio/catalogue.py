@@ -9,12 +9,12 @@ from typing import Any
 
 from twilio.rest import Client
 
-from bot import regulations
 from bot.errors import NotSoldAnyMore, StartAgain
-from bot.numbers import IN_COUNTRY_LIST, IN_PRICES, available
-from bot.regulations import Regulation
 from bot.texts import country as named
-from bot.twilio_client import TwilioError
+from bot.twilio import regulations
+from bot.twilio.client import TwilioError
+from bot.twilio.numbers import IN_COUNTRY_LIST, IN_PRICES, available
+from bot.twilio.regulations import Regulation
 from storage.models import now
 from storage.store import Store
 
@@ -142,7 +142,7 @@ class Market:
     # regulations
 
     async def regulations(self, country: str, number_type: str) -> dict[str, Regulation]:
-        """By end-user type, as ``bot/regulations.py`` says; at most an hour old."""
+        """By end-user type, as ``bot/twilio/regulations.py`` says; at most an hour old."""
         key = f"regulations:{country}:{number_type}"
         if self._is_old(key, REGULATIONS_FOR):
             await self._keep(key, await regulations.regulations(self._twilio, country, number_type))

@@ -10,7 +10,7 @@ from twilio.rest import Client
 
 from bot.errors import BotError
 from bot.texts import N_
-from bot.twilio_client import TwilioError
+from bot.twilio.client import TwilioError
 
 SHOWN = 98
 """A select has 100 options, and two are no addresses."""

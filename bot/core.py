@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
     from twilio.rest import Client
 
-    from bot.approval import Policy
-    from bot.market import Market
-    from bot.people import People
+    from bot.bundles.watch import Watch
+    from bot.purchases.policy import Policy
+    from bot.purchases.worker import Worker
     from bot.settings import Settings
-    from bot.watch import Watch
-    from bot.worker import Worker
+    from bot.slack.people import People
+    from bot.twilio.catalogue import Market
     from storage.store import Store
 
 OnError = Callable[[Exception], Awaitable[None]]
