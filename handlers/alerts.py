@@ -33,7 +33,7 @@ SIGNS = {
 async def bundle_news(news: dict[str, Any], bundle: Bundle, services: Services, t: Texts) -> dict[str, Any]:
     """``text``, ``blocks`` and ``metadata`` of a message; news: as ``bot/bundles/operations.py`` owes it.
 
-    Reasons are read from Twilio now and kept nowhere (RULES.md 27). Raises TwilioError: then it is posted later.
+    Reasons are read from Twilio now and kept nowhere (rule 27). Raises TwilioError: then it is posted later.
     """
     status = news["status"]
     if "lapses_in" in news:

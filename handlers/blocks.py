@@ -1,6 +1,6 @@
 """The Block Kit shapes in use, as plain dicts. A field's name is its ``action_id``; its ``block_id`` is the name too.
 
-``~`` and a mark are added to a ``block_id`` when Slack must forget what was typed there (RULES.md 14). Texts that come
+``~`` and a mark are added to a ``block_id`` when Slack must forget what was typed there (rule 14). Texts that come
 from outside are cut to Slack's limits here, and nowhere else.
 """
 

@@ -438,7 +438,7 @@ def _look_after(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, 
 
 
 async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
-    """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. RULES.md 8, 20."""
+    """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. Rules 8, 20."""
     clicked = body["message"]["ts"]
     card = await services.store.card_of(purchase_id)
     purchase = await services.store.purchase(purchase_id)

@@ -1,4 +1,4 @@
-"""The answers of a modal, by ``action_id``; ``block_id`` does not matter (RULES.md 14)."""
+"""The answers of a modal, by ``action_id``; ``block_id`` does not matter (rule 14)."""
 
 from typing import Any
 

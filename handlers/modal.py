@@ -1,4 +1,4 @@
-"""How a modal changes: at once in the answer, late over a loading view, in place. RULES.md 13."""
+"""How a modal changes: at once in the answer, late over a loading view, in place. Rule 13."""
 
 import asyncio
 import secrets

@@ -20,7 +20,7 @@ DRIVERS = {
 
 
 class InUse(Exception):
-    """Another process has the SQLite file. RULES.md 10: SQLite means one process."""
+    """Another process has the SQLite file. Rule 10: SQLite means one process."""
 
 
 def driver_url(url: str) -> URL:

@@ -385,7 +385,7 @@ class Purchases(Database):
         await self._change(purchase_id, self._ours(lease), {"leased_until": now() + LEASE}, bump=False)
 
     async def free_all_leases(self) -> None:
-        """At start on SQLite: no other process can have one. RULES.md 10."""
+        """At start on SQLite: no other process can have one. Rule 10."""
         async with self.writing() as session:
             await session.exec(update(Purchase).values(lease=None, leased_until=None))
             await session.exec(update(Bundle).values(claimed_until=None))
@@ -445,7 +445,7 @@ class Purchases(Database):
         )
 
     async def intend_to_buy(self, purchase: Purchase, address_sid: str | None) -> Purchase:
-        """The intent, written before the paid call: fixes number, ceiling, bundle and address. RULES.md 1.
+        """The intent, written before the paid call: fixes number, ceiling, bundle and address. Rule 1.
 
         Raises Lost when the row is not the one that was just checked, or was withdrawn.
         """

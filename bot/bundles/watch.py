@@ -1,4 +1,4 @@
-"""Watches the account's bundles: what has changed, what was made in the Console, what will lapse. RULES.md 28.
+"""Watches the account's bundles: what has changed, what was made in the Console, what will lapse. Rule 28.
 
 One poll a minute reads the bundles by date of change, newest first, only as far as something is new: it costs one call
 whatever the number that waits. One sweep an hour reads all, which finds what was deleted. A callback of Twilio's only

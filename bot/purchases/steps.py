@@ -82,7 +82,7 @@ async def _bundle(purchase: Purchase, services: Services) -> Bundle | None:
 
 
 async def buy_number(purchase: Purchase, services: Services) -> str | Wait:
-    """The SID (``PN...``) of the number, bought at most once. RULES.md 1 to 6.
+    """The SID (``PN...``) of the number, bought at most once. Rules 1 to 6.
 
     Raises NumberTaken, NumberOwned, PriceRaised, BalanceTooLow, AddressNeeded before any money is spent, what Twilio
     refused once it is sure that nothing was bought, and NeedsAPerson when it is unclear whose the number is.
@@ -113,7 +113,7 @@ async def buy_number(purchase: Purchase, services: Services) -> str | Wait:
 async def settle_intent(
     purchase: Purchase, services: Services, refused: TwilioError | None = None
 ) -> str | Wait:
-    """The number's SID when the open intent bought it. Nothing else is checked or bought meanwhile. RULES.md 2.
+    """The number's SID when the open intent bought it. Nothing else is checked or bought meanwhile. Rule 2.
 
     refused: Twilio's definite answer to the call; one look is then enough.
     """
@@ -154,7 +154,7 @@ class Conditions:
 
 
 async def check_conditions(purchase: Purchase, services: Services) -> Conditions | Wait:
-    """Bundle, price, balance and address, all read now: RULES.md 3."""
+    """Bundle, price, balance and address, all read now: rule 3."""
     assert purchase.country and purchase.number_type and purchase.ceiling is not None
     bundle = None
     if regulated(purchase):
@@ -227,7 +227,7 @@ def can_text(purchase: Purchase) -> bool:
 async def find_or_make_service(purchase: Purchase, services: Services) -> str | Wait:
     """The SID (``MG...``) of the chosen service, or of the one with the chosen name, made when there is none.
 
-    RULES.md 9. Raises SeveralServices.
+    Rule 9. Raises SeveralServices.
     """
     if purchase.wanted_service_sid:
         return purchase.wanted_service_sid

@@ -284,7 +284,7 @@ class Worker:
         )
 
     async def _take_closest(self, purchase: Purchase, error: NumberTaken) -> None:
-        """The next number in place of one that is gone, inside what was approved: RULES.md 5 and 6."""
+        """The next number in place of one that is gone, inside what was approved: rules 5 and 6."""
         for candidate in await self._closest(purchase) if purchase.tries < CLOSEST_TRIES else ():
             said = say(
                 N_("{lost} was sold to somebody else; the closest match is taken instead: {number}."),
@@ -434,7 +434,7 @@ class Worker:
 
 
 def _stopped(purchase: Purchase) -> State:
-    """Bought, or perhaps bought, but not finished is a state of its own, which never frees the number: RULES.md 7."""
+    """Bought, or perhaps bought, but not finished is a state of its own, which never frees the number: rule 7."""
     bought = purchase.phone_number_sid is not None or purchase.buying_at is not None
     return State.FAILED if bought else State.NEEDS_CHANGES
 

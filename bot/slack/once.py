@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
 REMEMBERED = 60.0
-"""Seconds. An answer may hold what was typed, so it is kept no longer than Slack tries again. RULES.md 25."""
+"""Seconds. An answer may hold what was typed, so it is kept no longer than Slack tries again. Rule 25."""
 
 
 class OnceApp(AsyncApp):

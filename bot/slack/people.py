@@ -1,4 +1,4 @@
-"""People: their language and who belongs to which group, from our tables; Slack is asked in the background. RULES.md 16."""
+"""People: their language and who belongs to which group, from our tables; Slack is asked in the background. Rule 16."""
 
 import asyncio
 import logging

@@ -68,7 +68,7 @@ class Market:
         return [code for code in self._value("countries", {}) if self.offers(code)]
 
     def offers(self, country: str) -> list[Offer]:
-        """What AvailablePhoneNumbers and the price list both know (RULES.md 17), in a fixed order."""
+        """What AvailablePhoneNumbers and the price list both know (rule 17), in a fixed order."""
         kinds = [*self._value("countries", {}).get(country, ()), *self._value(f"unlisted:{country}", ())]
         prices = self._value(f"prices:{country}", None)
         if prices is None:

@@ -1,4 +1,4 @@
-"""What is in a bundle at Twilio, and what is still missing: end users, documents, addresses. RULES.md 24, 25.
+"""What is in a bundle at Twilio, and what is still missing: end users, documents, addresses. Rules 24, 25.
 
 Twilio alone has the papers. Each page is made there at once, so that a bundle can be gone on with by anybody at any time:
 what is missing is read from what Twilio has. Our side keeps SIDs.

@@ -67,7 +67,7 @@ async def available(
 ) -> list[Available]:
     """Numbers on sale now, at most 50, in Twilio's order. filters: parameters of the SDK's search.
 
-    Nothing is reserved, and the answer is a sample: that a number is not in it says nothing (RULES.md 4).
+    Nothing is reserved, and the answer is a sample: that a number is not in it says nothing (rule 4).
     Source: twilio.com/docs, AvailablePhoneNumber resource.
     """
     search = getattr(twilio.available_phone_numbers(country), SEARCHED[number_type])
@@ -99,7 +99,7 @@ async def closest(
     town: str | None = None,
     refused: Collection[str] = (),
 ) -> list[Available]:
-    """What comes nearest to the purchase's number that is gone, best first: RULES.md 6.
+    """What comes nearest to the purchase's number that is gone, best first: rule 6.
 
     Same country and type, at least the capabilities; the same place where the address must be local; then the longest
     run of the wanted digits (of the lost number's own where none were wanted).

@@ -1,4 +1,4 @@
-"""Page 2: which number. The results are fetched once, kept on the draft, and paged from there (RULES.md 18)."""
+"""Page 2: which number. The results are fetched once, kept on the draft, and paged from there (rule 18)."""
 
 import asyncio
 from collections.abc import Collection

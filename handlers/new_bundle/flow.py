@@ -118,7 +118,7 @@ def _saving(
     module: Any, form: Form, typed: Any, client: AsyncWebClient, services: Services, t: Texts
 ) -> Work:
     async def work(mark: str) -> View:
-        """What was typed is held for this one try; when it fails the page is drawn again with it. RULES.md 25."""
+        """What was typed is held for this one try; when it fails the page is drawn again with it. Rule 25."""
         known = form
         try:
             async with bundles.alone(services, form.bundle.id):
