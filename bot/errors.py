@@ -131,23 +131,24 @@ class NumberOwned(BotError):
     text = N_("{number} is already in the Twilio account, and not bought for this purchase.")
 
 
-class PriceRaised(BotError):
-    text = N_("{number} now costs {price} a month; up to {ceiling} was approved. Please approve it again.")
+class QuoteChanged(BotError):
+    """What is to be bought is not what was approved any more. changed: the quote's columns that differ."""
 
-    def __init__(self, price: Any, currency: str, **with_: Any) -> None:
-        super().__init__(**with_)
-        self.price = price
-        self.currency = currency
+    def __init__(self, text: str, changed: dict[str, Any], **with_: Any) -> None:
+        super().__init__(text, **with_)
+        self.changed = changed
+
+
+class ApprovalsVoid(BotError):
+    """Before the intent: of those who approved, too few may approve now (rule 8)."""
+
+    text = N_(
+        "Not enough of the people who approved {number} may approve now. It needs another approval before it is bought."
+    )
 
 
 class NotSoldAnyMore(BotError):
     text = N_("Twilio lists no price any more for this type of number in {country}.")
-
-
-class BalanceTooLow(BotError):
-    text = N_(
-        "The Twilio balance of {balance} does not cover the first month ({price}) beside what is being bought already. Top it up, then press Try again."
-    )
 
 
 class AddressNeeded(BotError):
@@ -166,6 +167,12 @@ class BundleRefused(BotError):
     text = N_("Twilio does not accept the bundle for this number: {message}. Choose another one.")
 
 
+class NotBoughtYet(BotError):
+    text = N_(
+        "Twilio did not say whether {number} was bought, {count} times in a row, and it was not. Press Try again when Twilio works."
+    )
+
+
 class TrialLimit(BotError):
     text = N_(
         "A trial account may have one number only, and it has one. Upgrade the Twilio account, then press Try again."
@@ -179,7 +186,27 @@ class NeedsAPerson(BotError):
 
 
 class ServiceGone(BotError):
-    text = N_("The messaging service that was chosen does not exist any more. Choose another one.")
+    text = N_("There is no messaging service “{name}” at Twilio any more. Choose another one.")
+
+
+class ServiceExists(BotError):
+    text = N_(
+        "Somebody else has made a messaging service named “{name}” in the meantime. Choose that one or another."
+    )
+
+
+class CannotJoinService(BotError):
+    text = N_("Twilio does not take this number into a messaging service: {message}. Finish it without one.")
+
+
+class NotInService(BotError):
+    text = N_("The number is not in its messaging service any more: somebody took it out, or Twilio did.")
+
+
+class BundleDoesNotFit(BotError):
+    text = N_(
+        "This bundle is for another country, number type or end user than the number. Choose one that fits."
+    )
 
 
 class ServiceFull(BotError):

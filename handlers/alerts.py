@@ -114,7 +114,7 @@ async def _users(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
     lines = []
     for each in ours:
         link = cards[each.id].permalink if each.id in cards else None
-        number = t.phone(each.phone_number or "")
+        number = t.phone(each.phone_number)
         lines.append(f"• <{link}|{number}>" if link else f"• {number}")
     known = {each.phone_number for each in ours}
     others = [each for each in await bundles.numbers_using(services, bundle) if each not in known]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.texts import BUNDLE_STATES, Texts, escape
-from storage.models import Bundle, Purchase
+from storage.models import Bundle, Draft, Purchase
 
 Block = dict[str, Any]
 View = dict[str, Any]
@@ -40,7 +40,7 @@ def modal(
     *,
     close: str,
     submit: str | None = None,
-    about: Purchase | str | None = None,
+    about: Draft | Purchase | str | None = None,
     external_id: str | None = None,
 ) -> View:
     """about: the purchase that the view is of; all that Slack carries is its id (or what a page must name besides)."""
@@ -50,7 +50,7 @@ def modal(
         "title": plain(title, 24),
         "close": plain(close, 24),
         "blocks": list(blocks),
-        "private_metadata": about.id if isinstance(about, Purchase) else about or "",
+        "private_metadata": about.id if isinstance(about, Draft | Purchase) else about or "",
     }
     if submit:
         view["submit"] = plain(submit, 24)

@@ -108,7 +108,7 @@ def _bundle(listed: Listed, t: Texts) -> list[Block]:
         t("Made {age}, {by}", age=_age(bundle, t), by=by),
     ]
     if listed.waiting:
-        numbers = t.listed(t.phone(each.phone_number or "") for each in listed.waiting)
+        numbers = t.listed(t.phone(each.phone_number) for each in listed.waiting)
         lines.append(t("Waiting for it: {numbers}", numbers=numbers))
     shown = [blocks.section("\n".join(lines))]
     buttons = _buttons(bundle, t)

@@ -13,17 +13,17 @@ from bot.errors import FormErrors
 from bot.purchases import operations as decisions
 from bot.purchases.steps import UNCHECKED, steps_of
 from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.twilio import addresses
 from bot.twilio.numbers import Available, from_kept
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import review
 from handlers.buy_number.end_user import NEW
 from handlers.new_bundle import flow as new_bundle
-from storage.models import Approval, Bundle, Purchase, State
+from storage.models import Approval, Bundle, IfGone, Purchase, Service, State
 from storage.outbox import Drawing
 
 STATES = {
-    State.DRAFT: N_("Draft"),
     State.AWAITING_APPROVAL: N_("Waiting for approval"),
     State.IN_PROGRESS: N_("In progress"),
     State.NEEDS_CHANGES: N_("Needs a decision"),
@@ -32,9 +32,10 @@ STATES = {
     State.WITHDRAWN: N_("Withdrawn"),
     State.LAPSED: N_("Lapsed"),
     State.FAILED: N_("Stopped"),
+    State.ENDED: N_("Ended"),
+    State.RELEASED: N_("Released"),
 }
-NEEDS_PAPERS = ("BundleRefused",)
-NEEDS_A_NUMBER = ("NumberTaken", "NumberOwned", "AddressDoesNotFit")
+WAITS = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
 
 
 # what you see
@@ -45,17 +46,15 @@ def view(
     bundle: Bundle | None,
     approvals: Sequence[Approval],
     needed: int,
-    service: str,
     t: Texts,
 ) -> dict[str, Any]:
-    """``text``, ``blocks`` and ``metadata`` of the message. service: the name of its messaging service, or empty."""
-    assert purchase.phone_number is not None
+    """``text``, ``blocks`` and ``metadata`` of the message. approvals: those that count now."""
     number = t.phone(purchase.phone_number)
     state = t(STATES[purchase.state])
     shown = [
         blocks.header(f"{number} – {state}"),
-        blocks.fields(_facts(purchase, bundle, service, t)),
-        blocks.section(blocks.quoted(purchase.purpose or "")),
+        blocks.fields(_facts(purchase, bundle, t)),
+        blocks.section(blocks.quoted(purchase.purpose)),
     ]
     shown += _where_it_stands(purchase, approvals, needed, t)
     shown += _buttons(purchase, bundle, t)
@@ -67,47 +66,55 @@ def view(
             "event_payload": {
                 "id": purchase.id,
                 "state": str(purchase.state),
-                "quote": purchase.quote,
+                "quote": purchase.quote_no,
                 "version": purchase.version,
+                "ready": ready(purchase),
             },
         },
     }
 
 
-def _facts(purchase: Purchase, bundle: Bundle | None, service: str, t: Texts) -> list[str]:
-    assert purchase.country and purchase.number_type and purchase.price is not None and purchase.currency
+def ready(purchase: Purchase) -> str:
+    """Whether it can send, as the metadata says it (rule 21): that takes more checks than are made yet."""
+    return "unknown" if purchase.quote.can_text else "never"
+
+
+def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]:
+    quote = purchase.quote
     kind = t(
         "{country}, {type}",
-        country=t.country(purchase.country),
-        type=t(NUMBER_TYPES[purchase.number_type]),
+        country=t.country(quote.country),
+        type=t(NUMBER_TYPES[quote.number_type]),
     )
+    price = purchase.charged if purchase.charged is not None else quote.price
     facts = [
         _fact(t("Asked for by"), f"<@{purchase.requester_id}>"),
-        _fact(t("Number"), f"{kind}\n{t.capabilities(purchase.number.get('capabilities', []))}"),
+        _fact(t("Number"), f"{kind}\n{t.capabilities(quote.capabilities)}"),
         _fact(
             t("Cost"),
             t(
                 "{month} a month, {year} a year",
-                month=t.money(purchase.price, purchase.currency),
-                year=t.money(purchase.price * 12, purchase.currency),
+                month=t.money(price, quote.currency),
+                year=t.money(price * 12, quote.currency),
             ),
         ),
     ]
-    if purchase.if_gone == "closest" and purchase.ceiling is not None:
-        limit = t(
-            "the closest match, up to {limit} a month", limit=t.money(purchase.ceiling, purchase.currency)
-        )
+    if quote.if_gone == IfGone.CLOSEST:
+        limit = t("the closest match, up to {limit} a month", limit=t.money(quote.ceiling, quote.currency))
         facts.append(_fact(t("If it is gone"), limit))
     else:
         facts.append(_fact(t("If it is gone"), t("ask")))
-    if purchase.regulated and purchase.end_user_type:
+    if quote.regulated and quote.end_user_type:
         papers = t("papers later")
         if bundle is not None:
             status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
             papers = f"“{escape(bundle.friendly_name)}” ({status})"
-        facts.append(_fact(t("End user"), f"{t(END_USERS[purchase.end_user_type])}\n{papers}"))
-    if service:
-        facts.append(_fact(t("Messaging service"), escape(service)))
+        facts.append(_fact(t("End user"), f"{t(END_USERS[quote.end_user_type])}\n{papers}"))
+    if purchase.wants_service:
+        service = escape(quote.service_name or quote.service_sid or "")
+        if quote.service == Service.NEW:
+            service = t("{service} (a new one)", service=service)
+        facts.append(_fact(t("Messaging service"), service))
     return facts
 
 
@@ -130,7 +137,7 @@ def _where_it_stands(purchase: Purchase, approvals: Sequence[Approval], needed: 
         case State.DENIED:
             shown.append(blocks.section(t("Denied by {person}:", person=f"<@{purchase.decided_by}>")))
             shown.append(blocks.section(blocks.quoted(purchase.reason or "")))
-        case State.IN_PROGRESS | State.COMPLETE | State.NEEDS_CHANGES | State.FAILED:
+        case State.IN_PROGRESS | State.COMPLETE | State.NEEDS_CHANGES | State.FAILED | State.ENDED:
             shown.append(blocks.section(_progress(purchase, t)))
     if purchase.waiting is not None:
         shown.append(blocks.context(t.said(purchase.waiting)))
@@ -166,8 +173,8 @@ def _progress(purchase: Purchase, t: Texts) -> str:
 
 def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
     """Only what does something now. Values carry the purchase and the quote that the button belongs to."""
-    value = f"{purchase.id}:{purchase.quote}"
-    kind = (purchase.problem or {}).get("kind")
+    value = f"{purchase.id}:{purchase.quote_no}"
+    ways = decisions.ways_on(purchase)
     shown = [_alternative(each, value, t) for each in from_kept(purchase.alternatives)]
     buttons: list[Block] = []
     if purchase.state == State.AWAITING_APPROVAL:
@@ -175,22 +182,53 @@ def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]
             blocks.button("approve", t("Approve"), value, style="primary"),
             blocks.button("deny", t("Deny"), value, style="danger"),
         ]
-    if purchase.state in (State.FAILED, State.NEEDS_CHANGES) and not (
-        kind in NEEDS_PAPERS or (kind in NEEDS_A_NUMBER and purchase.alternatives)
-    ):
-        buttons.append(blocks.button("retry", t("Try again"), value, style="primary"))
-    if purchase.state == State.FAILED and purchase.phone_number_sid and purchase.attached_at is None:
-        buttons.append(blocks.button("choose_service", t("Choose another service"), value))
-    unbought = purchase.buying_at is None and purchase.phone_number_sid is None
-    waits_for_papers = bundle is None or not bundles.usable(bundle) or kind in NEEDS_PAPERS
-    live = purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
-    if live and unbought and purchase.regulated and waits_for_papers:
+    buttons += [
+        blocks.button(way, t(WAYS[way]), value, "primary" if i == 0 else None, _sure_of(way, t))
+        for i, way in enumerate(way for way in ways if way in WAYS)
+    ]
+    waits_for_papers = bundle is None or not bundles.usable(bundle) or "add_bundle" in ways
+    live = purchase.state in WAITS and purchase.is_unbought
+    if live and (purchase.is_regulated or "add_bundle" in ways) and waits_for_papers:
         buttons.append(blocks.button("give_papers", t("Give papers"), value))
-    if live and unbought:
+    if live:
         buttons.append(blocks.button("withdraw", t("Withdraw"), value, confirm=_sure(t)))
+    if "end" in ways:
+        buttons.append(blocks.button("end", t("End it"), value, confirm=_sure_of("end", t)))
     if buttons:
         shown.append(blocks.actions("decide", *buttons))
     return shown
+
+
+WAYS = {
+    "retry": N_("Try again"),
+    "buy_anyway": N_("Buy anyway"),
+    "choose_address": N_("Choose an address"),
+    "choose_service": N_("Choose another service"),
+    "take_over": N_("It is ours"),
+}
+"""Buttons of the verbs that lead on; ``alternative``, ``add_bundle`` and ``end`` look different."""
+
+
+def _sure_of(way: str, t: Texts) -> Block | None:
+    match way:
+        case "end":
+            return blocks.confirm(
+                t("End the request?"),
+                t(
+                    "It is not gone on with. A number that is bought stays in the Twilio account and costs money."
+                ),
+                t("End it"),
+                t("Cancel"),
+                "danger",
+            )
+        case "buy_anyway":
+            return blocks.confirm(
+                t("Buy it anyway?"),
+                t("The balance looks too low. Twilio may refuse, or suspend the account when it runs out."),
+                t("Buy anyway"),
+                t("Cancel"),
+            )
+    return None
 
 
 def _alternative(number: Available, value: str, t: Texts) -> Block:
@@ -223,13 +261,13 @@ def _sure(t: Texts) -> Block:
 async def show(drawing: Drawing, client: AsyncWebClient, services: Services) -> None:
     """Posts the card, or brings the posted one up to date, and remembers which version it shows."""
     purchase, card = drawing.purchase, drawing.card
-    bundle = await services.store.bundle(purchase.bundle_id) if purchase.bundle_id else None
+    bundle_id = purchase.quote.bundle_id
+    bundle = await services.store.bundle(bundle_id) if bundle_id else None
     message = view(
         purchase,
         bundle,
         await services.store.approvals_of(purchase),
         services.policy.approve.approvals,
-        services.worker.service_name(purchase),
         Texts(services.settings.channel_language),
     )
     if card.ts is None:
@@ -272,7 +310,6 @@ async def denying(
 
 
 def deny_page(purchase: Purchase, t: Texts) -> View:
-    assert purchase.phone_number is not None
     return blocks.modal(
         "card.deny",
         t("Deny the request"),
@@ -288,7 +325,7 @@ def deny_page(purchase: Purchase, t: Texts) -> View:
         ],
         close=t("Cancel"),
         submit=t("Deny"),
-        about=f"{purchase.id}:{purchase.quote}",
+        about=f"{purchase.id}:{purchase.quote_no}",
     )
 
 
@@ -324,6 +361,94 @@ async def retried(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, s
     await ack()
 
 
+async def bought_anyway(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services
+) -> None:
+    purchase_id, quote, _ = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    await decisions.buy_anyway(purchase_id, quote, body["user"]["id"], services)
+    await ack()
+
+
+async def taken_over(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """Twilio is asked whose the number is once more: after the acknowledgement."""
+    purchase_id, quote, _ = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    await ack()
+
+    async def tell(error: Exception) -> None:
+        await errors.only_to(client, body, t.said(await errors.sentence(error, services)))
+
+    services.later(_take_over(purchase_id, quote, body["user"]["id"], services), tell)
+
+
+async def _take_over(purchase_id: str, quote: int, person_id: str, services: Services) -> None:
+    await decisions.take_over(purchase_id, quote, person_id, services)
+
+
+async def ended(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+    purchase_id, quote, _ = _pressed(body)
+    _look_after(purchase_id, body, client, services)
+    await decisions.end(purchase_id, quote, body["user"]["id"], services)
+    await ack()
+
+
+async def choosing_address(
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    """The account's addresses that can fit are asked of Twilio behind a loading view."""
+    purchase_id, quote, _ = _pressed(body)
+    waiting = modal.loading(t, t("Asking Twilio for the account's addresses…"), f"{purchase_id}:{quote}")
+    await client.views_open(trigger_id=body["trigger_id"], view=waiting)
+    purchase = await services.store.purchase(purchase_id)
+    await ack()
+    if purchase is not None:
+        external_id = waiting["external_id"]
+        services.later(
+            _show_addresses(external_id, purchase, client, services, t),
+            errors.in_place_of(client, external_id, purchase, services, t),
+        )
+
+
+async def _show_addresses(
+    external_id: str, purchase: Purchase, client: AsyncWebClient, services: Services, t: Texts
+) -> None:
+    quote = purchase.quote
+    needs = quote.address_requirements if quote.needs_address else "any"
+    known = await addresses.known(services.twilio, quote.country, needs)
+    if not known:
+        said = t(
+            "The Twilio account has no address that can fit. Make one in the Twilio Console, then come back."
+        )
+        page = blocks.modal("card.address", t("Address"), [blocks.alert(said)], close=t("Close"))
+    else:
+        options = [blocks.option(each.sid, each.label) for each in known[:100]]
+        only = options[0]["value"] if len(options) == 1 else None  # one of several may be somebody else's
+        page = blocks.modal(
+            "card.address",
+            t("Address"),
+            [
+                blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))),
+                blocks.select("address", t("Address"), options, initial=only),
+            ],
+            close=t("Cancel"),
+            submit=t("Choose"),
+            about=f"{purchase.id}:{purchase.quote_no}",
+        )
+    await modal.late(client, external_id, page)
+
+
+async def address_chosen(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+    sid = forms.answers(view).get("address")
+    if not sid:
+        raise FormErrors({"address": say(N_("Choose an address: the number cannot be bought without one."))})
+    purchase_id, quote = blocks.about(view).split(":")
+    await decisions.choose_address(purchase_id, int(quote), body["user"]["id"], services, sid)
+    await ack()
+
+
 async def choosing_service(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
@@ -331,7 +456,7 @@ async def choosing_service(
     page = blocks.modal(
         "card.service",
         t("Messaging service"),
-        review.service_fields(services, {}, t, none=False),
+        review.service_fields(services, {}, t),
         close=t("Cancel"),
         submit=t("Choose"),
         about=f"{purchase_id}:{quote}",
@@ -351,8 +476,7 @@ async def service_chosen(ack: AsyncAck, body: dict[str, Any], view: View, servic
         int(quote),
         body["user"]["id"],
         services,
-        chosen["wanted_service_sid"],
-        chosen["wanted_service_name"],
+        chosen,
     )
     await ack()
 
@@ -378,9 +502,11 @@ async def giving_papers(
 async def _show_papers(
     external_id: str, purchase: Purchase, client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
-    assert purchase.country and purchase.number_type and purchase.end_user_type
-    fitting = await bundles.fitting(services, purchase.country, purchase.number_type, purchase.end_user_type)
-    own = await services.store.bundle(purchase.bundle_id) if purchase.bundle_id else None
+    quote = purchase.quote
+    kinds = [quote.end_user_type] if quote.end_user_type else list(END_USERS)
+    found = [await bundles.fitting(services, quote.country, quote.number_type, kind) for kind in kinds]
+    fitting = [bundle for of_kind in found for bundle in of_kind]
+    own = await services.store.bundle(quote.bundle_id) if quote.bundle_id else None
     shown: list[Block] = []
     if own is not None and own.status in bundles.EDITABLE:
         name = "continue" if own.status == bundles.DRAFT else "fix"
@@ -392,7 +518,12 @@ async def _show_papers(
             )
         )
     options = [blocks.bundle_option(each, t) for each in fitting[:99]]
-    options.append(blocks.option(NEW, t("A new bundle"), t("Its pages come next")))
+    for kind in kinds:
+        text = (
+            t("A new bundle") if quote.end_user_type else t("A new bundle, {type}", type=t(END_USERS[kind]))
+        )
+        value = NEW if quote.end_user_type else f"{NEW}:{kind}"
+        options.append(blocks.option(value, text, t("Its pages come next")))
     shown.append(blocks.select("bundle", t("Bundle"), options, initial=options[0]["value"]))
     page = blocks.modal(
         "card.papers",
@@ -400,7 +531,7 @@ async def _show_papers(
         shown,
         close=t("Cancel"),
         submit=t("Choose"),
-        about=f"{purchase.id}:{purchase.quote}",
+        about=f"{purchase.id}:{purchase.quote_no}",
     )
     await modal.late(client, external_id, page)
 
@@ -412,7 +543,7 @@ async def papers_given(
     sid = forms.answers(view).get("bundle")
     purchase_id, quote = blocks.about(view).split(":")
     person_id = body["user"]["id"]
-    if sid == NEW:
+    if sid and sid.partition(":")[0] == NEW:
         await services.policy.check_papers(person_id, services.people)
         purchase = await decisions.check_papers(purchase_id, int(quote), person_id, services)
         waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), blocks.about(view))
@@ -420,7 +551,8 @@ async def papers_given(
         external_id = waiting["external_id"]
 
         async def begin() -> None:
-            made = await new_bundle.begun_for(purchase, services, t, person_id, f"~{external_id[:6]}")
+            kind = sid.partition(":")[2] or purchase.quote.end_user_type
+            made = await new_bundle.begun_for(purchase, services, t, person_id, f"~{external_id[:6]}", kind)
             await modal.late(client, external_id, made)
 
         services.later(begin(), errors.in_place_of(client, external_id, purchase, services, t))

@@ -18,7 +18,8 @@ from bot.texts import N_, Said, Texts, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms, modal
 from handlers.blocks import View
-from storage.models import Purchase, State
+from storage.drafts import DraftMoved
+from storage.models import Draft, Purchase
 from storage.purchases import Lost
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ async def sentence(error: Exception, services: Services) -> Said:
     """What people read. An error of ours gets a reference that the log and the operators' channel carry too."""
     if isinstance(error, BotError):
         return error.said
-    if isinstance(error, Lost):
+    if isinstance(error, Lost | DraftMoved):
         return DraftGone().said
     if isinstance(error, TwilioError):
         log.warning("Twilio: %s", error)
@@ -102,7 +103,7 @@ def view(text: str, t: Texts) -> View:
 
 
 def in_place_of(
-    client: AsyncWebClient, external_id: str, purchase: Purchase, services: Services, t: Texts
+    client: AsyncWebClient, external_id: str, of: Draft | Purchase, services: Services, t: Texts
 ) -> Callable[[Exception], Awaitable[None]]:
     """For ``services.later``: shows an error in place of the loading view, with a way back to the page before."""
 
@@ -114,9 +115,9 @@ def in_place_of(
                 t("That did not work"),
                 [blocks.alert(t.said(said), "error")],
                 close=t("Close"),
-                about=purchase,
+                about=of,
             )
-            if purchase.state == State.DRAFT:
+            if isinstance(of, Draft):
                 page["blocks"].append(blocks.actions("buttons", blocks.button("back", t("Back"))))
             await modal.late(client, external_id, page)
         except Exception:

@@ -63,6 +63,11 @@ ON_CARDS: dict[str, Listener] = {
     "retry": card.retried,
     "choose_service": card.choosing_service,
     "give_papers": card.giving_papers,
+    "add_bundle": card.giving_papers,
+    "buy_anyway": card.bought_anyway,
+    "take_over": card.taken_over,
+    "choose_address": card.choosing_address,
+    "end": card.ended,
     "fix": new_bundle.going_on,
 }
 
@@ -75,6 +80,7 @@ SUBMISSIONS: dict[str, Listener] = {
     "card.deny": card.denied,
     "card.service": card.service_chosen,
     "card.papers": card.papers_given,
+    "card.address": card.address_chosen,
     start.CALLBACK_ID: start.submitted,
     **dict.fromkeys(new_bundle.PAGES, new_bundle.submitted),
     bundle_review.CALLBACK_ID: new_bundle.sent,

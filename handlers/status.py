@@ -22,7 +22,7 @@ async def asked(*, ack: AsyncAck, body: dict[str, Any], services: Services, t: T
         )
         return
     cards = await services.store.cards_of([each.id for each in purchases])
-    lines = [_line(each, cards.get(each.id), t) for each in purchases if each.phone_number]
+    lines = [_line(each, cards.get(each.id), t) for each in purchases]
     await ack(
         response_type="ephemeral",
         text=t("Your requests"),
@@ -31,8 +31,7 @@ async def asked(*, ack: AsyncAck, body: dict[str, Any], services: Services, t: T
 
 
 def _line(purchase: Purchase, card: Card | None, t: Texts) -> str:
-    assert purchase.phone_number and purchase.country
-    line = f"*{t.phone(purchase.phone_number)}* ({t.country(purchase.country)}): {t(STATES[purchase.state])}"
+    line = f"*{t.phone(purchase.phone_number)}* ({t.country(purchase.quote.country)}): {t(STATES[purchase.state])}"
     why = purchase.waiting or purchase.problem
     if why is not None:
         line += f"\n{t.said(why)}"

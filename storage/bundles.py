@@ -1,17 +1,17 @@
 """Questions about bundles, and how what Twilio says of one becomes known: once, with whom it concerns told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import ColumnElement, and_, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import Database
-from storage.models import Bundle, Purchase, State, now
+from storage.models import Bundle, Purchase, Quote, State, now
 from storage.purchases import Happened
 
 CLAIM = timedelta(seconds=90)
@@ -33,13 +33,26 @@ class Listed:
     waiting: tuple[Purchase, ...]
 
 
-def _waits(bundle_id: Any) -> tuple[ColumnElement[bool], ...]:
+def _current() -> ColumnElement[bool]:
+    """Of a purchase's quotes the one that counts."""
+    return and_(
+        col(Quote.purchase_id) == col(Purchase.id),
+        col(Quote.quote_no) == col(Purchase.quote_no),
+        col(Quote.revision) == col(Purchase.revision),
+    )
+
+
+def _waits(bundle_ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     return (
-        col(Purchase.bundle_id) == bundle_id,
+        col(Quote.bundle_id).in_(bundle_ids),
         col(Purchase.state).in_(WAITING),
         col(Purchase.buying_at).is_(None),
         col(Purchase.phone_number_sid).is_(None),
     )
+
+
+async def _waiting(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
+    return (await session.exec(select(Purchase).join(Quote, _current()).where(*_waits(bundle_ids)))).all()
 
 
 class Bundles(Database):
@@ -99,8 +112,8 @@ class Bundles(Database):
                     .limit(limit)
                 )
             ).all()
-            purchases = (await session.exec(select(Purchase).where(*_waits(col(Purchase.bundle_id))))).all()
-        return [Listed(each, tuple(p for p in purchases if p.bundle_id == each.id)) for each in found]
+            purchases = await _waiting(session, [each.id for each in found])
+        return [Listed(each, tuple(p for p in purchases if p.quote.bundle_id == each.id)) for each in found]
 
     async def bundle_countries(self, account_sid: str) -> list[str]:
         async with self.reading() as session:
@@ -115,8 +128,9 @@ class Bundles(Database):
             return (
                 await session.exec(
                     select(Purchase)
+                    .join(Quote, _current())
                     .where(
-                        Purchase.bundle_id == bundle_id,
+                        Quote.bundle_id == bundle_id,
                         or_(
                             col(Purchase.state).in_(WAITING),
                             col(Purchase.phone_number_sid).is_not(None),
@@ -246,7 +260,7 @@ class Bundles(Database):
                     continue
                 await session.refresh(row)
                 if (row.status, row.valid_until) != (before.status, before.valid_until):
-                    waiting = (await session.exec(select(Purchase).where(*_waits(row.id)))).all()
+                    waiting = await _waiting(session, [row.id])
                     happened = news(before, row, waiting) if row.status != before.status else None
                     await self._tell(session, happened, row, waiting)
                 return row
@@ -311,7 +325,9 @@ class Bundles(Database):
             line = replace(happened, owed=())
             for each in waiting:
                 session.add_all(
-                    line.rows(each.workspace_id, purchase_id=each.id, bundle_id=bundle.id, quote=each.quote)
+                    line.rows(
+                        each.workspace_id, purchase_id=each.id, bundle_id=bundle.id, quote_no=each.quote_no
+                    )
                 )
 
 

@@ -36,16 +36,24 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parsed.database)
 
 
-def _pragmas(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def configure(engine: Engine, *, durable: bool = False) -> None:
+    """durable: a commit survives a power cut. In WAL mode NORMAL may lose the last ones, FULL waits for the disk."""
+    if engine.dialect.name != "sqlite":
+        return
+    synchronous = "FULL" if durable else "NORMAL"
 
+    def pragmas(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "busy_timeout=5000",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
 
-def configure(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _pragmas)
+    event.listen(engine, "connect", pragmas)
 
 
 class Database:
@@ -53,9 +61,14 @@ class Database:
         """Makes the folder of a SQLite file and takes its lock. Raises InUse."""
         self.url = driver_url(url)
         self._lock_file = self._take_lock(sqlite_file(url))
-        self.engine = create_async_engine(self.url, hide_parameters=True)
+        # pool_pre_ping: the server may have closed a connection that lay idle
+        self.engine = create_async_engine(self.url, hide_parameters=True, pool_pre_ping=True)
         configure(self.engine.sync_engine)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._durable = self.engine
+        if self.is_sqlite:
+            self._durable = create_async_engine(self.url, hide_parameters=True)
+            configure(self._durable.sync_engine, durable=True)
         self._writer = asyncio.Lock()
 
     @staticmethod
@@ -75,6 +88,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._durable.dispose()
         if self._lock_file is not None:
             self._lock_file.close()
 
@@ -84,16 +98,21 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
-        """One transaction, committed at the end. On SQLite writers queue here: it is fairer than its own waiting."""
+    async def writing(self, *, durable: bool = False) -> AsyncIterator[AsyncSession]:
+        """One transaction, committed at the end. On SQLite writers queue here: it is fairer than its own waiting.
+
+        durable: what must survive a power cut, not only the death of this process (rule 1); PostgreSQL waits for its
+        disk in any case.
+        """
         if self.is_sqlite:
-            async with self._writer, self._transaction() as session:
+            async with self._writer, self._transaction(durable) as session:
                 yield session
         else:
-            async with self._transaction() as session:
+            async with self._transaction(durable) as session:
                 yield session
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+    async def _transaction(self, durable: bool) -> AsyncIterator[AsyncSession]:
+        engine = self._durable if durable else self.engine
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield session

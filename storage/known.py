@@ -1,6 +1,6 @@
 """What is known of the world outside: people, groups, countries, prices, messaging services; all with their age."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,12 +69,17 @@ class Known(Database):
             {"claimed_by": by, "claimed_until": now() + CLAIM},
         )
 
-    async def service_made(self, service: MessagingService, sid: str | None) -> None:
-        """The SID it has at Twilio (None: it is gone there), and the claim given back."""
-        await self._update_service(service, None, {"sid": sid, "claimed_by": None, "claimed_until": None})
+    async def service_made(
+        self, service: MessagingService, sid: str | None, *, just_now: bool = False
+    ) -> None:
+        """The SID it has at Twilio (None: it is gone there), and the claim given back. just_now: Twilio may show it late."""
+        values: dict[str, Any] = {"sid": sid, "claimed_by": None, "claimed_until": None}
+        if just_now:
+            values["made_at"] = now()
+        await self._update_service(service, None, values)
 
     async def _update_service(
-        self, service: MessagingService, condition: Any, values: dict[str, Any]
+        self, service: MessagingService, condition: Any, values: Mapping[str, Any]
     ) -> bool:
         statement = update(MessagingService).where(col(MessagingService.id) == service.id)
         if condition is not None:

@@ -1,6 +1,7 @@
 """What the bot remembers. The row in the database is the truth; messages and modals are pictures of it.
 
-Every table carries the Slack workspace's id. Dicts and lists in JSON columns are replaced, never changed in place.
+Each column has its phrase, which a test asks for. Dicts and lists in JSON columns are replaced, never changed in place.
+How long a row lives is said in docs/operations.md.
 """
 
 import secrets
@@ -9,8 +10,20 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, Integer, MetaData, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+from sqlmodel import Field, Relationship, SQLModel
 
 from storage.columns import Choice, Money, Utc
 
@@ -26,39 +39,65 @@ SQLModel.metadata.naming_convention = MetaData(
 
 
 class State(StrEnum):
-    """Who has the ball: draft, needs_changes the requester; awaiting_approval the approvers; in_progress the bot."""
+    """Where a purchase stands, which says who has the ball."""
 
-    DRAFT = "draft"
     AWAITING_APPROVAL = "awaiting_approval"
+    """the approvers have it"""
     IN_PROGRESS = "in_progress"
+    """the worker has it, also while it waits for a bundle, the balance or Twilio"""
     NEEDS_CHANGES = "needs_changes"
-    COMPLETE = "complete"
-    DENIED = "denied"
-    WITHDRAWN = "withdrawn"
-    LAPSED = "lapsed"
+    """not bought, and a person has to choose"""
     FAILED = "failed"
+    """bought, or perhaps bought, and a person has to choose"""
+    COMPLETE = "complete"
+    """bought and, where it can text and a service was asked for, in it"""
+    DENIED = "denied"
+    """an approver said no"""
+    WITHDRAWN = "withdrawn"
+    """taken back before anything was bought"""
+    LAPSED = "lapsed"
+    """nobody answered in time"""
+    ENDED = "ended"
+    """a person ended one that had stopped"""
+    RELEASED = "released"
+    """bought once, and not in the Twilio account any more"""
 
 
 MOVES: dict[State, frozenset[State]] = {
-    State.DRAFT: frozenset({State.AWAITING_APPROVAL, State.WITHDRAWN}),
     State.AWAITING_APPROVAL: frozenset({State.IN_PROGRESS, State.DENIED, State.WITHDRAWN, State.LAPSED}),
     State.IN_PROGRESS: frozenset(
         {State.COMPLETE, State.NEEDS_CHANGES, State.AWAITING_APPROVAL, State.FAILED, State.WITHDRAWN}
     ),
-    State.NEEDS_CHANGES: frozenset({State.IN_PROGRESS, State.AWAITING_APPROVAL, State.WITHDRAWN}),
-    State.FAILED: frozenset({State.IN_PROGRESS}),
+    State.NEEDS_CHANGES: frozenset(
+        {State.IN_PROGRESS, State.AWAITING_APPROVAL, State.WITHDRAWN, State.ENDED}
+    ),
+    State.FAILED: frozenset({State.IN_PROGRESS, State.ENDED, State.RELEASED}),
+    State.COMPLETE: frozenset({State.RELEASED}),
 }
+"""Where a purchase may go; the states that are missing are ends."""
 
-HOLDING = (
-    State.AWAITING_APPROVAL,
-    State.IN_PROGRESS,
-    State.NEEDS_CHANGES,
-    State.COMPLETE,
-    State.FAILED,
-)
-"""States in which a purchase keeps its number from all others. A bought number is kept for good."""
+STOPPED = (State.NEEDS_CHANGES, State.FAILED)
+UNFINISHED = (State.AWAITING_APPROVAL, State.IN_PROGRESS, *STOPPED)
 
-_HOLDS = text(f"state IN ({', '.join(repr(str(s)) for s in HOLDING)}) OR phone_number_sid IS NOT NULL")
+
+class Service(StrEnum):
+    """Which messaging service a number shall be put into."""
+
+    NONE = "none"
+    """no service"""
+    EXISTING = "existing"
+    """the one with this SID and this name"""
+    NEW = "new"
+    """one that is to be made under this name"""
+
+
+class IfGone(StrEnum):
+    """What happens when somebody else has bought the number first."""
+
+    ASK = "ask"
+    """a person chooses"""
+    CLOSEST = "closest"
+    """the closest match up to the ceiling is taken"""
 
 
 def now() -> datetime:
@@ -69,140 +108,357 @@ def new_id() -> str:
     return secrets.token_hex(6)
 
 
+def column(
+    kind: TypeEngine[Any] | type[TypeEngine[Any]],
+    phrase: str,
+    *,
+    default: Any = None,
+    nullable: bool = False,
+    key: bool = False,
+    refers_to: str | None = None,
+    name: str | None = None,
+) -> Any:
+    """A column with its phrase. No ``default_factory``: SQLModel inspects its signature at every construction."""
+    foreign = [ForeignKey(refers_to)] if refers_to else []
+    made = (
+        Column(name, kind, *foreign, nullable=nullable, primary_key=key)
+        if name
+        else Column(kind, *foreign, nullable=nullable, primary_key=key)
+    )
+    return Field(default=default, sa_column=made, description=phrase)
+
+
 def utc(*, nullable: bool = True, index: bool = False) -> Any:
     return Column(Utc, nullable=nullable, index=index)
 
 
-class Purchase(SQLModel, table=True):
-    """One number that somebody wants, from the first form to the number in use."""
+_LIVE = text("released_at IS NULL")
+_UNFINISHED = text("wake_at IS NOT NULL")
+_INTENT = text("buying_at IS NOT NULL AND phone_number_sid IS NULL")
 
-    __tablename__ = "purchases"
+
+def partial(name: str, *columns: str, where: Any, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+class Draft(SQLModel, table=True):
+    """A form that somebody opened and has not sent. What was typed stands in ``answers`` and nowhere else."""
+
+    __tablename__ = "drafts"
     __table_args__ = (
-        Index(  # one number, one live purchase, whatever the workspace
-            "uq_purchases_live_number",
-            "account_sid",
-            "phone_number",
-            unique=True,
-            sqlite_where=_HOLDS,
-            postgresql_where=_HOLDS,
-        ),
-        Index("ix_purchases_state_wake_at", "state", "wake_at"),
-        Index("ix_purchases_requester_id_updated_at", "requester_id", "updated_at"),
+        Index("ix_drafts_requester_id_updated_at", "requester_id", "updated_at"),
+        Index("ix_drafts_updated_at", "updated_at"),
     )
 
-    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
-    workspace_id: str
-    account_sid: str
-    requester_id: str
-    state: State = Field(default=State.DRAFT, sa_column=Column(Choice(State), nullable=False))
-    version: int = 0
-    created_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
-    updated_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+    id: str = column(String(32), "the purchase will have it too", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    account_sid: str = column(String, "the Twilio account that shall buy")
+    requester_id: str = column(String, "who opened the form")
+    channel_id: str = column(String, "where the command was typed")
+    created_at: datetime = column(Utc, "when the form was opened")
+    updated_at: datetime = column(Utc, "when something of it was last kept")
+    version: int = column(Integer, "grows with each change; a page that is drawn late compares it", default=0)
+    page: str | None = column(String, "the page to go on with; none before one was sent", nullable=True)
+    answers: dict[str, dict[str, Any]] = column(JSON, "what was typed, by page and field", default={})
+    results: list[dict[str, Any]] | None = column(
+        JSON(none_as_null=True), "the numbers that were found, none before a search", nullable=True
+    )
+    results_page: int = column(Integer, "which ten of them are shown", default=0)
+    regulated: bool | None = column(
+        Boolean, "whether the number needs a bundle, none before Twilio was asked", nullable=True
+    )
+    bundle_id: str | None = column(
+        String(32), "the bundle that was chosen or begun", nullable=True, refers_to="bundles.id"
+    )
 
-    # the pages: what was typed on each, as typed, and what it means
-    page: str | None = None
-    answers: dict[str, dict[str, Any]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    country: str | None = None
-    number_type: str | None = None
-    capabilities: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    contains: str | None = None
-    purpose: str | None = None
-    filters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    results: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    searched_at: datetime | None = Field(default=None, sa_column=utc())
-    results_page: int = 0
-    phone_number: str | None = None
-    number: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    regulated: bool = False
-    end_user_type: str | None = None
-    bundle_id: str | None = Field(default=None, foreign_key="bundles.id")
-    address_sid: str | None = None
-    wanted_service_sid: str | None = None
-    wanted_service_name: str | None = None
-    if_gone: str = "ask"
-
-    # the money: what was quoted last, and what an approval of it covers
-    quote: int = 0
-    price: Decimal | None = Field(default=None, sa_column=Column(Money))
-    currency: str | None = None
-    ceiling: Decimal | None = Field(default=None, sa_column=Column(Money))
-    decided_by: str | None = None
-    decided_at: datetime | None = Field(default=None, sa_column=utc())
-    reason: str | None = None
-
-    # the steps: a filled column is a finished step
-    bundle_approved_at: datetime | None = Field(default=None, sa_column=utc())
-    buying_at: datetime | None = Field(default=None, sa_column=utc())
-    looks: int = 0
-    phone_number_sid: str | None = None
-    messaging_service_sid: str | None = None
-    attached_at: datetime | None = Field(default=None, sa_column=utc())
-    checked_at: datetime | None = Field(default=None, sa_column=utc())
-
-    # the work: when to go on, what it waits for, what is wrong; sentences as ``{"say": ..., "with": {...}}``
-    wake_at: datetime | None = Field(default=None, sa_column=utc())
-    waiting: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    problem: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    alternatives: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    unchecked: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    tries: int = 0
-    lease: str | None = None
-    leased_until: datetime | None = Field(default=None, sa_column=utc())
+    def typed(self, page: str) -> dict[str, Any]:
+        return self.answers.get(page, {})
 
     @property
-    def mark(self) -> str:
-        """The friendly name by which a number at Twilio is known as this purchase's."""
-        return f"Number Desk {self.id}"
+    def country(self) -> str | None:
+        return self.typed("find").get("country")
+
+    @property
+    def number_type(self) -> str | None:
+        return self.typed("find").get("number_type")
+
+    @property
+    def purpose(self) -> str:
+        return self.typed("find").get("purpose") or ""
+
+    @property
+    def number(self) -> dict[str, Any]:
+        """The chosen one of the results; empty before one was chosen."""
+        chosen = self.typed("choose").get("phone_number")
+        return next((each for each in self.results or () if each["phone_number"] == chosen), {})
+
+    @property
+    def phone_number(self) -> str | None:
+        return self.number.get("phone_number")
+
+    @property
+    def end_user_type(self) -> str | None:
+        return self.typed("end_user").get("end_user_type") if self.regulated else None
+
+    @property
+    def address_sid(self) -> str | None:
+        """Of the number as it is now: what was typed for another one does not count."""
+        chosen = self.typed("end_user").get("address") or ""
+        needed = not self.regulated and self.address_requirements != "none"
+        return chosen if needed and chosen.startswith("AD") else None
+
+    @property
+    def address_requirements(self) -> str:
+        return self.number.get("address_requirements") or "none"
 
     @property
     def can_text(self) -> bool:
-        has = self.number.get("capabilities", [])
-        return "sms" in has or "mms" in has
+        return can_text(self.number.get("capabilities", ()))
+
+    @property
+    def twilio_name(self) -> str:
+        """The name at Twilio of what is made for it there before it is sent: an address."""
+        return f"Number Desk {self.id}"
+
+
+class Purchase(SQLModel, table=True):
+    """One number that somebody wants, from the moment the request is sent."""
+
+    __tablename__ = "purchases"
+    __table_args__ = (
+        partial("ix_purchases_wake_at", "wake_at", where=_UNFINISHED),
+        partial("ix_purchases_account_sid_intents", "account_sid", where=_INTENT),
+        Index("ix_purchases_requester_id_updated_at", "requester_id", "updated_at"),
+    )
+
+    id: str = column(String(32), "in buttons, records, and in part in the number's name at Twilio", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    account_sid: str = column(String, "the Twilio account that buys")
+    requester_id: str = column(String, "who asked for it")
+    owner_id: str = column(String, "who answers for the number; at first who asked")
+    channel_id: str = column(String, "where it was asked for; empty where that is not known")
+    group_id: str | None = column(String(32), "of those that were asked for together", nullable=True)
+    purpose: str = column(String, "what it is for, in the requester's words")
+    state: State = column(Choice(State), "who has the ball")
+    version: int = column(Integer, "grows with each change that a card shows", default=1)
+    created_at: datetime = column(Utc, "when it was sent")
+    updated_at: datetime = column(Utc, "when it last changed")
+    quote_no: int = column(Integer, "the quote that was asked for last; approvals are for it", default=1)
+    revision: int = column(Integer, "what became of that quote within its approval", default=0)
+
+    decided_by: str | None = column(String, "who gave the last approval, or the denial", nullable=True)
+    decided_at: datetime | None = column(Utc, "when that was", nullable=True)
+    reason: str | None = column(String, "why it was denied, withdrawn or ended", nullable=True)
+    despite_balance_by: str | None = column(
+        String, "who had it bought although the balance looked too low", nullable=True
+    )
+
+    bundle_approved_at: datetime | None = column(Utc, "step: the bundle is approved", nullable=True)
+    buying_at: datetime | None = column(Utc, "the intent: written before the paid call", nullable=True)
+    looks: int = column(Integer, "how often an open intent was looked for at Twilio", default=0)
+    phone_number_sid: str | None = column(String, "step: bought", nullable=True)
+    bought_at: datetime | None = column(Utc, "when it was bought or found to be ours", nullable=True)
+    charged: Decimal | None = column(Money, "the price that was read directly before buying", nullable=True)
+    messaging_service_sid: str | None = column(String, "step: the service is there", nullable=True)
+    attached_at: datetime | None = column(Utc, "step: the number is in the service", nullable=True)
+    checked_at: datetime | None = column(
+        Utc, "step: number and service were found as they should be", nullable=True
+    )
+    unchecked: list[str] = column(JSON, "what was not looked at and may keep it from working", default=[])
+
+    wake_at: datetime | None = column(
+        Utc, "when to look at it again; none once it is finished", nullable=True
+    )
+    waiting: dict[str, Any] | None = column(
+        JSON(none_as_null=True), "what it waits for, as a sentence to be told", nullable=True
+    )
+    problem: dict[str, Any] | None = column(
+        JSON(none_as_null=True), "what is wrong, as a sentence with its kind", nullable=True
+    )
+    alternatives: list[dict[str, Any]] = column(JSON, "numbers that the card offers in its place", default=[])
+    tries: int = column(Integer, "how often the step that is next was tried in vain", default=0)
+    lease: str | None = column(String, "of the worker's task that has it in hand", nullable=True)
+    leased_until: datetime | None = column(Utc, "when that task counts as dead", nullable=True)
+
+    quote: "Quote" = Relationship(
+        sa_relationship_kwargs={
+            "primaryjoin": "and_(Quote.purchase_id == foreign(Purchase.id), "
+            "Quote.quote_no == foreign(Purchase.quote_no), Quote.revision == foreign(Purchase.revision))",
+            "lazy": "joined",
+            "innerjoin": True,
+            "viewonly": True,
+            "uselist": False,
+        }
+    )
+
+    @property
+    def is_unbought(self) -> bool:
+        """Surely: nothing was bought, and no try is open."""
+        return self.buying_at is None and self.phone_number_sid is None
+
+    @property
+    def phone_number(self) -> str:
+        return self.quote.phone_number
+
+    @property
+    def is_regulated(self) -> bool:
+        return self.quote.regulated
+
+    @property
+    def wants_service(self) -> bool:
+        return self.quote.can_text and self.quote.service != Service.NONE
+
+    @property
+    def subject(self) -> str:
+        """What an approval of it names: the quote that was asked for, whatever its approval has covered since."""
+        return f"quote:{self.id}:{self.quote_no}"
+
+    @property
+    def twilio_name(self) -> str:
+        """The number's friendly name at Twilio, at most 64 characters: for people, and for finding it again."""
+        ours = f" (nd-{self.id[:6]})"
+        return " ".join(self.purpose.split())[: 64 - len(ours)].rstrip() + ours
+
+    def is_named(self, friendly_name: str | None) -> bool:
+        """Whether a number at Twilio carries this purchase's name, or the one that it had before (rule 42)."""
+        return friendly_name in (self.twilio_name, f"Number Desk {self.id}")
 
 
 class Quote(SQLModel, table=True):
-    """Number and price at a moment; what an approval is given for."""
+    """All that an approval covers and all that buying reads, frozen: a row is never changed.
+
+    ``quote_no`` counts what was asked for anew, ``revision`` what became of it within its approval.
+    """
 
     __tablename__ = "quotes"
-    __table_args__ = (UniqueConstraint("purchase_id", "quote"),)
+    __table_args__ = (
+        UniqueConstraint("purchase_id", "quote_no", "revision"),
+        Index("ix_quotes_bundle_id", "bundle_id"),
+    )
 
-    id: int | None = Field(default=None, primary_key=True)
-    workspace_id: str
-    purchase_id: str = Field(foreign_key="purchases.id")
-    quote: int
-    phone_number: str
-    price: Decimal = Field(sa_column=Column(Money, nullable=False))
-    ceiling: Decimal = Field(sa_column=Column(Money, nullable=False))
-    currency: str
-    quoted_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+    id: int | None = column(Integer, "in the order of asking", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    purchase_id: str = column(String(32), "whose quote it is", refers_to="purchases.id")
+    quote_no: int = column(Integer, "the how manieth that was asked for")
+    revision: int = column(
+        Integer, "0 as it was asked for; more: a change that its approval covers", default=0
+    )
+    quoted_at: datetime = column(Utc, "when it was frozen")
+    phone_number: str = column(String, "E.164")
+    country: str = column(String, "ISO 3166 alpha-2")
+    number_type: str = column(String, "local, mobile, toll-free or national")
+    capabilities: list[str] = column(JSON, "what the number can do", default=[])
+    wanted: list[str] = column(JSON, "the capabilities that were asked for", default=[])
+    locality: str = column(String, "its town as the search named it, or empty", default="")
+    region: str = column(String, "its region, or empty", default="")
+    contains: str = column(String, "the digits that were asked for, or empty", default="")
+    filters: dict[str, Any] = column(JSON, "every parameter of the search that found it", default={})
+    destinations: list[str] = column(JSON, "the countries it shall text, where that was said", default=[])
+    address_requirements: str = column(
+        String, "the address it needs: none, any, local or foreign", default="none"
+    )
+    address_sid: str | None = column(
+        String, "AD...; none: not needed, in the bundle, or to be added", nullable=True
+    )
+    regulated: bool = column(Boolean, "whether it needs a bundle", default=False)
+    end_user_type: str | None = column(
+        String, "business or individual, where a bundle is needed", nullable=True
+    )
+    bundle_id: str | None = column(
+        String(32),
+        "our row of the bundle; none: not needed, or to be added",
+        nullable=True,
+        refers_to="bundles.id",
+    )
+    service: Service = column(Choice(Service), "which messaging service it goes into", default=Service.NONE)
+    service_sid: str | None = column(String, "MG... of one that exists", nullable=True)
+    service_name: str = column(String, "the service's name, or empty", default="")
+    price: Decimal = column(Money, "a month, in ``currency``")
+    currency: str = column(String, "ISO 4217")
+    ceiling: Decimal = column(Money, "the most that a substitute may cost a month")
+    if_gone: IfGone = column(Choice(IfGone), "what happens when the number is gone", default=IfGone.ASK)
+    instead_of: str | None = column(
+        String, "the quoted number in whose place this one is taken within the approval", nullable=True
+    )
+
+    @property
+    def can_text(self) -> bool:
+        return can_text(self.capabilities)
+
+    @property
+    def needs_address(self) -> bool:
+        return self.address_requirements != "none"
+
+
+def can_text(capabilities: Any) -> bool:
+    return "sms" in capabilities or "mms" in capabilities
+
+
+class Number(SQLModel, table=True):
+    """A number that is held for a purchase or owned by the account, also one that was not bought here."""
+
+    __tablename__ = "numbers"
+    __table_args__ = (
+        # one number, one live purchase (rule 7): no matter of the Slack workspace
+        partial("uq_numbers_live", "account_sid", "phone_number", where=_LIVE, unique=True),
+        Index("ix_numbers_purchase_id", "purchase_id"),
+        Index("ix_numbers_phone_number_sid", "phone_number_sid"),
+    )
+
+    id: int | None = column(Integer, "in the order of holding", key=True)
+    account_sid: str = column(String, "the Twilio account")
+    phone_number: str = column(String, "E.164")
+    phone_number_sid: str | None = column(String, "PN..., once it is owned", nullable=True)
+    purchase_id: str | None = column(
+        String(32),
+        "for which it is held or was bought; none: bought elsewhere",
+        nullable=True,
+        refers_to="purchases.id",
+    )
+    held_at: datetime = column(Utc, "since when nobody else may have it here")
+    owned_at: datetime | None = column(Utc, "since when Twilio lists it under the account", nullable=True)
+    released_at: datetime | None = column(Utc, "since when it is free again", nullable=True)
 
 
 class Approval(SQLModel, table=True):
-    __tablename__ = "approvals"
-    __table_args__ = (UniqueConstraint("purchase_id", "quote", "person_id"),)
+    """A person's yes to something that asks. Whether it counts is looked at anew each time (rule 8)."""
 
-    id: int | None = Field(default=None, primary_key=True)
-    workspace_id: str
-    purchase_id: str = Field(foreign_key="purchases.id")
-    quote: int
-    person_id: str
-    approved_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+    __tablename__ = "approvals"
+    __table_args__ = (UniqueConstraint("subject", "stage", "person_id"),)
+
+    id: int | None = column(Integer, "in the order of saying yes", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    subject: str = column(String, "what is approved: ``quote:PURCHASE:NO`` for a purchase's quote")
+    stage: int = column(Integer, "the stage of the rule", default=1)
+    person_id: str = column(String, "who approved")
+    approved_at: datetime = column(Utc, "when")
+    rule: str = column(String, "the rule of the policy that let the person", default="")
+    policy_version: str = column(String, "of the policy file by which it was looked at", default="")
+    reason: str | None = column(String, "what the person said to it", nullable=True)
 
 
 class Event(SQLModel, table=True):
-    """A line of the record: who did what when to which purchase or bundle, with the quote. Only ever added to."""
+    """A line of the record: who did what when. Only ever added to."""
 
     __tablename__ = "record"
+    __table_args__ = (
+        Index("ix_record_purchase_id", "purchase_id"),
+        Index("ix_record_bundle_id", "bundle_id"),
+    )
 
-    id: int | None = Field(default=None, primary_key=True)
-    workspace_id: str
-    purchase_id: str | None = Field(default=None, foreign_key="purchases.id", index=True)
-    bundle_id: str | None = Field(default=None, foreign_key="bundles.id", index=True)
-    happened_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
-    person_id: str | None = None  # None: the bot
-    what: str
-    quote: int = 0
-    details: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    id: int | None = column(Integer, "in the order of happening", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    purchase_id: str | None = column(
+        String(32), "about which purchase", nullable=True, refers_to="purchases.id"
+    )
+    bundle_id: str | None = column(String(32), "about which bundle", nullable=True, refers_to="bundles.id")
+    happened_at: datetime = column(Utc, "when")
+    person_id: str | None = column(String, "who did it; none: the bot", nullable=True)
+    what: str = column(String, "quote, approval, charge, denied, stopped ...")
+    quote_no: int = column(Integer, "the purchase's quote at that time", default=0)
+    details: dict[str, Any] = column(
+        JSON, "codes and figures; never what an identity document says", default={}
+    )
 
 
 class Bundle(SQLModel, table=True):
@@ -264,6 +520,7 @@ class MessagingService(SQLModel, table=True):
     account_sid: str
     name: str
     sid: str | None = None
+    made_at: datetime | None = Field(default=None, sa_column=utc())  # by us; Twilio may show it late
     claimed_by: str | None = None
     claimed_until: datetime | None = Field(default=None, sa_column=utc())
 

@@ -1,26 +1,29 @@
 """Questions about purchases, and every way in which one changes: always one conditional UPDATE."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, update
+from sqlalchemy import ColumnElement, case, delete, literal, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.columns import Utc
 from storage.database import Database
 from storage.models import (
-    HOLDING,
     MOVES,
+    UNFINISHED,
     Approval,
     Bundle,
     Card,
     Delivery,
+    Draft,
     Event,
+    Number,
     Purchase,
     Quote,
     State,
@@ -28,6 +31,8 @@ from storage.models import (
 )
 
 LEASE = timedelta(seconds=60)
+LONGEST_SLEEP = timedelta(hours=1)
+"""Nothing that is not finished sleeps longer (rule 36)."""
 
 
 class Lost(Exception):
@@ -39,7 +44,7 @@ class Lost(Exception):
 
 
 class NumberHeld(Exception):
-    """Another live purchase of this Twilio account has the number."""
+    """Another live purchase of this Twilio account has the number, or the account owns it."""
 
 
 class AlreadyApproved(Exception):
@@ -84,16 +89,17 @@ class Happened:
         *,
         purchase_id: str | None = None,
         bundle_id: str | None = None,
-        quote: int = 0,
+        quote_no: int = 0,
     ) -> list[Event | Delivery]:
         """The line of the record, and the messages."""
         line = Event(
             workspace_id=workspace_id,
             purchase_id=purchase_id,
             bundle_id=bundle_id,
+            happened_at=now(),
             person_id=self.person_id,
             what=self.what,
-            quote=quote,
+            quote_no=quote_no,
             details=self.details,
         )
         return [line, *(owed.delivery(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
@@ -101,7 +107,8 @@ class Happened:
 
 def _lost(session: AsyncSession, row: Purchase | None) -> Lost:
     if row is not None:
-        session.expunge(row)  # the roll-back that follows would empty it
+        session.expunge(row.quote)  # the roll-back that follows would empty both
+        session.expunge(row)
     return Lost(row)
 
 
@@ -111,69 +118,79 @@ class Purchases(Database):
             return await session.get(Purchase, purchase_id)
 
     async def purchases_of(self, requester_id: str, limit: int = 20) -> Sequence[Purchase]:
-        """Newest change first, without drafts."""
+        """Newest change first."""
         async with self.reading() as session:
             return (
                 await session.exec(
                     select(Purchase)
-                    .where(Purchase.requester_id == requester_id, Purchase.state != State.DRAFT)
+                    .where(Purchase.requester_id == requester_id)
                     .order_by(col(Purchase.updated_at).desc())
                     .limit(limit)
                 )
             ).all()
 
-    async def latest_draft(self, requester_id: str, since: datetime) -> Purchase | None:
-        """The draft that this person may go on with: at least one page of it was sent."""
+    async def awaiting_approval(self) -> Sequence[Purchase]:
         async with self.reading() as session:
             return (
                 await session.exec(
                     select(Purchase)
-                    .where(
-                        Purchase.requester_id == requester_id,
-                        Purchase.state == State.DRAFT,
-                        col(Purchase.page).is_not(None),
-                        Purchase.updated_at >= since,
-                    )
-                    .order_by(col(Purchase.updated_at).desc())
-                    .limit(1)
+                    .where(Purchase.state == State.AWAITING_APPROVAL, col(Purchase.wake_at).is_not(None))
+                    .order_by(col(Purchase.wake_at))
                 )
-            ).first()
+            ).all()
 
-    async def held_numbers(self, account_sid: str, country: str) -> set[str]:
+    async def quotes_of(self, purchase_id: str) -> Sequence[Quote]:
+        """All that were ever asked for, and what became of each, oldest first."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Quote).where(Quote.purchase_id == purchase_id).order_by(col(Quote.id))
+                )
+            ).all()
+
+    async def held_numbers(self, account_sid: str, phone_numbers: Collection[str]) -> set[str]:
+        """Those of these numbers that a live purchase holds or the account owns."""
         async with self.reading() as session:
             found = await session.exec(
-                select(col(Purchase.phone_number)).where(
-                    Purchase.account_sid == account_sid,
-                    Purchase.country == country,
-                    or_(col(Purchase.state).in_(HOLDING), col(Purchase.phone_number_sid).is_not(None)),
+                select(Number.phone_number).where(
+                    Number.account_sid == account_sid,
+                    col(Number.phone_number).in_(phone_numbers),
+                    col(Number.released_at).is_(None),
                 )
             )
-            return {number for number in found if number is not None}
+            return set(found)
 
     async def open_intents(self, account_sid: str, except_id: str) -> Decimal:
-        """What the purchases that are being bought right now may cost in their first month."""
+        """What the purchases that are being bought right now cost in their first month.
+
+        Those that wait for a person are not among them (rule 30).
+        """
         async with self.reading() as session:
-            ceilings = (
+            prices = (
                 await session.exec(
-                    select(col(Purchase.ceiling)).where(
+                    select(col(Purchase.charged)).where(
                         Purchase.account_sid == account_sid,
                         Purchase.id != except_id,
+                        Purchase.state == State.IN_PROGRESS,
                         col(Purchase.buying_at).is_not(None),
                         col(Purchase.phone_number_sid).is_(None),
                     )
                 )
             ).all()
-        return sum((c for c in ceilings if c is not None), Decimal(0))
+        return sum((price for price in prices if price is not None), Decimal(0))
 
     async def approvals_of(self, purchase: Purchase) -> Sequence[Approval]:
+        """Of the quote that is current, in their order; whether each counts is another question (rule 8)."""
         async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Approval)
-                    .where(Approval.purchase_id == purchase.id, Approval.quote == purchase.quote)
-                    .order_by(col(Approval.id))
-                )
-            ).all()
+            return await self._approvals(session, purchase)
+
+    @staticmethod
+    async def _approvals(session: AsyncSession, purchase: Purchase) -> Sequence[Approval]:
+        return (
+            await session.exec(
+                select(Approval).where(Approval.subject == purchase.subject).order_by(col(Approval.id))
+            )
+        ).all()
 
     async def record_of(self, purchase_id: str) -> Sequence[Event]:
         async with self.reading() as session:
@@ -183,35 +200,64 @@ class Purchases(Database):
                 )
             ).all()
 
-    # drafts
+    async def record(self, after: int = 0, limit: int = 500) -> Sequence[Event]:
+        """The whole record in its order, in pages: after the line of this id."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Event).where(col(Event.id) > after).order_by(col(Event.id)).limit(limit)
+                )
+            ).all()
 
-    async def open_draft(self, draft: Purchase) -> Purchase:
-        async with self.writing() as session:
-            session.add(draft)
-        return draft
+    # sending
 
-    async def record_draft(self, purchase_id: str, **values: Any) -> Purchase:
-        """The draft with these columns changed. Raises Lost when it is no draft any more."""
-        return await self._change(purchase_id, [col(Purchase.state) == State.DRAFT], values)
+    async def submit(
+        self, draft: Draft, quote: dict[str, Any], purpose: str, channel: str, happened: Happened
+    ) -> Purchase:
+        """The draft turned into a purchase that waits for approval, with its first quote, its number held, and its card.
 
-    async def submit(self, draft: Purchase, channel: str, happened: Happened, **values: Any) -> Purchase:
-        """The draft as a purchase that waits for approval, with its first quote and its card.
-
-        Raises NumberHeld, and Lost when it was submitted or thrown away before.
+        quote: the columns of the first quote. Raises NumberHeld, and Lost when it was sent or discarded before, or
+        has changed since it was read.
         """
+        moment = now()
         try:
-            async with self.writing() as session:
-                purchase = await self._update(
-                    session,
-                    draft.id,
-                    [col(Purchase.state) == State.DRAFT, col(Purchase.phone_number) == draft.phone_number],
-                    {**values, "state": State.AWAITING_APPROVAL, "quote": 1},
+            async with self.writing(durable=True) as session:
+                taken = await session.exec(
+                    delete(Draft).where(col(Draft.id) == draft.id, col(Draft.version) == draft.version)
                 )
-                self._add_quote(session, purchase)
+                if taken.rowcount != 1:
+                    raise Lost(None)
                 session.add(
-                    Card(purchase_id=purchase.id, workspace_id=purchase.workspace_id, channel=channel)
+                    Purchase(
+                        id=draft.id,
+                        workspace_id=draft.workspace_id,
+                        account_sid=draft.account_sid,
+                        requester_id=draft.requester_id,
+                        owner_id=draft.requester_id,
+                        channel_id=draft.channel_id,
+                        purpose=purpose,
+                        state=State.AWAITING_APPROVAL,
+                        created_at=moment,
+                        updated_at=moment,
+                        wake_at=moment + LONGEST_SLEEP,
+                    )
                 )
+                await session.flush()
+                made = Quote(
+                    workspace_id=draft.workspace_id,
+                    purchase_id=draft.id,
+                    quote_no=1,
+                    quoted_at=moment,
+                    **quote,
+                )
+                session.add(made)
+                session.add(self._hold(draft.account_sid, made.phone_number, draft.id))
+                session.add(Card(purchase_id=draft.id, workspace_id=draft.workspace_id, channel=channel))
+                await session.flush()
+                purchase = await session.get(Purchase, draft.id, populate_existing=True)
+                assert purchase is not None
                 self._put_on_record(session, purchase, happened)
+                self._put_on_record(session, purchase, _quoted(made, draft.requester_id))
                 return purchase
         except IntegrityError as error:
             raise NumberHeld from error
@@ -219,66 +265,101 @@ class Purchases(Database):
     # decisions
 
     async def approve(
-        self, purchase_id: str, quote: int, person_id: str, needed: int, counted: Happened, decided: Happened
+        self,
+        purchase_id: str,
+        quote_no: int,
+        approval: dict[str, Any],
+        counting: Collection[str],
+        needed: int,
+        counted: Happened,
+        decided: Happened,
     ) -> Purchase:
-        """The purchase with this approval counted; in progress when it was the last one needed.
+        """The purchase with this approval; in progress when enough of those count who may approve now.
 
+        approval: ``person_id, rule, policy_version``. counting: the people among those who have approved who still may.
         Raises Lost (decided, or another quote by now) and AlreadyApproved. The row is locked first, so that of two
         approvals at once the second sees the first.
         """
+        person_id = approval["person_id"]
         try:
-            async with self.writing() as session:
+            async with self.writing(durable=True) as session:
                 row = await self._locked(session, purchase_id)
-                if row is None or row.state != State.AWAITING_APPROVAL or row.quote != quote:
+                if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != quote_no:
                     raise _lost(session, row)
                 session.add(
                     Approval(
-                        workspace_id=row.workspace_id, purchase_id=row.id, quote=quote, person_id=person_id
+                        workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval
                     )
                 )
                 await session.flush()
-                count = (
-                    await session.exec(
-                        select(func.count())
-                        .select_from(Approval)
-                        .where(Approval.purchase_id == row.id, Approval.quote == quote)
-                    )
-                ).one()
-                done = count >= needed
-                values: dict[str, Any] = (
-                    {
-                        "state": State.IN_PROGRESS,
-                        "decided_by": person_id,
-                        "decided_at": now(),
-                        "wake_at": now(),
-                        "waiting": None,
-                        "problem": None,
-                    }
-                    if done
-                    else {}
+                event = Happened("approval", person_id, {**approval, "quote": quote_no})
+                self._put_on_record(session, row, event)
+                return await self._count(
+                    session, row, {*counting, person_id}, needed, person_id, counted, decided
                 )
-                purchase = await self._update(
-                    session,
-                    row.id,
-                    [col(Purchase.state) == State.AWAITING_APPROVAL, col(Purchase.quote) == quote],
-                    values,
-                )
-                self._put_on_record(session, purchase, decided if done else counted)
-                return purchase
         except IntegrityError as error:
             raise AlreadyApproved from error
 
+    async def count_again(
+        self, purchase: Purchase, counting: Collection[str], needed: int, decided: Happened
+    ) -> Purchase:
+        """The purchase in progress when enough of its approvals count by now: who may, or how many, has changed."""
+        async with self.writing(durable=True) as session:
+            row = await self._locked(session, purchase.id)
+            if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != purchase.quote_no:
+                raise _lost(session, row)
+            return await self._count(session, row, counting, needed, None, None, decided)
+
+    async def _count(
+        self,
+        session: AsyncSession,
+        row: Purchase,
+        counting: Collection[str],
+        needed: int,
+        by: str | None,
+        counted: Happened | None,
+        decided: Happened,
+    ) -> Purchase:
+        good = [each for each in await self._approvals(session, row) if each.person_id in counting]
+        done = len(good) >= needed
+        if not done and counted is None:
+            return row
+        last = by or good[-1].person_id
+        values: dict[str, Any] = (
+            {
+                "state": State.IN_PROGRESS,
+                "decided_by": last,
+                "decided_at": now(),
+                "waiting": None,
+                "problem": None,
+                "tries": 0,
+            }
+            if done
+            else {}
+        )
+        purchase = await self._update(
+            session,
+            row.id,
+            [col(Purchase.state) == State.AWAITING_APPROVAL, col(Purchase.quote_no) == row.quote_no],
+            values,
+        )
+        happened = decided if done else counted
+        assert happened is not None
+        self._put_on_record(session, purchase, happened)
+        return purchase
+
     async def deny(
-        self, purchase_id: str, quote: int, person_id: str, reason: str, happened: Happened
+        self, purchase_id: str, quote_no: int, person_id: str, reason: str, happened: Happened
     ) -> Purchase:
         return await self._change(
             purchase_id,
-            [col(Purchase.state) == State.AWAITING_APPROVAL, col(Purchase.quote) == quote],
+            [col(Purchase.state) == State.AWAITING_APPROVAL, col(Purchase.quote_no) == quote_no],
             {"state": State.DENIED, "decided_by": person_id, "decided_at": now(), "reason": reason},
             happened,
+            durable=True,
         )
 
-    async def withdraw(self, purchase_id: str, happened: Happened) -> Purchase:
+    async def withdraw(self, purchase_id: str, happened: Happened, reason: str | None = None) -> Purchase:
         """Raises Lost once the number is being bought, or is bought, or the purchase has ended."""
         allowed = [state for state, moves in MOVES.items() if State.WITHDRAWN in moves]
         return await self._change(
@@ -288,8 +369,9 @@ class Purchases(Database):
                 col(Purchase.buying_at).is_(None),
                 col(Purchase.phone_number_sid).is_(None),
             ],
-            {"state": State.WITHDRAWN, "wake_at": None, "waiting": None, "lease": None},
+            {"state": State.WITHDRAWN, "waiting": None, "reason": reason},
             happened,
+            durable=True,
         )
 
     async def move(
@@ -298,71 +380,112 @@ class Purchases(Database):
         """The purchase in another state. Raises Lost when it has changed since ``purchase`` was read."""
         if to not in MOVES.get(purchase.state, frozenset()):
             raise ValueError(f"a purchase does not go from {purchase.state} to {to}")
-        try:
-            return await self._change(
-                purchase.id,
-                [col(Purchase.state) == purchase.state, col(Purchase.version) == purchase.version],
-                {"state": to, **values},
-                happened,
-            )
-        except IntegrityError as error:
-            raise NumberHeld from error
+        return await self._change(
+            purchase.id, _as_read(purchase), {"state": to, **values}, happened, durable=True
+        )
 
-    async def requote(self, purchase: Purchase, happened: Happened, **values: Any) -> Purchase:
-        """The purchase back before the approvers with a new quote: approvals of older quotes are void."""
-        if (
-            State.AWAITING_APPROVAL not in {purchase.state, *MOVES.get(purchase.state, ())}
-            or purchase.state == State.DRAFT
-        ):
+    async def amend(self, purchase: Purchase, happened: Happened | None = None, **values: Any) -> Purchase:
+        """The purchase with these columns changed, its state as it is. Raises Lost when it has changed since."""
+        return await self._change(purchase.id, _as_read(purchase), values, happened)
+
+    # quotes
+
+    async def quote_again(
+        self,
+        purchase: Purchase,
+        happened: Happened,
+        changed: dict[str, Any],
+        person_id: str | None = None,
+        **values: Any,
+    ) -> Purchase:
+        """The purchase back before the approvers with a new quote: approvals of older quotes are void.
+
+        changed: what differs from the quote so far. Raises Lost, and NumberHeld when somebody has the new number.
+        """
+        if State.AWAITING_APPROVAL not in {purchase.state, *MOVES.get(purchase.state, ())}:
             raise ValueError(f"a purchase that is {purchase.state} is not quoted anew")
-        conditions = [
-            col(Purchase.state) == purchase.state,
-            col(Purchase.version) == purchase.version,
-            col(Purchase.buying_at).is_(None),
-            col(Purchase.phone_number_sid).is_(None),
-        ]
+        values = {
+            "state": State.AWAITING_APPROVAL,
+            "decided_by": None,
+            "decided_at": None,
+            "despite_balance_by": None,
+            "bundle_approved_at": None,
+            "waiting": None,
+            "alternatives": [],
+            "tries": 0,
+            **values,
+        }
+        numbers = {"quote_no": purchase.quote_no + 1, "revision": 0}
+        changed = {"instead_of": None, **changed}
+        return await self._requote(purchase, happened, numbers, changed, person_id, values, unbought=True)
+
+    async def revise(
+        self,
+        purchase: Purchase,
+        happened: Happened,
+        changed: dict[str, Any],
+        person_id: str | None = None,
+        **values: Any,
+    ) -> Purchase:
+        """The purchase with a change that its approval covers: a substitute, what was to be added, a price that fell.
+
+        Its state is as it is, unless ``values`` say otherwise. Raises Lost, NumberHeld.
+        """
+        numbers = {"quote_no": purchase.quote_no, "revision": purchase.revision + 1}
+        return await self._requote(purchase, happened, numbers, changed, person_id, values)
+
+    async def _requote(
+        self,
+        purchase: Purchase,
+        happened: Happened,
+        numbers: dict[str, int],
+        changed: dict[str, Any],
+        person_id: str | None,
+        values: dict[str, Any],
+        *,
+        unbought: bool = False,
+    ) -> Purchase:
+        conditions = _as_read(purchase)
         if purchase.lease is not None:
             conditions.append(col(Purchase.lease) == purchase.lease)
+        if unbought:
+            conditions += [col(Purchase.buying_at).is_(None), col(Purchase.phone_number_sid).is_(None)]
+        frozen = {
+            **purchase.quote.model_dump(exclude={"id", "quoted_at"}),
+            **changed,
+            **numbers,
+            "quoted_at": now(),
+        }
+        made = Quote(**frozen)
         try:
-            async with self.writing() as session:
-                row = await self._update(
-                    session,
-                    purchase.id,
-                    conditions,
-                    {
-                        "state": State.AWAITING_APPROVAL,
-                        "quote": purchase.quote + 1,
-                        "decided_by": None,
-                        "decided_at": None,
-                        "wake_at": None,
-                        "waiting": None,
-                        "lease": None,
-                        **values,
-                    },
-                )
-                self._add_quote(session, row)
+            async with self.writing(durable=True) as session:
+                session.add(made)
+                if made.phone_number != purchase.phone_number:
+                    await self._release(session, purchase.id)
+                    session.add(self._hold(purchase.account_sid, made.phone_number, purchase.id))
+                try:
+                    await session.flush()
+                except IntegrityError as error:
+                    if "quotes" in str(error.orig):  # the same change was made by somebody else just now
+                        raise Lost(None) from error
+                    raise
+                row = await self._update(session, purchase.id, conditions, {**values, **numbers})
                 self._put_on_record(session, row, happened)
+                self._put_on_record(session, row, _quoted(made, person_id))
                 return row
         except IntegrityError as error:
             raise NumberHeld from error
 
-    async def amend(self, purchase: Purchase, happened: Happened | None = None, **values: Any) -> Purchase:
-        """The purchase with these columns changed, its state as it is. Raises Lost when it has changed since."""
-        return await self._change(
-            purchase.id,
-            [col(Purchase.state) == purchase.state, col(Purchase.version) == purchase.version],
-            values,
-            happened,
-        )
-
     # the worker
 
     async def claim_due(self, limit: int) -> list[Purchase]:
-        """Purchases in progress whose time has come, each under a lease of its own."""
+        """Purchases that are not finished and whose time has come, each under a lease of its own.
+
+        A time that lies further ahead than anything may sleep was written before the clock stepped back: it has come.
+        """
         moment = now()
         due = (
-            col(Purchase.state) == State.IN_PROGRESS,
-            col(Purchase.wake_at) <= moment,
+            or_(col(Purchase.wake_at) <= moment, col(Purchase.wake_at) > moment + 2 * LONGEST_SLEEP),
             or_(col(Purchase.lease).is_(None), col(Purchase.leased_until) < moment),
         )
         claimed = []
@@ -392,35 +515,45 @@ class Purchases(Database):
             await session.exec(update(Card).values(drawer=None, drawing_until=None, draw_after=now()))
             await session.exec(update(Delivery).where(col(Delivery.done_at).is_(None)).values(due_at=now()))
 
-    async def work(
+    async def wake_all(self) -> None:
+        """What was stopped by something that is mended, or has slept through a step of the clock, is looked at now."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.state) == State.IN_PROGRESS, col(Purchase.wake_at).is_not(None))
+                .values(wake_at=now())
+            )
+
+    async def save_step(
         self, purchase: Purchase, happened: Happened | None = None, *, bump: bool = True, **values: Any
     ) -> Purchase:
-        """A result of the worker's, written only while its lease holds. Raises Lost, NumberHeld."""
+        """A result of the worker's, written only while its lease holds. Raises Lost."""
         assert purchase.lease is not None
-        try:
-            return await self._change(purchase.id, self._ours(purchase.lease), values, happened, bump=bump)
-        except IntegrityError as error:
-            raise NumberHeld from error
+        durable = bool({"buying_at", "phone_number_sid"} & values.keys())
+        return await self._change(
+            purchase.id, self._ours(purchase.lease), values, happened, bump=bump, durable=durable
+        )
 
-    async def rest(
+    async def pause(
         self,
         purchase: Purchase,
-        wake_at: datetime | None,
+        wake_at: datetime,
         waiting: dict[str, Any] | None,
         happened: Happened | None = None,
         tries: int = 0,
     ) -> Purchase:
-        """The lease given back until ``wake_at`` (None: until somebody acts, so nobody may have acted meanwhile)."""
+        """The lease given back until ``wake_at``; at once where somebody has acted since ``purchase`` was read."""
         assert purchase.lease is not None
-        conditions = self._ours(purchase.lease)
-        if wake_at is None:
-            conditions.append(col(Purchase.version) == purchase.version)
+        wake_at = min(wake_at, now() + LONGEST_SLEEP)
         return await self._change(
             purchase.id,
-            conditions,
+            self._ours(purchase.lease),
             {
                 "tries": tries,
-                "wake_at": wake_at,
+                "wake_at": case(
+                    (col(Purchase.version) == purchase.version, literal(wake_at, Utc())),
+                    else_=literal(now(), Utc()),
+                ),
                 "waiting": waiting,
                 "lease": None,
                 "leased_until": None,
@@ -429,23 +562,14 @@ class Purchases(Database):
             bump=waiting != purchase.waiting,
         )
 
-    async def leave(self, purchase: Purchase, to: State, happened: Happened, **values: Any) -> Purchase:
+    async def finish(self, purchase: Purchase, to: State, happened: Happened, **values: Any) -> Purchase:
         """The purchase out of the worker's hands, in another state; its lease given back. Raises Lost."""
-        if to not in MOVES[State.IN_PROGRESS]:
-            raise ValueError(f"the worker does not take a purchase to {to}")
-        return await self.work(
-            purchase,
-            happened,
-            state=to,
-            wake_at=None,
-            waiting=None,
-            lease=None,
-            leased_until=None,
-            **values,
-        )
+        if to not in MOVES[purchase.state]:
+            raise ValueError(f"the worker does not take a purchase from {purchase.state} to {to}")
+        return await self.save_step(purchase, happened, **{"state": to, "waiting": None, **values})
 
-    async def intend_to_buy(self, purchase: Purchase, address_sid: str | None) -> Purchase:
-        """The intent, written before the paid call: fixes number, ceiling, bundle and address. Rule 1.
+    async def intend_to_buy(self, purchase: Purchase, price: Decimal, terms: dict[str, Any]) -> Purchase:
+        """The intent, written before the paid call (rule 1). price: read just now. terms: for the record.
 
         Raises Lost when the row is not the one that was just checked, or was withdrawn.
         """
@@ -454,19 +578,95 @@ class Purchases(Database):
             purchase.id,
             [
                 *self._ours(purchase.lease),
-                col(Purchase.version) == purchase.version,
+                *_as_read(purchase),
+                col(Purchase.state) == State.IN_PROGRESS,
                 col(Purchase.buying_at).is_(None),
                 col(Purchase.phone_number_sid).is_(None),
             ],
-            {"buying_at": now(), "looks": 0, "waiting": None, "address_sid": address_sid},
-            Happened(
-                "buying", details={"phone_number": purchase.phone_number, "ceiling": str(purchase.ceiling)}
-            ),
+            {"buying_at": now(), "looks": 0, "waiting": None, "charged": price},
+            Happened("buying", details={**terms, "price": str(price), "revision": purchase.revision}),
+            durable=True,
         )
 
     @staticmethod
     def _ours(lease: str) -> list[ColumnElement[bool]]:
-        return [col(Purchase.state) == State.IN_PROGRESS, col(Purchase.lease) == lease]
+        return [col(Purchase.lease) == lease]
+
+    # numbers
+
+    async def owned_numbers(self, account_sid: str) -> Sequence[Number]:
+        """Those that Twilio was last known to list under the account."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Number).where(
+                        Number.account_sid == account_sid,
+                        col(Number.owned_at).is_not(None),
+                        col(Number.released_at).is_(None),
+                    )
+                )
+            ).all()
+
+    async def add_owned(self, account_sid: str, phone_number: str, sid: str) -> None:
+        """A number that the account owns and no purchase of ours bought; nothing where it is known already."""
+        moment = now()
+        try:
+            async with self.writing() as session:
+                session.add(
+                    Number(
+                        account_sid=account_sid,
+                        phone_number=phone_number,
+                        phone_number_sid=sid,
+                        held_at=moment,
+                        owned_at=moment,
+                    )
+                )
+        except IntegrityError:
+            return
+
+    async def number_gone(self, number: Number, happened: Happened) -> Purchase | None:
+        """Twilio does not list it any more: it is free, and the purchase that bought it is released."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Number)
+                .where(col(Number.id) == number.id, col(Number.released_at).is_(None))
+                .values(released_at=now())
+            )
+            if number.purchase_id is None:
+                return None
+            allowed = [state for state, moves in MOVES.items() if State.RELEASED in moves]
+            try:
+                purchase = await self._update(
+                    session,
+                    number.purchase_id,
+                    [
+                        col(Purchase.state).in_(allowed),
+                        col(Purchase.phone_number_sid) == number.phone_number_sid,
+                    ],
+                    {"state": State.RELEASED, "waiting": None, "problem": None},
+                )
+            except Lost:
+                return None
+            self._put_on_record(session, purchase, happened)
+            return purchase
+
+    @staticmethod
+    def _hold(account_sid: str, phone_number: str, purchase_id: str) -> Number:
+        return Number(
+            account_sid=account_sid, phone_number=phone_number, purchase_id=purchase_id, held_at=now()
+        )
+
+    @staticmethod
+    async def _release(session: AsyncSession, purchase_id: str) -> None:
+        await session.exec(
+            update(Number)
+            .where(
+                col(Number.purchase_id) == purchase_id,
+                col(Number.released_at).is_(None),
+                col(Number.owned_at).is_(None),
+            )
+            .values(released_at=now())
+        )
 
     # how a change is made
 
@@ -478,15 +678,16 @@ class Purchases(Database):
         happened: Happened | None = None,
         *,
         bump: bool = True,
+        durable: bool = False,
     ) -> Purchase:
-        async with self.writing() as session:
+        async with self.writing(durable=durable) as session:
             purchase = await self._update(session, purchase_id, conditions, values, bump=bump)
             if happened is not None:
                 self._put_on_record(session, purchase, happened)
             return purchase
 
-    @staticmethod
     async def _update(
+        self,
         session: AsyncSession,
         purchase_id: str,
         conditions: Iterable[ColumnElement[bool]],
@@ -494,7 +695,19 @@ class Purchases(Database):
         *,
         bump: bool = True,
     ) -> Purchase:
-        """One conditional UPDATE, and the row as it is then. ``bump``: the card has to be drawn again."""
+        """One conditional UPDATE, and the row as it is then. ``bump``: the card has to be drawn again.
+
+        Another state gives the lease back and sets the time to wake; an end frees a number that was not bought.
+        """
+        state = values.get("state")
+        if state is not None:
+            wake_at = now() if state == State.IN_PROGRESS else now() + LONGEST_SLEEP
+            values = {
+                "wake_at": wake_at if state in UNFINISHED else None,
+                "lease": None,
+                "leased_until": None,
+                **values,
+            }
         if bump:
             values = {**values, "version": col(Purchase.version) + 1, "updated_at": now()}
         done = await session.exec(
@@ -503,29 +716,41 @@ class Purchases(Database):
         row = await session.get(Purchase, purchase_id, populate_existing=True)
         if done.rowcount != 1 or row is None:
             raise _lost(session, row)
+        if state is not None and state not in UNFINISHED and row.is_unbought:
+            await self._release(session, purchase_id)
+        if values.get("phone_number_sid"):
+            await session.exec(
+                update(Number)
+                .where(col(Number.purchase_id) == purchase_id, col(Number.released_at).is_(None))
+                .values(phone_number_sid=values["phone_number_sid"], owned_at=now())
+            )
         return row
 
     @staticmethod
     async def _locked(session: AsyncSession, purchase_id: str) -> Purchase | None:
         return (
-            await session.exec(select(Purchase).where(Purchase.id == purchase_id).with_for_update())
+            await session.exec(
+                select(Purchase).where(Purchase.id == purchase_id).with_for_update(of=Purchase)
+            )
         ).first()
 
     @staticmethod
-    def _add_quote(session: AsyncSession, purchase: Purchase) -> None:
-        assert purchase.phone_number and purchase.price is not None and purchase.currency
-        session.add(
-            Quote(
-                workspace_id=purchase.workspace_id,
-                purchase_id=purchase.id,
-                quote=purchase.quote,
-                phone_number=purchase.phone_number,
-                price=purchase.price,
-                ceiling=purchase.ceiling if purchase.ceiling is not None else purchase.price,
-                currency=purchase.currency,
-            )
+    def _put_on_record(session: AsyncSession, purchase: Purchase, happened: Happened) -> None:
+        session.add_all(
+            happened.rows(purchase.workspace_id, purchase_id=purchase.id, quote_no=purchase.quote_no)
         )
 
-    @staticmethod
-    def _put_on_record(session: AsyncSession, purchase: Purchase, happened: Happened) -> None:
-        session.add_all(happened.rows(purchase.workspace_id, purchase_id=purchase.id, quote=purchase.quote))
+
+def _as_read(purchase: Purchase) -> list[ColumnElement[bool]]:
+    return [col(Purchase.state) == purchase.state, col(Purchase.version) == purchase.version]
+
+
+def _quoted(quote: Quote, person_id: str | None) -> Happened:
+    """The quote itself as a line of the record, money as text."""
+    frozen = quote.model_dump(exclude={"id", "workspace_id", "purchase_id", "quote_no", "quoted_at"})
+    details = {
+        name: str(value) if isinstance(value, Decimal) else value
+        for name, value in frozen.items()
+        if value not in (None, "", [], {})
+    }
+    return Happened("quote", person_id, details)

@@ -5,12 +5,13 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.bundles import Bundles
+from storage.drafts import Drafts
 from storage.known import Known
 from storage.outbox import Outbox
 from storage.purchases import Purchases
 
 
-class Store(Purchases, Bundles, Outbox, Known):
+class Store(Drafts, Purchases, Bundles, Outbox, Known):
     """Opened with a database URL, closed with ``close``. Raises InUse when a SQLite file is taken."""
 
     async def schema_version(self) -> str | None:

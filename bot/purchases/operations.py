@@ -1,85 +1,191 @@
-"""What people decide about a purchase: approve, deny, withdraw, another number, try again. Each is one conditional UPDATE."""
+"""What people do with a purchase, one verb each: submit, approve, deny, withdraw, retry, end ... Each is one conditional UPDATE."""
 
-from decimal import Decimal
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 from bot import announcements as news
 from bot.core import Services
-from bot.errors import AlreadyDecided, BotError, NotPossibleNow, NumberTaken, OldQuote
+from bot.errors import (
+    AlreadyDecided,
+    BotError,
+    BundleDoesNotFit,
+    CannotCheck,
+    MayNotApprove,
+    NotPossibleNow,
+    NumberTaken,
+    OldQuote,
+    OwnRequest,
+)
 from bot.texts import N_, Said, moment, money, person, phone, say
-from bot.twilio.numbers import from_kept
-from storage.models import Bundle, Purchase, State, now
+from bot.twilio.numbers import Available, from_kept, owned
+from storage.models import STOPPED, Bundle, Draft, Purchase, Quote, State, now
+from storage.models import Service as Kind
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
 
+WAYS_ON: dict[str, tuple[str, ...]] = {
+    "NumberTaken": ("alternative", "retry"),
+    "NumberOwned": ("alternative", "retry"),
+    "AddressDoesNotFit": ("alternative", "choose_address"),
+    "AddressNeeded": ("choose_address",),
+    "BundleRefused": ("add_bundle",),
+    "ServiceGone": ("choose_service",),
+    "ServiceExists": ("choose_service",),
+    "SeveralServices": ("choose_service",),
+    "ServiceFull": ("choose_service", "retry"),
+    "InAnotherService": ("choose_service", "retry"),
+    "CannotJoinService": ("choose_service",),
+    "NotInService": ("retry", "choose_service"),
+    "NeedsAPerson": ("retry", "take_over"),
+}
+"""What leads on from a problem, by its kind; from every other one ``retry``. ``end`` stands beside each (rule 36)."""
 
-async def submit(draft: Purchase, services: Services, **values: Any) -> Purchase:
-    """The draft, with what the last page says, before the approvers. Raises NumberHeld, and NotPossibleNow when it was sent before."""
+
+def ways_on(purchase: Purchase) -> tuple[str, ...]:
+    """The verbs that a person can use on a purchase that has stopped or waits, the likely one first."""
+    kind = (purchase.problem or purchase.waiting or {}).get("kind")
+    if purchase.state == State.IN_PROGRESS:
+        return ("buy_anyway", "retry") if kind == "BalanceTooLow" else ()
+    if purchase.state not in STOPPED:
+        return ()
+    ways = WAYS_ON.get(kind or "", ("retry",))
+    if not purchase.alternatives:
+        ways = tuple(way for way in ways if way != "alternative")
+    return (*ways, "end")
+
+
+# sending
+
+
+async def submit(draft: Draft, services: Services, quote: dict[str, Any], purpose: str) -> Purchase:
+    """The draft before the approvers, as a purchase with its first quote (``bot/purchases/draft.py``).
+
+    Raises NumberHeld, and NotPossibleNow when it was sent before.
+    """
     settings = services.settings
+    number = phone(quote["phone_number"])
     asked = say(
         N_("{requester} asks for {number}: {purpose}"),
         requester=person(draft.requester_id),
-        number=phone(draft.phone_number),
-        purpose=draft.purpose or "",
+        number=number,
+        purpose=purpose,
     )
-    sent = say(N_("Your request for {number} is before the approvers."), number=phone(draft.phone_number))
+    sent = say(N_("Your request for {number} is before the approvers."), number=number)
     happened = Happened(
         "submitted",
         draft.requester_id,
-        owed=(news.thread(settings, asked), news.direct(draft, sent)),
+        owed=(news.thread(settings, asked), Owed("direct", draft.requester_id, sent)),
     )
     try:
-        purchase = await services.store.submit(draft, settings.approvals_channel, happened, **values)
+        purchase = await services.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
     except Lost as lost:
         raise NotPossibleNow() from lost
     services.worker.kick()
     return purchase
 
 
-async def approve(purchase_id: str, quote: int, person_id: str, services: Services) -> Purchase:
-    """The purchase with this approval. Raises MayNotApprove, OwnRequest, AlreadyDecided, OldQuote."""
+# approvals
+
+
+async def approve(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+    """The purchase with this approval. Raises MayNotApprove, OwnRequest, AlreadyDecided, OldQuote, CannotCheck."""
     purchase = await _existing(purchase_id, services)
     await services.policy.check_approve(person_id, purchase, services.people)
-    settings = services.settings
+    counting = {*await approvers_now(purchase, services), person_id}
     needed = services.policy.approve.approvals
     counted = say(
         N_("{approver} approves. {needed} approvals are needed."), approver=person(person_id), needed=needed
     )
-    decided = say(
-        N_("{approver} has approved: {price} a month, up to {ceiling}."),
-        approver=person(person_id),
-        price=money(purchase.price or Decimal(0), purchase.currency or "USD"),
-        ceiling=money(purchase.ceiling or Decimal(0), purchase.currency or "USD"),
-    )
     try:
         purchase = await services.store.approve(
             purchase_id,
-            quote,
-            person_id,
+            quote_no,
+            {"person_id": person_id, "rule": "approve", "policy_version": services.policy.version},
+            counting,
             needed,
-            Happened("approval_counted", person_id, owed=(news.thread(settings, counted),)),
-            Happened("approved", person_id, owed=(news.thread(settings, decided),)),
+            Happened("approval_counted", person_id, owed=(news.thread(services.settings, counted),)),
+            _decided(person_id, purchase.quote, services),
         )
     except AlreadyApproved as error:
         raise AlreadyDecided(
             N_("You have approved this already. It waits for somebody else's approval.")
         ) from error
     except Lost as lost:
-        _explain(lost, quote)
+        _explain(lost, quote_no)
+    if purchase.state == State.AWAITING_APPROVAL:
+        given = {each.person_id for each in await services.store.approvals_of(purchase)}
+        if given - counting:  # somebody approved in the same moment, and did not know of this one either
+            purchase = await count_again(purchase, services)
     services.worker.kick()
     return purchase
 
 
-async def check_decidable(purchase_id: str, quote: int, person_id: str, services: Services) -> Purchase:
-    """The purchase, if this person could decide about this quote of it now. Raises as ``approve`` does."""
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check_approve(person_id, purchase, services.people)
-    if purchase.state != State.AWAITING_APPROVAL or purchase.quote != quote:
-        _explain(Lost(purchase), quote)
+async def approvers_now(purchase: Purchase, services: Services) -> set[str]:
+    """Of the people who have approved this quote those who may approve it now (rule 8). Raises CannotCheck."""
+    found = set()
+    for each in await services.store.approvals_of(purchase):
+        try:
+            await services.policy.check_approve(each.person_id, purchase, services.people)
+        except (MayNotApprove, OwnRequest):
+            continue
+        found.add(each.person_id)
+    return found
+
+
+async def count_again(purchase: Purchase, services: Services) -> Purchase:
+    """As it stands when its approvals are counted by the policy and the members of now."""
+    try:
+        counting = await approvers_now(purchase, services)
+    except CannotCheck:
+        return purchase  # nobody is let in; the next look counts
+    needed = services.policy.approve.approvals
+    if len(counting) < needed:
+        return purchase
+    try:
+        decided = _decided(sorted(counting)[0], purchase.quote, services, counting)
+        purchase = await services.store.count_again(purchase, counting, needed, decided)
+    except Lost as lost:
+        return lost.purchase or purchase
+    services.worker.kick()
     return purchase
 
 
-async def deny(purchase_id: str, quote: int, person_id: str, reason: str, services: Services) -> Purchase:
-    purchase = await check_decidable(purchase_id, quote, person_id, services)
+async def count_all_again(services: Services) -> None:
+    """After a change of the policy or of who belongs to a list: what waits is judged by the new one."""
+    for purchase in await services.store.awaiting_approval():
+        await count_again(purchase, services)
+
+
+async def still_approved(purchase: Purchase, services: Services) -> bool:
+    """Whether enough of those who approved may approve now. Raises CannotCheck."""
+    return len(await approvers_now(purchase, services)) >= services.policy.approve.approvals
+
+
+def _decided(by: str, quote: Quote, services: Services, counting: Collection[str] = ()) -> Happened:
+    who = [person(each) for each in sorted(counting)] or person(by)
+    if quote.if_gone == "closest" and quote.ceiling > quote.price:
+        text = N_("{approver} has approved: {price} a month, and up to {ceiling} for a substitute.")
+    else:
+        text = N_("{approver} has approved: {price} a month.")
+    said = say(
+        text,
+        approver=who,
+        price=money(quote.price, quote.currency),
+        ceiling=money(quote.ceiling, quote.currency),
+    )
+    return Happened("approved", by, owed=(news.thread(services.settings, said),))
+
+
+async def check_decidable(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+    """The purchase, if this person could decide about this quote of it now. Raises as ``approve`` does."""
+    purchase = await _existing(purchase_id, services)
+    await services.policy.check_approve(person_id, purchase, services.people)
+    if purchase.state != State.AWAITING_APPROVAL or purchase.quote_no != quote_no:
+        _explain(Lost(purchase), quote_no)
+    return purchase
+
+
+async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, services: Services) -> Purchase:
+    purchase = await check_decidable(purchase_id, quote_no, person_id, services)
     said = say(
         N_("{approver} has denied {number}: {reason}"),
         approver=person(person_id),
@@ -93,18 +199,20 @@ async def deny(purchase_id: str, quote: int, person_id: str, reason: str, servic
         news.both(services.settings, purchase, said),
     )
     try:
-        purchase = await services.store.deny(purchase_id, quote, person_id, reason, happened)
+        purchase = await services.store.deny(purchase_id, quote_no, person_id, reason, happened)
     except Lost as lost:
-        _explain(lost, quote)
+        _explain(lost, quote_no)
     services.worker.kick()
     return purchase
+
+
+# taking back, ending
 
 
 async def withdraw(purchase_id: str, person_id: str, services: Services) -> Purchase:
     """Raises NotYours, and NotPossibleNow once the number is being bought."""
     purchase = await _existing(purchase_id, services)
-    if person_id != purchase.requester_id:
-        await services.policy.check_change(person_id, purchase, services.people)
+    await services.policy.check_change(person_id, purchase, services.people)
     said = say(
         N_("{person} has withdrawn the request for {number}."),
         person=person(person_id),
@@ -122,40 +230,107 @@ async def withdraw(purchase_id: str, person_id: str, services: Services) -> Purc
     return purchase
 
 
+async def end(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+    """One that has stopped, given up. A number that is bought stays owned and goes on costing money, and that is said."""
+    purchase = await _changeable(purchase_id, quote_no, person_id, STOPPED, services)
+    number, by = phone(purchase.phone_number), person(person_id)
+    if purchase.phone_number_sid is not None:
+        quote = purchase.quote
+        price = money(purchase.charged if purchase.charged is not None else quote.price, quote.currency)
+        said = say(
+            N_(
+                "{person} has ended the request. {number} is bought and stays in the Twilio account: it goes on costing {price} a month until it is released there."
+            ),
+            person=by,
+            number=number,
+            price=price,
+        )
+    elif purchase.buying_at is not None:
+        said = say(
+            N_(
+                "{person} has ended the request. Whose {number} is was never cleared up: it is in the Twilio account and costs money until it is released there."
+            ),
+            person=by,
+            number=number,
+        )
+    else:
+        said = say(
+            N_("{person} has ended the request for {number}. Nothing was bought."), person=by, number=number
+        )
+    happened = Happened("ended", person_id, owed=_told(services, purchase, person_id, said))
+    try:
+        purchase = await services.store.move(
+            purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[]
+        )
+    except Lost as lost:
+        raise NotPossibleNow() from lost
+    services.worker.kick()
+    return purchase
+
+
+# going on
+
+
+async def retry(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+    """The purchase in the worker's hands again, at the step where it stopped; one that waits for the balance looks now."""
+    purchase = await _changeable(purchase_id, quote_no, person_id, (*STOPPED, State.IN_PROGRESS), services)
+    happened = _go_on(services, "retried", person_id, N_("{person} has it tried again."))
+    if purchase.state == State.IN_PROGRESS:
+        if "retry" not in ways_on(purchase):
+            raise NotPossibleNow()
+        return await _amended(purchase, happened, services)
+    again = {"attached_at": None} if (purchase.problem or {}).get("kind") == "NotInService" else {}
+    return await _resumed(purchase, happened, services, **again)
+
+
+async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+    """The number bought though the balance looks too low: for an approver to say (rule 30, 41)."""
+    purchase = await _existing(purchase_id, services)
+    await services.policy.check_approve(person_id, purchase, services.people)
+    if purchase.quote_no != quote_no:
+        raise OldQuote()
+    if "buy_anyway" not in ways_on(purchase) or not purchase.is_unbought:
+        raise NotPossibleNow()
+    happened = _go_on(
+        services, "despite_balance", person_id, N_("{person} has it bought whatever the balance says.")
+    )
+    return await _amended(purchase, happened, services, despite_balance_by=person_id)
+
+
 async def take_alternative(
-    purchase_id: str, quote: int, phone_number: str, person_id: str, services: Services
+    purchase_id: str, quote_no: int, phone_number: str, person_id: str, services: Services
 ) -> Purchase:
-    """The purchase with one of the numbers that its card offers; before the approvers again when it costs more."""
-    purchase = await _changeable(purchase_id, quote, person_id, State.NEEDS_CHANGES, services)
+    """One of the numbers that the card offers, in place of the lost one: another number is another quote (rule 5)."""
+    purchase = await _changeable(purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services)
     chosen = next(
         (each for each in from_kept(purchase.alternatives) if each.phone_number == phone_number), None
     )
-    offer = services.market.offer(purchase.country, purchase.number_type)
-    if chosen is None or offer is None or purchase.ceiling is None:
+    offer = services.market.offer(purchase.quote.country, purchase.quote.number_type)
+    if chosen is None or offer is None:
         raise NotPossibleNow()
-    said = say(N_("{person} takes {number} instead."), person=person(person_id), number=phone(phone_number))
+    said = say(
+        N_("{person} takes {number} instead of {lost}. It needs an approval of its own: {price} a month."),
+        person=person(person_id),
+        number=phone(phone_number),
+        lost=phone(purchase.phone_number),
+        price=money(offer.price, offer.currency),
+    )
     happened = Happened(
         "alternative_taken",
         person_id,
         {"phone_number": phone_number},
         (news.thread(services.settings, said),),
     )
-    values: dict[str, Any] = {
-        "phone_number": phone_number,
-        "number": chosen.kept(),
-        "problem": None,
-        "alternatives": [],
-        "tries": 0,
+    changed = {
+        **as_quoted(chosen),
+        "price": offer.price,
+        "currency": offer.currency,
+        "ceiling": max(purchase.quote.ceiling, offer.price)
+        if offer.currency == purchase.quote.currency
+        else offer.price,
     }
     try:
-        if offer.price > purchase.ceiling:
-            purchase = await services.store.requote(
-                purchase, happened, price=offer.price, ceiling=offer.price, currency=offer.currency, **values
-            )
-        else:
-            purchase = await services.store.move(
-                purchase, State.IN_PROGRESS, happened, wake_at=now(), **values
-            )
+        purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except Lost as lost:
         raise NotPossibleNow() from lost
     except NumberHeld as held:
@@ -164,63 +339,158 @@ async def take_alternative(
     return purchase
 
 
-async def retry(purchase_id: str, quote: int, person_id: str, services: Services) -> Purchase:
-    """The purchase in the worker's hands again, at the step where it stopped."""
-    purchase = await _existing(purchase_id, services)
-    if purchase.state not in (State.NEEDS_CHANGES, State.FAILED):
-        raise NotPossibleNow()
-    return await _go_on(purchase, quote, person_id, services, "retried", N_("{person} has it tried again."))
+def as_quoted(number: Available) -> dict[str, Any]:
+    """The columns of a quote that a number on sale fills."""
+    return {
+        "phone_number": number.phone_number,
+        "capabilities": number.capabilities,
+        "locality": number.locality or "",
+        "region": number.region or "",
+        "address_requirements": number.address_requirements,
+    }
 
 
 async def choose_service(
-    purchase_id: str, quote: int, person_id: str, services: Services, sid: str | None, name: str | None
+    purchase_id: str, quote_no: int, person_id: str, services: Services, choice: dict[str, Any]
 ) -> Purchase:
-    """Another messaging service for a number that is bought but not in one."""
-    purchase = await _changeable(purchase_id, quote, person_id, State.FAILED, services)
-    return await _go_on(
-        purchase,
-        quote,
-        person_id,
-        services,
-        "service_chosen",
-        N_("{person} has chosen another messaging service."),
-        wanted_service_sid=sid,
-        wanted_service_name=name,
-        messaging_service_sid=None,
+    """Another messaging service, or none. choice: the quote's columns ``service, service_sid, service_name``.
+
+    Before the number is bought that is another quote; afterwards a matter of the right to change it (rule 5).
+    """
+    purchase = await _changeable(purchase_id, quote_no, person_id, STOPPED, services)
+    if choice["service"] == Kind.NONE:
+        text = N_("{person} has it finished without a messaging service.")
+    else:
+        text = N_("{person} has chosen the messaging service “{service}”.")
+    said = say(text, person=person(person_id), service=choice["service_name"])
+    happened = Happened("service_chosen", person_id, {**choice}, owed=(news.thread(services.settings, said),))
+    try:
+        if purchase.phone_number_sid is None:
+            purchase = await services.store.quote_again(purchase, happened, choice, person_id, problem=None)
+        else:
+            purchase = await services.store.revise(
+                purchase,
+                happened,
+                choice,
+                person_id,
+                **_going_on(),
+                messaging_service_sid=None,
+                attached_at=None,
+                checked_at=None,
+            )
+    except Lost as lost:
+        raise NotPossibleNow() from lost
+    services.worker.kick()
+    return purchase
+
+
+async def choose_address(
+    purchase_id: str, quote_no: int, person_id: str, services: Services, address_sid: str
+) -> Purchase:
+    """An address for a number that needs one. The first one, where the quote says "to be added", is within its approval."""
+    purchase = await _changeable(purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services)
+    quote = purchase.quote
+    said = say(N_("{person} has chosen an address for the number."), person=person(person_id))
+    happened = Happened(
+        "address_chosen", person_id, {"address_sid": address_sid}, (news.thread(services.settings, said),)
+    )
+    try:
+        if quote.needs_address and quote.address_sid is None:
+            purchase = await services.store.revise(
+                purchase, happened, {"address_sid": address_sid}, person_id, **_going_on()
+            )
+        elif quote.address_sid == address_sid:
+            purchase = await services.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
+        else:
+            needs = quote.address_requirements if quote.needs_address else "any"
+            changed = {"address_sid": address_sid, "address_requirements": needs}
+            purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
+    except Lost as lost:
+        raise NotPossibleNow() from lost
+    services.worker.kick()
+    return purchase
+
+
+async def take_over(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+    """The number in the account that nobody could place, taken as this purchase's: for an approver to say.
+
+    Raises NotPossibleNow when the account does not own it (any more), TwilioError.
+    """
+    purchase = await _existing(purchase_id, services)
+    await services.policy.check_approve(person_id, purchase, services.people)
+    if purchase.quote_no != quote_no:
+        raise OldQuote()
+    if "take_over" not in ways_on(purchase):
+        raise NotPossibleNow()
+    found = await owned(services.twilio, purchase.phone_number)
+    if found is None:
+        raise NotPossibleNow()
+    said = say(
+        N_("{person} says that {number} is this request's."),
+        person=person(person_id),
+        number=phone(purchase.phone_number),
+    )
+    happened = Happened(
+        "taken_over", person_id, {"phone_number_sid": found.sid}, (news.thread(services.settings, said),)
+    )
+    return await _resumed(
+        purchase, happened, services, phone_number_sid=str(found.sid), bought_at=now(), looks=0
     )
 
 
-async def check_papers(purchase_id: str, quote: int, person_id: str, services: Services) -> Purchase:
-    """The purchase, if this person could give it papers now. Raises MayNotGivePapers, NotPossibleNow."""
+# the bundle
+
+
+async def check_papers(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+    """The purchase, if this person could give it a bundle now. Raises MayNotGivePapers, NotPossibleNow."""
     purchase = await _existing(purchase_id, services)
     if person_id != purchase.requester_id:
         await services.policy.check_papers(person_id, services.people)
     waiting = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
-    if purchase.state not in waiting or purchase.buying_at is not None or purchase.quote != quote:
+    if purchase.state not in waiting or not purchase.is_unbought or purchase.quote_no != quote_no:
         raise NotPossibleNow()
     return purchase
 
 
 async def give_bundle(
-    purchase_id: str, quote: int, person_id: str, services: Services, bundle: Bundle
+    purchase_id: str, quote_no: int, person_id: str, services: Services, bundle: Bundle
 ) -> Purchase:
-    """The papers of a purchase, while it waits for them, before or after its approval; also by others than who asked."""
-    purchase = await check_papers(purchase_id, quote, person_id, services)
+    """A bundle for a purchase that waits for one, also by others than who asked.
+
+    The first one, where the quote says "to be added", is within its approval; in place of another one, or where none
+    was thought to be needed, it is a new quote (rules 5, 24). Raises BundleDoesNotFit.
+    """
+    purchase = await check_papers(purchase_id, quote_no, person_id, services)
+    quote = purchase.quote
+    if (bundle.country, bundle.number_type) != (quote.country, quote.number_type) or (
+        quote.regulated and bundle.end_user_type != quote.end_user_type
+    ):
+        raise BundleDoesNotFit()
     said = say(
         N_("{person} has given the bundle “{bundle}”."), person=person(person_id), bundle=bundle.friendly_name
     )
     happened = Happened(
         "bundle_given", person_id, {"bundle_sid": bundle.sid}, (news.thread(services.settings, said),)
     )
-    values: dict[str, Any] = {"bundle_id": bundle.id, "bundle_approved_at": None, "waiting": None}
+    in_hand = purchase.state != State.AWAITING_APPROVAL
+    on = _going_on() if in_hand else {}
     try:
-        if purchase.state == State.NEEDS_CHANGES:
-            purchase = await services.store.move(
-                purchase, State.IN_PROGRESS, happened, wake_at=now(), problem=None, **values
+        if quote.regulated and quote.bundle_id is None:
+            purchase = await services.store.revise(
+                purchase,
+                happened,
+                {"bundle_id": bundle.id},
+                person_id,
+                **{"bundle_approved_at": None, "waiting": None, **on},
             )
+        elif quote.bundle_id == bundle.id:
+            if purchase.state == State.NEEDS_CHANGES:
+                purchase = await services.store.move(
+                    purchase, State.IN_PROGRESS, happened, **_going_on(False)
+                )
         else:
-            wake_at = now() if purchase.state == State.IN_PROGRESS else None
-            purchase = await services.store.amend(purchase, happened, wake_at=wake_at, **values)
+            changed = {"regulated": True, "end_user_type": bundle.end_user_type, "bundle_id": bundle.id}
+            purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except Lost as lost:
         raise NotPossibleNow() from lost
     services.worker.kick()
@@ -238,34 +508,43 @@ async def _existing(purchase_id: str, services: Services) -> Purchase:
 
 
 async def _changeable(
-    purchase_id: str, quote: int, person_id: str, state: State, services: Services
+    purchase_id: str, quote_no: int, person_id: str, states: Collection[State], services: Services
 ) -> Purchase:
     purchase = await _existing(purchase_id, services)
     await services.policy.check_change(person_id, purchase, services.people)
-    if purchase.state != state:
+    if purchase.state not in states:
         raise NotPossibleNow()
-    if purchase.quote != quote:
+    if purchase.quote_no != quote_no:
         raise OldQuote()
     return purchase
 
 
-async def _go_on(
-    purchase: Purchase,
-    quote: int,
-    person_id: str,
-    services: Services,
-    what: str,
-    text: str,
-    **values: str | None,
-) -> Purchase:
-    await services.policy.check_change(person_id, purchase, services.people)
-    if purchase.quote != quote:
-        raise OldQuote()
+def _go_on(services: Services, what: str, person_id: str, text: str) -> Happened:
     said = say(text, person=person(person_id))
-    happened = Happened(what, person_id, owed=(news.thread(services.settings, said),))
+    return Happened(what, person_id, owed=(news.thread(services.settings, said),))
+
+
+def _going_on(with_state: bool = True) -> dict[str, Any]:
+    """The columns of a purchase that is in the worker's hands again."""
+    values: dict[str, Any] = {"problem": None, "waiting": None, "alternatives": [], "tries": 0}
+    return {"state": State.IN_PROGRESS, **values} if with_state else values
+
+
+async def _resumed(purchase: Purchase, happened: Happened, services: Services, **values: Any) -> Purchase:
     try:
         purchase = await services.store.move(
-            purchase, State.IN_PROGRESS, happened, wake_at=now(), problem=None, alternatives=[], **values
+            purchase, State.IN_PROGRESS, happened, **_going_on(False), **values
+        )
+    except Lost as lost:
+        raise NotPossibleNow() from lost
+    services.worker.kick()
+    return purchase
+
+
+async def _amended(purchase: Purchase, happened: Happened, services: Services, **values: Any) -> Purchase:
+    try:
+        purchase = await services.store.amend(
+            purchase, happened, wake_at=now(), waiting=None, tries=0, **values
         )
     except Lost as lost:
         raise NotPossibleNow() from lost
@@ -279,12 +558,12 @@ def _told(services: Services, purchase: Purchase, by: str, said: Said) -> tuple[
     return news.both(services.settings, purchase, said)
 
 
-def _explain(lost: Lost, quote: int) -> NoReturn:
+def _explain(lost: Lost, quote_no: int) -> NoReturn:
     """Who was quicker, and when."""
     row = lost.purchase
     if row is None:
         raise NotPossibleNow() from lost
-    if row.state == State.AWAITING_APPROVAL and row.quote != quote:
+    if row.state == State.AWAITING_APPROVAL and row.quote_no != quote_no:
         raise OldQuote() from lost
     if row.state == State.WITHDRAWN:
         raise AlreadyDecided(

@@ -48,6 +48,7 @@ class Policy(BaseModel):
     ask: Ask = Ask()
     approve: Approve
     papers: Papers = Papers()
+    version: str = ""
 
     @property
     def groups(self) -> list[str]:

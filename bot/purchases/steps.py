@@ -1,10 +1,11 @@
 """What is done once a purchase is approved, in order. Each step looks before it makes, so it may run again after any crash."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.bundles import operations as bundles
@@ -13,39 +14,68 @@ from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
     AddressNeeded,
-    BalanceTooLow,
+    ApprovalsVoid,
     BotError,
     BundleRefused,
+    CannotCheck,
+    CannotJoinService,
     InAnotherService,
     NeedsAPerson,
+    NotBoughtYet,
+    NotInService,
     NumberOwned,
     NumberTaken,
-    PriceRaised,
+    QuoteChanged,
+    ServiceExists,
     ServiceFull,
     ServiceGone,
     SeveralServices,
     TrialLimit,
-    TwilioAway,
     TwilioRefused,
 )
+from bot.purchases.operations import still_approved
 from bot.texts import N_, Said, moment, money, phone, say
+from bot.twilio.catalogue import Offer
+from bot.twilio.catalogue import Service as Known
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import capabilities, owned
-from storage.models import Bundle, Purchase, now
+from storage.known import CLAIM
+from storage.models import Bundle, MessagingService, Purchase, Quote, Service, can_text, now
 from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60))
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 130))
+"""After an intent whose answer was lost: when Twilio is asked whether the number is ours (rule 2)."""
 BUYING_ROUNDS = 3
+LAG = timedelta(minutes=2)
+"""So long Twilio may not show what was written: a 404 means "look again" (rule 32)."""
+MADE_AGAIN = timedelta(seconds=20)
+"""So long a service whose making was cut off is looked for before it is made again: two of one name need a person."""
+SILENT_TRIES = 3
+"""A wait is said on the card once it has lasted about a minute (rule 34)."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Not now: why, in a sentence, and when to look again (None: when somebody has acted)."""
+    """Not now: why, in a sentence, and when to look again (None: within the hour, unless somebody acts).
+
+    tries: how often the step was tried in vain by now; None: as often as before.
+    """
 
     why: Said | None
     until: datetime | None
+    tries: int | None = None
+    operators: Said | None = None
+    tell: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """The columns that the step fills, and what the record says of it."""
+
+    values: dict[str, Any]
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,98 +83,127 @@ class Step:
     """One column of the purchase and how it is filled; ``title`` ticks off on the card, ``told`` goes to the thread."""
 
     column: str
+    event: str
     title: str
     told: str | None
-    do: Callable[[Purchase, Services], Awaitable[Any]]
+    do: Callable[[Purchase, Services], Awaitable[Done | Wait]]
     only_if: Callable[[Purchase], bool] = lambda purchase: True
+
+
+def lagging(purchase: Purchase, *written: datetime | None) -> Wait | None:
+    """A wait that grows, while one of these moments lies so near that Twilio may not show what was written then."""
+    if not any(map(_lately, written)):
+        return None
+    why = say(N_("Twilio does not show it yet. Looking again.")) if purchase.tries > SILENT_TRIES else None
+    return Wait(why, _in(min(2**purchase.tries, 30)), purchase.tries + 1)
+
+
+async def side_by_side(*questions: Awaitable[Any]) -> list[Any]:
+    """The answers of reads that need not wait for each other; raises the first that failed once all have ended."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
 
 
 # an approved bundle
 
 
 def regulated(purchase: Purchase) -> bool:
-    return purchase.regulated
+    return purchase.is_regulated
 
 
-async def await_bundle(purchase: Purchase, services: Services) -> datetime | Wait:
-    """When the chosen bundle was approved. The watch keeps our row of it current, and wakes us."""
+async def await_bundle(purchase: Purchase, services: Services) -> Done | Wait:
+    """When the quoted bundle was approved. The watch keeps our row of it current, and wakes us."""
     bundle = await _bundle(purchase, services)
     if bundle is not None and bundles.usable(bundle):
-        return bundle.updated_at or now()
+        return Done({"bundle_approved_at": bundle.updated_at or now()})
     return Wait(bundles.why_waiting(bundle), None)
 
 
 async def _bundle(purchase: Purchase, services: Services) -> Bundle | None:
-    return await services.store.bundle(purchase.bundle_id) if purchase.bundle_id else None
+    bundle_id = purchase.quote.bundle_id
+    return await services.store.bundle(bundle_id) if bundle_id else None
 
 
 # the number
 
 
-async def buy_number(purchase: Purchase, services: Services) -> str | Wait:
+async def buy_number(purchase: Purchase, services: Services) -> Done | Wait:
     """The SID (``PN...``) of the number, bought at most once. Rules 1 to 6.
 
-    Raises NumberTaken, NumberOwned, PriceRaised, BalanceTooLow, AddressNeeded before any money is spent, what Twilio
-    refused once it is sure that nothing was bought, and NeedsAPerson when it is unclear whose the number is.
+    Raises NumberTaken, NumberOwned, QuoteChanged, ApprovalsVoid, AddressNeeded and what is wrong with the service
+    before any money is spent, what Twilio refused once it is sure that nothing was bought, and NeedsAPerson when it is
+    unclear whose the number is.
     """
-    assert purchase.phone_number is not None
     if purchase.buying_at is not None:  # an earlier try was cut off: Twilio alone knows how it ended
         return await settle_intent(purchase, services)
-    earlier = await owned(services.twilio, purchase.phone_number)
-    if earlier is not None:
-        if earlier.friendly_name == purchase.mark:
-            return str(earlier.sid)
-        raise NumberOwned(number=phone(purchase.phone_number))
-    conditions = await check_conditions(purchase, services)
-    if isinstance(conditions, Wait):
-        return conditions
-    purchase = await services.store.intend_to_buy(purchase, conditions.address_sid)
+    terms = await check_conditions(purchase, services)
+    if isinstance(terms, Done | Wait):
+        return terms
+    purchase = await services.store.intend_to_buy(purchase, terms.price, terms.on_record(purchase))
     try:
         bought = await services.twilio.incoming_phone_numbers.create_async(
             phone_number=purchase.phone_number,
-            friendly_name=purchase.mark,
-            **conditions.parameters(),
+            friendly_name=purchase.twilio_name,
+            **terms.parameters(),
         )
     except TwilioError as error:
         return await settle_intent(purchase, services, None if error.doubtful else error)
-    return str(bought.sid)
+    return _bought(purchase, str(bought.sid))
+
+
+def _bought(purchase: Purchase, sid: str) -> Done:
+    quote = purchase.quote
+    details = {
+        "phone_number": purchase.phone_number,
+        "phone_number_sid": sid,
+        "price": str(purchase.charged if purchase.charged is not None else quote.price),
+        "currency": quote.currency,
+        "revision": purchase.revision,
+    }
+    return Done({"phone_number_sid": sid, "bought_at": now(), "looks": 0}, details)
 
 
 async def settle_intent(
     purchase: Purchase, services: Services, refused: TwilioError | None = None
-) -> str | Wait:
-    """The number's SID when the open intent bought it. Nothing else is checked or bought meanwhile. Rule 2.
+) -> Done | Wait:
+    """How the open intent ended. Nothing else is checked or bought meanwhile. Rule 2.
 
-    refused: Twilio's definite answer to the call; one look is then enough.
+    refused: the answer to the call, where that says for sure that nothing was bought; one look is then enough.
     """
-    assert purchase.phone_number is not None and purchase.buying_at is not None
+    assert purchase.buying_at is not None
     found = await owned(services.twilio, purchase.phone_number)
-    if found is not None and found.friendly_name == purchase.mark:
-        return str(found.sid)
+    if found is not None and purchase.is_named(found.friendly_name):
+        return _bought(purchase, str(found.sid))
     if found is not None:
         raise NeedsAPerson(
             number=phone(purchase.phone_number),
             created=moment(found.date_created),
             began=moment(purchase.buying_at),
-            mark=purchase.mark,
+            mark=purchase.twilio_name,
         )
-    if refused is None and purchase.looks < len(LOOK_AGAIN):
-        again = now() + LOOK_AGAIN[purchase.looks]
-        await services.store.work(purchase, bump=False, looks=purchase.looks + 1)
+    again = next((purchase.buying_at + each for each in LOOKS if purchase.buying_at + each > now()), None)
+    if refused is None and again is not None:
+        await services.store.save_step(purchase, bump=False, looks=purchase.looks + 1)
         return Wait(say(N_("Twilio's answer was lost. Looking whether the number was bought.")), again)
-    tries = purchase.tries + 1  # how often an intent of this purchase has come to nothing
-    await services.store.work(
-        purchase, Happened("not_bought"), bump=False, buying_at=None, looks=0, tries=tries
+    tries = purchase.tries + (refused is None)  # how often an intent of this purchase has come to nothing
+    await services.store.save_step(
+        purchase, Happened("not_bought"), bump=False, buying_at=None, looks=0, charged=None, tries=tries
     )
-    if refused is not None and refused.definite:
-        raise why_refused(refused, purchase)
+    if refused is not None:
+        raise why_refused(refused, purchase) if refused.definite else refused
     if tries >= BUYING_ROUNDS:
-        raise TwilioAway()
-    return Wait(say(N_("The number was not bought. Trying again.")), now() + timedelta(seconds=tries))
+        raise NotBoughtYet(number=phone(purchase.phone_number), count=tries)
+    return Wait(say(N_("The number was not bought. Trying again.")), _in(tries), tries)
 
 
 @dataclass(frozen=True)
-class Conditions:
+class Terms:
+    """What is bought, as it was read directly before: inside the quote."""
+
+    price: Decimal
     bundle_sid: str | None
     address_sid: str | None
 
@@ -152,45 +211,110 @@ class Conditions:
         given = {"bundle_sid": self.bundle_sid, "address_sid": self.address_sid}
         return {name: sid for name, sid in given.items() if sid}
 
+    def on_record(self, purchase: Purchase) -> dict[str, Any]:
+        quote = purchase.quote
+        return {"phone_number": quote.phone_number, "currency": quote.currency, **self.parameters()}
 
-async def check_conditions(purchase: Purchase, services: Services) -> Conditions | Wait:
-    """Bundle, price, balance and address, all read now: rule 3."""
-    assert purchase.country and purchase.number_type and purchase.ceiling is not None
-    bundle = None
-    if regulated(purchase):
-        known = await _bundle(purchase, services)
-        bundle = await bundles.read(services, known) if known is not None else None
-        if bundle is None or not bundles.usable(bundle):
-            why = bundles.why_waiting(bundle)
-            # a change of status has told it already; a lapse or no bundle at all is told by the step that waits
-            told = bundle is not None and bundle.status != bundles.APPROVED
-            await services.store.work(purchase, bundle_approved_at=None, waiting=why if told else None)
-            return Wait(why if told else None, now())
-    offer = await services.market.fresh_offer(purchase.country, purchase.number_type)
-    if offer.price > purchase.ceiling:
-        raise PriceRaised(
-            offer.price,
-            offer.currency,
-            number=phone(purchase.phone_number),
-            ceiling=money(purchase.ceiling, offer.currency),
-        )
-    await _check_balance(purchase, services, offer.price, offer.currency)
+
+async def check_conditions(purchase: Purchase, services: Services) -> Terms | Done | Wait:
+    """Approvals, bundle, price, balance, service and address, all read now and side by side: rules 3 and 8."""
+    quote = purchase.quote
+    try:
+        if not await still_approved(purchase, services):
+            raise ApprovalsVoid(number=phone(quote.phone_number))
+    except CannotCheck as error:
+        return Wait(error.said, _in(30))
+    wanted = quote.service if purchase.wants_service else Service.NONE
+    earlier, bundle, offer, balance, known, made = await side_by_side(
+        owned(services.twilio, quote.phone_number),
+        _bundle_now(purchase, services),
+        services.market.fresh_offer(quote.country, quote.number_type),
+        _balance(purchase, services),
+        services.market.fresh_services() if wanted != Service.NONE else _nothing(),
+        _made_here(purchase, services) if wanted == Service.NEW else _nothing(),
+    )
+    if earlier is not None:
+        if purchase.is_named(earlier.friendly_name):
+            return _bought(purchase, str(earlier.sid))
+        raise NumberOwned(number=phone(quote.phone_number))
+    if quote.regulated and (bundle is None or not bundles.usable(bundle)):
+        why = bundles.why_waiting(bundle)
+        # a change of status has told it already; a lapse or no bundle at all is told by the step that waits
+        told = bundle is not None and bundle.status != bundles.APPROVED
+        await services.store.save_step(purchase, bundle_approved_at=None, waiting=why if told else None)
+        return Wait(why if told else None, now())
+    _check_price(quote, offer)
+    if wanted != Service.NONE:
+        service_for(purchase, known, made)
+    too_low = await _too_low(purchase, services, balance, offer)
+    if too_low is not None:
+        return too_low
     in_bundle = bundle.address_sids if bundle is not None else None
-    address_sid = in_bundle[0] if in_bundle else purchase.address_sid
-    if address_sid is None and purchase.number.get("address_requirements", "none") != "none":
+    address_sid = quote.address_sid
+    if in_bundle and address_sid not in in_bundle:
+        address_sid = in_bundle[0]  # a bundle's number takes one of its own addresses (21651)
+    if address_sid is None and quote.needs_address:
         raise AddressNeeded()
-    return Conditions(bundle.sid if bundle else None, address_sid)
+    return Terms(offer.price, bundle.sid if bundle else None, address_sid)
 
 
-async def _check_balance(purchase: Purchase, services: Services, price: Decimal, currency: str) -> None:
-    account = services.twilio.api.v2010.accounts(purchase.account_sid)
-    balance: Any = await account.balance.fetch_async()
-    if (balance.currency or "").upper() != currency.upper():
-        log.warning("the balance is in %s and the price in %s: not compared", balance.currency, currency)
+async def _nothing() -> None:
+    return None
+
+
+async def _bundle_now(purchase: Purchase, services: Services) -> Bundle | None:
+    known = await _bundle(purchase, services) if purchase.is_regulated else None
+    return await bundles.read(services, known) if known is not None else None
+
+
+def _check_price(quote: Quote, offer: Offer) -> None:
+    """Raises QuoteChanged. The ceiling is for substitutes only: the number itself may cost what was approved (rule 5)."""
+    most = quote.ceiling if quote.instead_of else quote.price
+    if offer.currency == quote.currency and offer.price <= most:
         return
-    spoken_for = await services.store.open_intents(purchase.account_sid, purchase.id)
-    if Decimal(balance.balance) - spoken_for < price:
-        raise BalanceTooLow(balance=money(Decimal(balance.balance), currency), price=money(price, currency))
+    changed = {"price": offer.price, "currency": offer.currency, "ceiling": offer.price}
+    if offer.currency == quote.currency:
+        changed["ceiling"] = max(quote.ceiling, offer.price)
+    raise QuoteChanged(
+        N_("{number} now costs {price} a month; {approved} was approved. Please approve it again."),
+        changed,
+        number=phone(quote.phone_number),
+        price=money(offer.price, offer.currency),
+        approved=money(most, quote.currency),
+    )
+
+
+async def _balance(purchase: Purchase, services: Services) -> tuple[Decimal, str] | None:
+    """Amount and currency; None where it cannot be read or compared (rule 30: a subaccount, a restricted key ...)."""
+    try:
+        found: Any = await services.twilio.api.v2010.accounts(purchase.account_sid).balance.fetch_async()
+        amount = Decimal(found.balance)
+    except TwilioError as error:
+        log.info("the balance cannot be read: %s", error)
+        return None
+    except (InvalidOperation, TypeError):
+        return None
+    return (amount, str(found.currency or "").upper()) if amount >= 0 else None
+
+
+async def _too_low(
+    purchase: Purchase, services: Services, balance: tuple[Decimal, str] | None, offer: Offer
+) -> Wait | None:
+    if balance is None or purchase.despite_balance_by is not None or balance[1] != offer.currency.upper():
+        return None
+    amount, currency = balance
+    left = amount - await services.store.open_intents(purchase.account_sid, purchase.id)
+    if left >= offer.price:
+        return None
+    why = say(
+        N_(
+            "The Twilio balance of {balance} does not cover the first month ({price}) beside what is being bought already. It is bought as soon as the balance suffices."
+        ),
+        balance=money(amount, currency),
+        price=money(offer.price, currency),
+    )
+    tries = purchase.tries + 1
+    return Wait({**why, "kind": "BalanceTooLow"}, _in(min(5 * 2**tries, 60)), tries, tell=True)
 
 
 def why_refused(error: TwilioError, purchase: Purchase) -> BotError:
@@ -220,58 +344,100 @@ def refused(error: TwilioError) -> BotError:
 # the messaging service
 
 
-def can_text(purchase: Purchase) -> bool:
-    return purchase.can_text and bool(purchase.wanted_service_sid or purchase.wanted_service_name)
+def wants_service(purchase: Purchase) -> bool:
+    return purchase.wants_service
 
 
-async def find_or_make_service(purchase: Purchase, services: Services) -> str | Wait:
-    """The SID (``MG...``) of the chosen service, or of the one with the chosen name, made when there is none.
+def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingService | None) -> str | None:
+    """The SID of the quoted service by its exact name (rule 9); None: it is still to be made.
 
-    Rule 9. Raises SeveralServices.
+    made: our own row of that name. Raises ServiceGone, SeveralServices, and ServiceExists when somebody else has made
+    one of the name of a new one.
     """
-    if purchase.wanted_service_sid:
-        return purchase.wanted_service_sid
-    name = purchase.wanted_service_name
-    assert name is not None
-    row = await services.store.service_named(purchase.workspace_id, purchase.account_sid, name)
-    if row.sid is not None:
-        return row.sid
-    if not await services.store.claim_service(row, purchase.id):
-        return Wait(say(N_("Another purchase is making the messaging service “{name}”."), name=name), _in(2))
-    same = [each.sid for each in await services.market.fresh_services() if each.name == name]
+    quote = purchase.quote
+    name = quote.service_name
+    same = [each.sid for each in known if each.name == name]
+    if quote.service == Service.EXISTING:
+        if quote.service_sid in same or (not name and quote.service_sid in {each.sid for each in known}):
+            return quote.service_sid
+        if not same:
+            raise ServiceGone(name=name or quote.service_sid)
+    elif made is not None and made.sid is not None and (made.sid in same or _lately(made.made_at)):
+        return made.sid
+    elif not same:
+        return None
     if len(same) > 1:
-        await services.store.service_made(row, None)
         raise SeveralServices(name=name)
-    if not same:
+    if quote.service == Service.NEW and not (made is not None and made.claimed_by == purchase.id):
+        raise ServiceExists(name=name)
+    return same[0]
+
+
+async def _made_here(purchase: Purchase, services: Services) -> MessagingService:
+    return await services.store.service_named(
+        purchase.workspace_id, purchase.account_sid, purchase.quote.service_name
+    )
+
+
+async def ensure_service(purchase: Purchase, services: Services) -> Done | Wait:
+    """The SID (``MG...``) of the quoted service, made when it is a new one. Raises as ``service_for`` does."""
+    name = purchase.quote.service_name
+    if purchase.quote.service == Service.EXISTING:
+        sid = service_for(purchase, await services.market.recent_services(), None)
+        return Done({"messaging_service_sid": sid})
+    row = await _made_here(purchase, services)
+    cut_off = row.claimed_by == purchase.id  # we began to make it once: the list that is kept may be older
+    known = await (services.market.fresh_services() if cut_off else services.market.recent_services())
+    sid = service_for(purchase, known, row)
+    if sid is None:
+        if cut_off and row.claimed_until is not None and now() < row.claimed_until - CLAIM + MADE_AGAIN:
+            return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
+        if not await services.store.claim_service(row, purchase.id):
+            return Wait(
+                say(N_("Another purchase is making the messaging service “{name}”."), name=name), _in(2)
+            )
         try:
             made = await services.twilio.messaging.v1.services.create_async(friendly_name=name)
         except TwilioError as error:
             if not error.doubtful:
+                await services.store.service_made(row, None)
                 raise
             return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
-        same = [str(made.sid)]
-    await services.store.service_made(row, same[0])
-    return same[0]
+        sid = str(made.sid)
+        await services.store.service_made(row, sid, just_now=True)
+        await services.market.service_made(sid, name)
+    elif row.sid != sid:
+        await services.store.service_made(row, sid)
+    return Done({"messaging_service_sid": sid})
 
 
-async def attach_number(purchase: Purchase, services: Services) -> datetime:
-    """When the number was found or put into its service. Raises InAnotherService, ServiceGone, ServiceFull."""
+async def attach_number(purchase: Purchase, services: Services) -> Done | Wait:
+    """When the number was found or put into its service. Raises InAnotherService, ServiceGone, ServiceFull, CannotJoinService."""
     assert purchase.messaging_service_sid and purchase.phone_number_sid
     service = services.twilio.messaging.v1.services(purchase.messaging_service_sid)
     try:
         await service.phone_numbers.create_async(phone_number_sid=purchase.phone_number_sid)
     except TwilioError as error:
-        if error.code == 21710:  # in this service already
-            return now()
-        if error.code == 21712:
-            raise InAnotherService(service=await _service_of(purchase, services)) from error
-        if error.code == 21714:
-            raise ServiceFull() from error
-        if error.code == 21701 or error.status == 404:
-            await _forget_service(purchase, services)
-            raise ServiceGone() from error
-        raise
-    return now()
+        match error.code:
+            case 21710:  # in this service already
+                pass
+            case 21712:
+                raise InAnotherService(service=await _service_of(purchase, services)) from error
+            case 21714:
+                raise ServiceFull() from error
+            case 21715:
+                raise CannotJoinService(message=error.message) from error
+            case _ if error.code in (21421, 21701) or error.status == 404:
+                made = await _made_here(purchase, services) if purchase.quote.service == Service.NEW else None
+                wait = lagging(purchase, purchase.bought_at, made.made_at if made else None)
+                if wait is not None:
+                    return wait
+                if made is not None:
+                    await services.store.service_made(made, None)
+                raise ServiceGone(name=purchase.quote.service_name) from error
+            case _:
+                raise
+    return Done({"attached_at": now()})
 
 
 async def _service_of(purchase: Purchase, services: Services) -> str:
@@ -281,14 +447,6 @@ async def _service_of(purchase: Purchase, services: Services) -> str:
         if any(each.sid == purchase.phone_number_sid for each in await senders.list_async(page_size=400)):
             return service.name
     return "?"
-
-
-async def _forget_service(purchase: Purchase, services: Services) -> None:
-    if purchase.wanted_service_name:
-        row = await services.store.service_named(
-            purchase.workspace_id, purchase.account_sid, purchase.wanted_service_name
-        )
-        await services.store.service_made(row, None)
 
 
 # is it ready?
@@ -303,38 +461,46 @@ UNCHECKED = {
 }
 
 
-async def check_readiness(purchase: Purchase, services: Services) -> datetime | Wait:
-    """When number and service were found as they should be. What was not checked is put on the purchase."""
+async def check_readiness(purchase: Purchase, services: Services) -> Done | Wait:
+    """When number and service were found as they should be, with what was not checked. Raises NotInService."""
     assert purchase.phone_number_sid is not None
-    number = await services.twilio.incoming_phone_numbers(purchase.phone_number_sid).fetch_async()
-    if purchase.messaging_service_sid is not None:
-        service = services.twilio.messaging.v1.services(purchase.messaging_service_sid)
-        try:
-            await service.phone_numbers(purchase.phone_number_sid).fetch_async()
-        except TwilioError as error:
-            if error.status != 404:
-                raise
-            await services.store.work(purchase, attached_at=None)
-            return Wait(say(N_("The number is not in its messaging service any more.")), now())
-    has = capabilities(number.capabilities)
-    await services.store.work(
-        purchase,
-        bump=False,
-        number={**purchase.number, "capabilities": has},
-        unchecked=_unchecked(purchase, has),
+    number = services.twilio.incoming_phone_numbers(purchase.phone_number_sid).fetch_async()
+    try:
+        found, _ = await side_by_side(number, _sender(purchase, services))
+    except TwilioError as error:
+        if error.status != 404:
+            raise
+        wait = lagging(purchase, purchase.bought_at, purchase.attached_at)
+        if wait is not None:
+            return wait
+        if purchase.messaging_service_sid is None:
+            raise
+        raise NotInService() from error
+    return Done(
+        {"checked_at": now(), "unchecked": _unchecked(purchase.quote, capabilities(found.capabilities))}
     )
-    return now()
 
 
-def _unchecked(purchase: Purchase, has: list[str]) -> list[str]:
-    if "sms" not in has and "mms" not in has:
+async def _sender(purchase: Purchase, services: Services) -> Any:
+    if purchase.messaging_service_sid is None or purchase.phone_number_sid is None:
+        return None
+    service = services.twilio.messaging.v1.services(purchase.messaging_service_sid)
+    return await service.phone_numbers(purchase.phone_number_sid).fetch_async()
+
+
+def _unchecked(quote: Quote, has: list[str]) -> list[str]:
+    if not can_text(has):
         return []
     special = []
-    if purchase.country == "US" and purchase.number_type == "local":
+    if quote.country == "US" and quote.number_type == "local":
         special = ["us_campaign"]
-    elif purchase.country in ("US", "CA") and purchase.number_type == "toll-free":
+    elif quote.country in ("US", "CA") and quote.number_type == "toll-free":
         special = ["toll_free_verification"]
     return [*special, "geo_permission", "test_message"]
+
+
+def _lately(at: datetime | None) -> bool:
+    return at is not None and abs(now() - at) < LAG
 
 
 def _in(seconds: float) -> datetime:
@@ -343,22 +509,28 @@ def _in(seconds: float) -> datetime:
 
 STEPS = (
     Step(
-        "bundle_approved_at",
-        N_("Bundle approved"),
-        None,
-        await_bundle,
-        only_if=regulated,
+        "bundle_approved_at", "bundle_approved", N_("Bundle approved"), None, await_bundle, only_if=regulated
     ),
-    Step("phone_number_sid", N_("Bought"), N_("{number} is bought for {price} a month."), buy_number),
-    Step("messaging_service_sid", N_("Messaging service"), None, find_or_make_service, only_if=can_text),
+    Step(
+        "phone_number_sid", "charge", N_("Bought"), N_("{number} is bought for {price} a month."), buy_number
+    ),
+    Step(
+        "messaging_service_sid",
+        "service_found",
+        N_("Messaging service"),
+        None,
+        ensure_service,
+        only_if=wants_service,
+    ),
     Step(
         "attached_at",
+        "attached",
         N_("Attached to the service"),
         N_("{number} is in the messaging service “{service}” now."),
         attach_number,
-        only_if=can_text,
+        only_if=wants_service,
     ),
-    Step("checked_at", N_("Checked"), None, check_readiness),
+    Step("checked_at", "checked", N_("Checked"), None, check_readiness),
 )
 
 

@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -19,26 +20,29 @@ from bot.core import Services
 from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
+    ApprovalsVoid,
     BotError,
     NeedsAPerson,
     NumberOwned,
     NumberTaken,
-    PriceRaised,
+    QuoteChanged,
 )
-from bot.purchases.steps import UNCHECKED, Step, Wait, refused, steps_of
+from bot.purchases import operations
+from bot.purchases.steps import SILENT_TRIES, UNCHECKED, Done, Step, Wait, refused, steps_of
 from bot.slack.pace import Pace
 from bot.texts import N_, Said, money, phone, say
+from bot.twilio.catalogue import Offer
 from bot.twilio.client import TwilioError, Work, working_on
-from bot.twilio.numbers import Available, closest
-from storage.models import Delivery, Purchase, State, now
+from bot.twilio.numbers import Available, alternatives, substitutes
+from storage.models import Delivery, IfGone, Purchase, State, now
 from storage.outbox import Drawing
-from storage.purchases import Happened, Lost, NumberHeld
+from storage.purchases import LONGEST_SLEEP, Happened, Lost, NumberHeld
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 CLOSEST_TRIES = 10
-UNEXPECTED_TRIES = 5
+ALTERNATIVES = 5
 
 Draw = Callable[[Drawing], Awaitable[None]]
 Post = Callable[[Delivery], Awaitable[str | None]]
@@ -134,16 +138,21 @@ class Worker:
         self.kick()
 
     async def advance(self, purchase: Purchase) -> None:
-        """Takes each step that is left: the whole machine."""
+        """Takes each step that is left: the whole machine. What has to wait for people is only looked at."""
         lease = purchase.lease
         assert lease is not None
         work = Work(purchase.id, renew=lambda: self._store.renew_lease(purchase.id, lease))
         token = working_on.set(work)
         try:
-            await self._advance(purchase)
+            if purchase.state == State.IN_PROGRESS:
+                await self._advance(purchase)
+            else:
+                await self._look_at(purchase)
         except Lost:
             log.info("purchase %s has moved on without this worker", purchase.id)
             await self._let_go(purchase.id, lease)
+        except Exception:
+            log.exception("purchase %s could not be advanced", purchase.id)  # its lease runs out
         finally:
             working_on.reset(token)
 
@@ -152,7 +161,14 @@ class Worker:
         current = await self._store.purchase(purchase_id)
         if current is not None and current.lease == lease and current.state == State.IN_PROGRESS:
             with contextlib.suppress(Lost):
-                await self._store.rest(current, now(), current.waiting, tries=current.tries)
+                await self._store.pause(current, now(), current.waiting, tries=current.tries)
+
+    async def _look_at(self, purchase: Purchase) -> None:
+        """One that waits for people: who may decide can have changed without anybody telling us (rule 36)."""
+        if purchase.state == State.AWAITING_APPROVAL:
+            purchase = await operations.count_again(purchase, self._services)
+        if purchase.lease is not None:
+            await self._store.pause(purchase, now() + LONGEST_SLEEP, purchase.waiting, tries=purchase.tries)
 
     async def _advance(self, purchase: Purchase) -> None:
         while not self._stopping:
@@ -171,44 +187,48 @@ class Worker:
                 await self._rest(step, purchase, result)
                 return
             log.info("purchase %s: %s", purchase.id, step.column)
-            purchase = await self._store.work(
+            values = {"tries": 0, "waiting": None, "problem": None, **result.values}
+            purchase = await self._store.save_step(
                 purchase,
-                Happened(step.column, owed=self._told(step, purchase)),
-                tries=0,
-                waiting=None,
-                problem=None,
-                **{step.column: result},
+                Happened(step.event, details=result.details, owed=self._told(step, purchase, result)),
+                **values,
             )
             self._owed.set()
-        await self._store.rest(purchase, now(), purchase.waiting)
+        await self._store.pause(purchase, now(), purchase.waiting)
 
     async def _rest(self, step: Step, purchase: Purchase, wait: Wait) -> None:
         current = await self._current(purchase)
+        until = wait.until or now() + LONGEST_SLEEP
         if current.version != purchase.version and current.buying_at is None:
-            wait = Wait(current.waiting, now())  # somebody acted meanwhile: look again
+            wait, until = Wait(current.waiting, now()), now()  # somebody acted meanwhile: look again
         happened = None
-        if step.column == "bundle_approved_at" and wait.why is not None and current.waiting is None:
+        told = (current.waiting or {}).get("kind", "-") if current.waiting else None
+        asks = step.column == "bundle_approved_at" and current.waiting is None
+        if wait.why is not None and (asks or (wait.tell and told != wait.why.get("kind"))):
             # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles/operations.py)
-            happened = Happened("waiting", owed=news.both(self._services.settings, current, wait.why))
-        await self._store.rest(current, wait.until, wait.why, happened, current.tries)
+            owed = news.both(self._services.settings, current, wait.why)
+            if wait.operators is not None:
+                owed = (*owed, news.operators(self._services.settings, wait.operators))
+            happened = Happened("waiting", owed=owed)
+        tries = current.tries if wait.tries is None else wait.tries
+        await self._store.pause(current, until, wait.why, happened, tries)
 
-    def _told(self, step: Step, purchase: Purchase) -> tuple[Any, ...]:
+    def _told(self, step: Step, purchase: Purchase, done: Done) -> tuple[Any, ...]:
         if step.told is None:
             return ()
-        return (news.thread(self._services.settings, say(step.told, **self._names(purchase))),)
+        names = self._names(purchase)
+        if "price" in done.details:  # told is paid (rule 31)
+            names["price"] = money(Decimal(done.details["price"]), done.details["currency"])
+        return (news.thread(self._services.settings, say(step.told, **names)),)
 
     def _names(self, purchase: Purchase) -> dict[str, Any]:
-        assert purchase.price is not None and purchase.currency
+        quote = purchase.quote
+        price = purchase.charged if purchase.charged is not None else quote.price
         return {
             "number": phone(purchase.phone_number),
-            "price": money(purchase.price, purchase.currency),
-            "service": self.service_name(purchase),
+            "price": money(price, quote.currency),
+            "service": quote.service_name or quote.service_sid or "",
         }
-
-    def service_name(self, purchase: Purchase) -> str:
-        sid = purchase.messaging_service_sid or purchase.wanted_service_sid
-        known = {each.sid: each.name for each in self._services.market.services()}
-        return purchase.wanted_service_name or known.get(sid or "", sid or "")
 
     async def _complete(self, purchase: Purchase) -> None:
         if purchase.messaging_service_sid is None:
@@ -227,37 +247,47 @@ class Worker:
 
     async def _stop_at(self, step: Step, purchase: Purchase, error: Exception) -> None:
         purchase = await self._current(purchase)
-        if isinstance(error, TwilioError) and error.definite:
+        if isinstance(error, TwilioError) and (error.definite or error.status in (401, 403)):
             error = refused(error)
-        if isinstance(error, PriceRaised):
+        if isinstance(error, QuoteChanged):
             await self._ask_again(purchase, error)
-        elif isinstance(error, NumberTaken) and purchase.if_gone == "closest":
+        elif isinstance(error, ApprovalsVoid):
+            await self._ask_for_more(purchase, error)
+        elif isinstance(error, AccountRefused):
+            await self._rest(step, purchase, self._of_the_installation(purchase, error))
+        elif isinstance(error, NumberTaken) and purchase.quote.if_gone == IfGone.CLOSEST:
             await self._take_closest(purchase, error)
         elif isinstance(error, BotError):
             await self._hand_over(purchase, error)
         elif isinstance(error, TwilioError):
             log.warning("purchase %s: %s did not work: %s", purchase.id, step.column, error)
-            seconds = min(5 * 2**purchase.tries, 300)
+            seconds = max(min(5 * 2**purchase.tries, 300), error.retry_after or 0)
             why = say(N_("Twilio does not answer. Trying again by itself."))
-            await self._store.rest(
-                purchase, now() + timedelta(seconds=seconds), why, tries=min(purchase.tries + 1, 10)
-            )
+            shown = why if purchase.tries >= SILENT_TRIES else purchase.waiting
+            tries = min(purchase.tries + 1, 10)
+            await self._store.pause(purchase, now() + timedelta(seconds=seconds), shown, tries=tries)
         else:
             await self._unexpected(step, purchase, error)
 
+    def _of_the_installation(self, purchase: Purchase, error: AccountRefused) -> Wait:
+        """Nothing that this purchase could do: it goes on by itself once that is mended (rule 34)."""
+        tries = min(purchase.tries + 1, 4)
+        said = {**error.said, "kind": type(error).__name__}
+        return Wait(said, now() + timedelta(seconds=2 * 2**tries), tries, operators=error.said, tell=True)
+
     async def _hand_over(self, purchase: Purchase, error: BotError) -> None:
         """To the people: the card says what is wrong and offers what they can do."""
-        alternatives: list[Available] = []
+        offered: list[Available] = []
         if isinstance(error, NumberTaken | NumberOwned | AddressDoesNotFit):
             town = await self._town(purchase) if isinstance(error, AddressDoesNotFit) else None
-            alternatives = await self._closest(purchase, town)
+            offered = await self._alternatives(purchase, town)
         alarm = None
-        if isinstance(error, NeedsAPerson | AccountRefused):
+        if isinstance(error, NeedsAPerson):
             alarm = say(
                 N_("Purchase {purchase}: {problem} Its name at Twilio would be “{mark}”."),
                 purchase=purchase.id,
                 problem=error.said,
-                mark=purchase.mark,
+                mark=purchase.twilio_name,
             )
         await self._leave(
             purchase,
@@ -266,67 +296,111 @@ class Worker:
             error.said,
             alarm,
             problem={**error.said, "kind": type(error).__name__},
-            alternatives=[each.kept() for each in alternatives],
+            alternatives=[each.kept() for each in offered],
             tries=0,
         )
 
-    async def _ask_again(self, purchase: Purchase, error: PriceRaised) -> None:
-        new_price = money(error.price, error.currency)
-        said = {**error.said, "with": {**error.said["with"], "price": new_price}}
-        await self._store.requote(
+    async def _ask_again(self, purchase: Purchase, error: QuoteChanged) -> None:
+        await self._store.quote_again(
             purchase,
-            Happened("price_raised", owed=news.both(self._services.settings, purchase, said)),
-            price=error.price,
-            ceiling=error.price,
-            currency=error.currency,
-            problem=said,
-            tries=0,
+            Happened("quote_changed", owed=news.both(self._services.settings, purchase, error.said)),
+            error.changed,
+            problem=error.said,
+        )
+        self._owed.set()
+
+    async def _ask_for_more(self, purchase: Purchase, error: ApprovalsVoid) -> None:
+        await self._leave(
+            purchase,
+            State.AWAITING_APPROVAL,
+            "approvals_void",
+            error.said,
+            problem=error.said,
+            decided_by=None,
+            decided_at=None,
         )
 
     async def _take_closest(self, purchase: Purchase, error: NumberTaken) -> None:
         """The next number in place of one that is gone, inside what was approved: rules 5 and 6."""
-        for candidate in await self._closest(purchase) if purchase.tries < CLOSEST_TRIES else ():
+        quote = purchase.quote
+        for candidate, offer in await self._substitutes(purchase):
             said = say(
                 N_("{lost} was sold to somebody else; the closest match is taken instead: {number}."),
                 lost=phone(purchase.phone_number),
                 number=phone(candidate.phone_number),
             )
             try:
-                await self._store.work(
+                await self._store.revise(
                     purchase,
                     Happened("closest_taken", owed=news.both(self._services.settings, purchase, said)),
-                    phone_number=candidate.phone_number,
-                    number=candidate.kept(),
+                    {
+                        **operations.as_quoted(candidate),
+                        "price": offer.price,
+                        "instead_of": quote.instead_of or quote.phone_number,
+                    },
                     wake_at=now(),
                     lease=None,
+                    leased_until=None,
                     waiting=None,
+                    tries=0,
                 )
             except NumberHeld:
                 continue
+            self.kick()
             return
         await self._hand_over(purchase, error)
 
+    async def _substitutes(self, purchase: Purchase) -> list[tuple[Available, Offer]]:
+        """Free ones that the approval covers; none once so many were tried in vain."""
+        quote = purchase.quote
+        if purchase.revision >= CLOSEST_TRIES:
+            return []
+        try:
+            offer = await self._services.market.fresh_offer(quote.country, quote.number_type)
+            if offer.currency != quote.currency or offer.price > quote.ceiling:
+                return []
+            found = await substitutes(self._services.twilio, quote, await self._refused(purchase))
+        except (TwilioError, BotError) as failed:
+            log.warning("purchase %s: no substitute found: %s", purchase.id, failed)
+            return []
+        return [(each, offer) for each in await self._free(purchase, found)]
+
     async def _town(self, purchase: Purchase) -> str | None:
         """Where the purchase's address lies, by what Twilio has; kept nowhere."""
-        if purchase.address_sid is None:
+        address_sid = await self._address_of(purchase)
+        if address_sid is None:
             return None
         try:
-            address: Any = await self._services.twilio.addresses(purchase.address_sid).fetch_async()
+            address: Any = await self._services.twilio.addresses(address_sid).fetch_async()
         except TwilioError as error:
             log.warning("purchase %s: its address cannot be read: %s", purchase.id, error)
             return None
         return str(address.city or "") or None
 
-    async def _closest(self, purchase: Purchase, town: str | None = None) -> list[Available]:
-        assert purchase.country is not None
-        held = await self._store.held_numbers(purchase.account_sid, purchase.country)
+    async def _address_of(self, purchase: Purchase) -> str | None:
+        """The one that was sent to Twilio with the last try to buy."""
+        for line in reversed(await self._store.record_of(purchase.id)):
+            if line.what == "buying":
+                return line.details.get("address_sid")
+        return purchase.quote.address_sid
+
+    async def _alternatives(self, purchase: Purchase, town: str | None = None) -> list[Available]:
         try:
-            record = await self._store.record_of(purchase.id) if town is not None else ()
-            refused = [each.details["phone_number"] for each in record if each.what == "buying"]
-            return await closest(self._services.twilio, purchase, held, town=town, refused=refused)
+            refused_before = await self._refused(purchase) if town is not None else []
+            found = await alternatives(self._services.twilio, purchase.quote, town, refused_before)
         except TwilioError as error:
             log.warning("purchase %s: no alternatives found: %s", purchase.id, error)
             return []
+        return (await self._free(purchase, found))[:ALTERNATIVES]
+
+    async def _refused(self, purchase: Purchase) -> list[str]:
+        """Numbers that were tried for this purchase and could not be had."""
+        record = await self._store.record_of(purchase.id)
+        return [line.details["phone_number"] for line in record if line.what == "buying"]
+
+    async def _free(self, purchase: Purchase, found: list[Available]) -> list[Available]:
+        held = await self._store.held_numbers(purchase.account_sid, [each.phone_number for each in found])
+        return [each for each in found if each.phone_number not in held]
 
     async def _unexpected(self, step: Step, purchase: Purchase, error: Exception) -> None:
         reference = secrets.token_hex(2)
@@ -358,7 +432,8 @@ class Worker:
         if alarm is not None:
             owed = (*owed, news.operators(settings, alarm))
         log.info("purchase %s: %s", purchase.id, to)
-        await self._store.leave(purchase, to, Happened(what, details=said, owed=owed), **values)
+        details = {"problem": values["problem"].get("kind")} if values.get("problem") else {}
+        await self._store.finish(purchase, to, Happened(what, details=details, owed=owed), **values)
         self._owed.set()
 
     async def _current(self, purchase: Purchase) -> Purchase:

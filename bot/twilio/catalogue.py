@@ -168,6 +168,15 @@ class Market:
         """As last read; in the background at most five minutes old."""
         return [Service(**each) for each in self._value("services", [])]
 
+    async def recent_services(self, age: timedelta = timedelta(minutes=1)) -> list[Service]:
+        """Read now, or just before: within one purchase they are asked for once. Raises TwilioError."""
+        return await self.fresh_services() if self._is_old("services", age) else self.services()
+
+    async def service_made(self, sid: str, name: str) -> None:
+        """One that was made here just now; its list may show it late."""
+        others = [each for each in self._value("services", []) if each["sid"] != sid]
+        await self._keep("services", [*others, {"sid": sid, "name": name}])
+
     async def fresh_services(self) -> list[Service]:
         found = await self._twilio.messaging.v1.services.list_async(page_size=200)
         await self._keep("services", [{"sid": each.sid, "name": each.friendly_name} for each in found])

@@ -8,7 +8,7 @@ from typing import Any
 from twilio.rest import Client
 
 from bot.countries import dialling_code, trunk_prefix
-from storage.models import Purchase
+from storage.models import Quote
 
 LIMIT = 50
 
@@ -91,51 +91,64 @@ def capabilities(given: Any) -> list[str]:
     return sorted(name.lower() for name, on in has.items() if on is True)
 
 
-async def closest(
-    twilio: Client,
-    purchase: Purchase,
-    held: Collection[str],
-    limit: int = 5,
-    town: str | None = None,
-    refused: Collection[str] = (),
-) -> list[Available]:
-    """What comes nearest to the purchase's number that is gone, best first: rule 6.
+async def substitutes(twilio: Client, quote: Quote, refused: Collection[str] = ()) -> list[Available]:
+    """What may be bought in place of the quoted number within its approval, best first: rule 6.
 
-    Same country and type, at least the capabilities; the same place where the address must be local; then the longest
-    run of the wanted digits (of the lost number's own where none were wanted).
-
-    town: where the address lies that the number refused. Then numbers that show it are wanted, those least like the
-    refused ones first: what a number shows is not where its address must be (a Dublin number may want a suburb).
+    Every filter of the search holds, it can do all that the quoted number can, needs no address that that did not
+    need, and lies in the same place where an address ties it to one. refused: numbers that cannot be had either.
     """
-    assert purchase.country and purchase.number_type and purchase.phone_number
-    filters: dict[str, Any] = {f"{name}_enabled": True for name in purchase.capabilities}
-    locality = purchase.number.get("locality")
-    must_stay = purchase.number.get("address_requirements") == "local"
+    filters = {**quote.filters, **{f"{name}_enabled": True for name in quote.capabilities}}
     found: list[Available] = []
-    wanted = purchase.contains or purchase.phone_number
-    narrowings: list[dict[str, Any]] = (
-        [{"contains": purchase.contains.lstrip("+")}] if purchase.contains else []
+    for narrowing in [{"in_locality": quote.locality}, {}] if quote.locality else [{}]:
+        found += await available(twilio, quote.country, quote.number_type, {**filters, **narrowing})
+    tied = quote.needs_address and bool(quote.locality)
+    fitting = {
+        each.phone_number: each
+        for each in found
+        if each.phone_number not in {*refused, quote.phone_number}
+        and {*quote.capabilities, *quote.wanted} <= set(each.capabilities)
+        and each.address_requirements in ("none", quote.address_requirements)
+        and not (tied and each.locality != quote.locality)
+        and not (each.beta and quote.filters.get("beta") is False)
+    }
+    wanted = quote.contains or quote.phone_number
+    return sorted(
+        fitting.values(),
+        key=lambda each: (
+            -longest_run(wanted, each.phone_number),
+            each.locality != quote.locality,
+            each.phone_number,
+        ),
     )
+
+
+async def alternatives(
+    twilio: Client, quote: Quote, town: str | None = None, refused: Collection[str] = ()
+) -> list[Available]:
+    """What a person may choose in place of the quoted number, which is asked for anew: nearest first.
+
+    Same country and type, at least the capabilities that were wanted. town: where the address lies that the number
+    refused. Then numbers that show it are wanted, those least like the refused ones first: what a number shows is not
+    where its address must be (a Dublin number may want a suburb).
+    """
+    filters: dict[str, Any] = {f"{name}_enabled": True for name in quote.wanted}
+    locality = town or quote.locality
+    narrowings: list[dict[str, Any]] = [] if town else [quote.filters]
     narrowings += [{"in_locality": locality}, {}] if locality else [{}]
-    if town is not None:
-        narrowings = [{"in_locality": town}, {}]
-    refused = {*refused, purchase.phone_number}
+    found: list[Available] = []
     for narrowing in narrowings:
-        found += await available(twilio, purchase.country, purchase.number_type, {**filters, **narrowing})
-    if town is not None:
-        locality = town
-    elif must_stay and locality:
+        found += await available(twilio, quote.country, quote.number_type, {**filters, **narrowing})
+    if town is None and quote.address_requirements == "local" and locality:
         found = [each for each in found if each.locality == locality]
-    unique = {each.phone_number: each for each in found}
-    fitting = [
-        each
-        for each in unique.values()
-        if each.phone_number not in held
-        and each.phone_number not in refused
-        and set(purchase.capabilities) <= set(each.capabilities)
-    ]
-    ranked = sorted(
-        fitting,
+    refused = {*refused, quote.phone_number}
+    fitting = {
+        each.phone_number: each
+        for each in found
+        if each.phone_number not in refused and set(quote.wanted) <= set(each.capabilities)
+    }
+    wanted = quote.contains or quote.phone_number
+    return sorted(
+        fitting.values(),
         key=lambda each: (
             town is not None and each.locality != town,
             max(_alike(each.phone_number, other) for other in refused) if town is not None else 0,
@@ -144,7 +157,6 @@ async def closest(
             each.phone_number,
         ),
     )
-    return ranked[:limit]
 
 
 def _alike(one: str, other: str) -> int:

@@ -16,7 +16,7 @@ from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import draft as draft_row
 from handlers.buy_number import review
-from storage.models import Purchase
+from storage.models import Draft
 
 CALLBACK_ID = "buy_number.address"
 
@@ -25,7 +25,7 @@ CALLBACK_ID = "buy_number.address"
 
 
 def page(
-    draft: Purchase,
+    draft: Draft,
     t: Texts,
     *,
     typed: forms.Answers | None = None,
@@ -34,7 +34,7 @@ def page(
 ) -> View:
     """typed: what a refused try had, from memory; it is in no database."""
     assert draft.phone_number and draft.country
-    needs = t(ADDRESS_NEEDS[draft.number.get("address_requirements", "any")])
+    needs = t(ADDRESS_NEEDS[draft.address_requirements])
     shown: list[Block] = [
         *problem,
         blocks.section(f"*{t.phone(draft.phone_number)}* – {needs}"),
@@ -54,7 +54,7 @@ async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services:
     typed = forms.answers(view)
     draft = await draft_row.of(view, services)
     wrong: dict[str, Said] = address_form.wrong(typed)
-    needs, country = draft.number.get("address_requirements"), typed.get("address_country")
+    needs, country = draft.address_requirements, typed.get("address_country")
     if needs == "local" and country != draft.country:
         wrong["address_country"] = say(N_("The number asks for an address in its own country."))
     if needs == "foreign" and country == draft.country:
@@ -89,7 +89,7 @@ async def suggestion_taken(
 
 async def _save(
     external_id: str,
-    draft: Purchase,
+    draft: Draft,
     typed: forms.Answers,
     client: AsyncWebClient,
     services: Services,
@@ -98,7 +98,7 @@ async def _save(
     correct: bool = False,
 ) -> None:
     try:
-        sid = await addresses.make(services.twilio, typed, draft.mark, correct=correct)
+        sid = await addresses.make(services.twilio, typed, draft.twilio_name, correct=correct)
     except AddressProblem as error:
         problem = address_form.problem(error, t)
         again = page(draft, t, typed=typed, problem=problem, mark=f"~{external_id[:6]}")
@@ -107,7 +107,6 @@ async def _save(
     draft = await services.store.record_draft(
         draft.id,
         page="review",
-        address_sid=sid,
         answers=draft_row.answers(draft, "end_user", {"address": sid}),
     )
     await modal.late(client, external_id, review.page(draft, None, services, t))

@@ -9,13 +9,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import Services
 from bot.errors import FormErrors
+from bot.purchases.draft import Search, search_of
 from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
 from bot.twilio.numbers import LIMIT, Available, available, from_kept
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
 from handlers.buy_number import draft as draft_row
 from handlers.buy_number import end_user
-from storage.models import Purchase, now
+from storage.drafts import DraftMoved
+from storage.models import Draft
 
 CALLBACK_ID = "buy_number.choose"
 PER_PAGE = 10
@@ -45,7 +47,7 @@ DROPPED = {
 
 
 def page(
-    draft: Purchase,
+    draft: Draft,
     services: Services,
     t: Texts,
     held: Collection[str],
@@ -78,7 +80,7 @@ def page(
     return _with_buttons(draft, shown, t, nth, pages, submit=t("Next"))
 
 
-def _heading(draft: Purchase, services: Services, t: Texts, count: int) -> str:
+def _heading(draft: Draft, services: Services, t: Texts, count: int) -> str:
     assert draft.country and draft.number_type
     offer = services.market.offer(draft.country, draft.number_type)
     price = t("{price} a month each", price=t.money(offer.price, offer.currency)) if offer else ""
@@ -98,7 +100,7 @@ def _option(number: Available, t: Texts) -> Any:
 
 
 def _with_buttons(
-    draft: Purchase, shown: list[Block], t: Texts, nth: int, pages: int, submit: str | None = None
+    draft: Draft, shown: list[Block], t: Texts, nth: int, pages: int, submit: str | None = None
 ) -> View:
     buttons = []
     if nth > 0:
@@ -116,7 +118,7 @@ def _with_buttons(
     )
 
 
-def nothing_found(draft: Purchase, t: Texts, without: dict[str, int]) -> View:
+def nothing_found(draft: Draft, t: Texts, without: dict[str, int]) -> View:
     """without: how many numbers there would be if one filter were dropped."""
     shown = [blocks.section(t("*No number matches all of that.*"))]
     for name, count in sorted(without.items(), key=lambda each: -each[1]):
@@ -141,35 +143,33 @@ def nothing_found(draft: Purchase, t: Texts, without: dict[str, int]) -> View:
 # what happens next
 
 
-async def show(
-    external_id: str, draft: Purchase, client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def show(external_id: str, draft: Draft, client: AsyncWebClient, services: Services, t: Texts) -> None:
     """Asks Twilio, keeps the results on the draft, and draws; a draft that has changed meanwhile is left alone."""
-    assert draft.country and draft.number_type
-    found = await available(services.twilio, draft.country, draft.number_type, draft.filters)
-    held = await services.store.held_numbers(draft.account_sid, draft.country)
+    search = search_of(draft.typed("find"), services.market)
+    found = await available(services.twilio, search.country, search.number_type, search.filters)
+    held = await services.store.held_numbers(draft.account_sid, [each.phone_number for each in found])
     if any(each.phone_number not in held for each in found):
-        current = await services.store.purchase(draft.id)
-        if current is None or current.version != draft.version:
+        try:
+            draft = await services.store.record_draft(
+                draft.id, draft.version, results=[each.kept() for each in found], results_page=0
+            )
+        except DraftMoved:
             return
-        draft = await services.store.record_draft(
-            draft.id, results=[each.kept() for each in found], searched_at=now(), results_page=0
-        )
         view = page(draft, services, t, held, mark=f"~s{draft.version}")
     else:
-        view = nothing_found(draft, t, await _without_each(draft, services, held))
+        view = nothing_found(draft, t, await _without_each(draft, search, services))
     await modal.late(client, external_id, view)
 
 
-async def _without_each(draft: Purchase, services: Services, held: Collection[str]) -> dict[str, int]:
-    assert draft.country and draft.number_type
-    names = [name for name in draft.filters if name in FILTERS]
+async def _without_each(draft: Draft, search: Search, services: Services) -> dict[str, int]:
+    names = [name for name in search.filters if name in FILTERS]
 
     async def count(name: str) -> int:
         dropped = TOGETHER.get(name, (name,))
-        filters = {key: value for key, value in draft.filters.items() if key not in dropped}
-        found = await available(services.twilio, draft.country or "", draft.number_type or "", filters)
-        return sum(each.phone_number not in held for each in found)
+        filters = {key: value for key, value in search.filters.items() if key not in dropped}
+        found = await available(services.twilio, search.country, search.number_type, filters)
+        numbers = [each.phone_number for each in found]
+        return len(numbers) - len(await services.store.held_numbers(draft.account_sid, numbers))
 
     return dict(zip(names, await asyncio.gather(*map(count, names)), strict=True))
 
@@ -186,7 +186,7 @@ async def turned(
         results_page=max(0, draft.results_page + step),
         answers=draft_row.answers(draft, "choose", forms.answers(shown)),
     )
-    held = await services.store.held_numbers(draft.account_sid, draft.country or "")
+    held = await draft_row.held(draft, services)
     await modal.redraw(client, shown, page(draft, services, t, held, mark=f"~p{draft.version}"))
     await ack()
 
@@ -205,33 +205,21 @@ async def filter_dropped(
 ) -> None:
     shown = body["view"]
     draft = await draft_row.of(shown, services)
-    name = body["actions"][0]["value"]
-    dropped = TOGETHER.get(name, (name,))
-    draft = await services.store.record_draft(
-        draft.id,
-        filters={key: value for key, value in draft.filters.items() if key not in dropped},
-        **_forgotten(draft, name),
-    )
+    find = _forgotten(draft.typed("find"), body["actions"][0]["value"])
+    draft = await services.store.record_draft(draft.id, answers={**draft.answers, "find": find})
     await _searched(shown, draft, client, services, t)
     await ack()
 
 
-def _forgotten(draft: Purchase, name: str) -> dict[str, Any]:
-    """Page 1 without the dropped filter, and the columns that follow from it."""
-    find = dict(draft.answers.get("find", {}))
+def _forgotten(find: dict[str, Any], name: str) -> dict[str, Any]:
+    """What was typed on page 1, without the dropped filter."""
     field, capability = DROPPED.get(name, (name, None))
     if capability is not None:
-        left = [each for each in draft.capabilities if each != capability]
-        return {"capabilities": left, "answers": {**draft.answers, "find": {**find, "capabilities": left}}}
-    for each in TOGETHER.get(field, (field,)):
-        find.pop(each, None)
-    values: dict[str, Any] = {"answers": {**draft.answers, "find": find}}
-    return {**values, "contains": None} if name == "contains" else values
+        return {**find, "capabilities": [each for each in find["capabilities"] if each != capability]}
+    return {key: value for key, value in find.items() if key not in TOGETHER.get(field, (field,))}
 
 
-async def _searched(
-    shown: View, draft: Purchase, client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def _searched(shown: View, draft: Draft, client: AsyncWebClient, services: Services, t: Texts) -> None:
     waiting = modal.loading(t, t("Looking for numbers at Twilio…"), draft.id)
     await modal.redraw(client, shown, waiting)
     external_id = waiting["external_id"]
@@ -244,13 +232,12 @@ async def _searched(
 async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services: Services, t: Texts) -> None:
     typed = forms.answers(view)
     draft = await draft_row.of(view, services)
-    assert draft.country is not None
     number = next(
         (each for each in from_kept(draft.results) if each.phone_number == typed.get("phone_number")), None
     )
     if number is None:
         raise FormErrors({"phone_number": say(N_("Choose one of the numbers."))})
-    held = await services.store.held_numbers(draft.account_sid, draft.country)
+    held = await draft_row.held(draft, services)
     if number.phone_number in held:
         await ack(
             response_action="update",
@@ -263,8 +250,6 @@ async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services:
         draft.id,
         page="end_user",
         answers=draft_row.answers(draft, "choose", typed),
-        phone_number=number.phone_number,
-        number=number.kept(),
     )
     waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
     await ack(response_action="update", view=waiting)

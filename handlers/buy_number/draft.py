@@ -6,17 +6,23 @@ from bot.core import Services
 from bot.errors import DraftGone
 from handlers import blocks, forms
 from handlers.blocks import View
-from storage.models import Purchase, State
+from storage.models import Draft
 
 
-async def of(view: View, services: Services) -> Purchase:
+async def of(view: View, services: Services) -> Draft:
     """Raises DraftGone when it was sent or thrown away meanwhile."""
-    draft = await services.store.purchase(blocks.about(view))
-    if draft is None or draft.state != State.DRAFT:
+    draft = await services.store.draft(blocks.about(view))
+    if draft is None:
         raise DraftGone()
     return draft
 
 
-def answers(draft: Purchase, page: str, typed: forms.Answers) -> dict[str, dict[str, Any]]:
+async def held(draft: Draft, services: Services) -> set[str]:
+    """Of the numbers that were found those that others are buying."""
+    found = [each["phone_number"] for each in draft.results or ()]
+    return await services.store.held_numbers(draft.account_sid, found)
+
+
+def answers(draft: Draft, page: str, typed: forms.Answers) -> dict[str, dict[str, Any]]:
     """All that was typed so far, with this page brought up to date."""
     return {**draft.answers, page: {**draft.answers.get(page, {}), **typed}}

@@ -21,7 +21,8 @@ from handlers.buy_number import draft as draft_row
 from handlers.new_bundle import flow as new_bundle
 from handlers.new_bundle.form import About
 from handlers.new_bundle.group import described
-from storage.models import Bundle, Purchase, now
+from storage.drafts import DraftMoved
+from storage.models import Bundle, Draft, now
 
 CALLBACK_ID = "buy_number.end_user"
 LATER = "later"
@@ -32,7 +33,7 @@ NEW = "new"
 
 
 def page(
-    draft: Purchase,
+    draft: Draft,
     regulations: dict[str, Regulation],
     fitting: Mapping[str, Sequence[Bundle]],
     known: Sequence[addresses.Known],
@@ -51,7 +52,7 @@ def page(
         shown += _papers(draft, regulations, fitting, reviews, typed, t, mark)
     else:
         shown.append(blocks.alert(t("No regulatory bundle is needed for this number."), "success"))
-        needs = draft.number.get("address_requirements", "none")
+        needs = draft.address_requirements
         if needs != "none":
             shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
             options = [blocks.option(each.sid, each.label) for each in known[:99]]
@@ -64,7 +65,7 @@ def page(
 
 
 def _papers(
-    draft: Purchase,
+    draft: Draft,
     regulations: dict[str, Regulation],
     fitting: Mapping[str, Sequence[Bundle]],
     reviews: Mapping[str, Sequence[timedelta]],
@@ -153,7 +154,7 @@ def _days(fewest: int, most: int, t: Texts) -> str:
 
 
 async def show(
-    external_id: str, draft: Purchase, client: AsyncWebClient, services: Services, t: Texts, mark: str = ""
+    external_id: str, draft: Draft, client: AsyncWebClient, services: Services, t: Texts, mark: str = ""
 ) -> None:
     assert draft.country and draft.number_type
     asked_at = now()
@@ -161,25 +162,26 @@ async def show(
     answers = await asyncio.gather(
         *(bundles.fitting(services, draft.country, draft.number_type, kind) for kind in regulations)
     )
-    needs = draft.number.get("address_requirements", "none")
+    needs = draft.address_requirements
     known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
         known = await addresses.known(services.twilio, draft.country, needs)
-    current = await services.store.purchase(draft.id)
-    if current is None or current.version != draft.version:
+    try:
+        draft = await services.store.record_draft(
+            draft.id,
+            draft.version,
+            regulated=bool(regulations),
+            answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
+        )
+    except DraftMoved:
         return
-    draft = await services.store.record_draft(
-        draft.id,
-        regulated=bool(regulations),
-        answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
-    )
     fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), services)
     reviews = await _reviews(draft, regulations, services)
     await modal.late(client, external_id, page(draft, regulations, fitting, known, reviews, t, mark=mark))
 
 
 async def _with_own(
-    draft: Purchase, fitting: Mapping[str, Sequence[Bundle]], services: Services
+    draft: Draft, fitting: Mapping[str, Sequence[Bundle]], services: Services
 ) -> Mapping[str, Sequence[Bundle]]:
     """Also the bundle that was begun for this request and is not finished: it can be gone on with."""
     own = await services.store.bundle(draft.bundle_id) if draft.bundle_id else None
@@ -189,7 +191,7 @@ async def _with_own(
 
 
 async def _reviews(
-    draft: Purchase, regulations: Mapping[str, Regulation], services: Services
+    draft: Draft, regulations: Mapping[str, Regulation], services: Services
 ) -> dict[str, Sequence[timedelta]]:
     assert draft.country
     account = draft.account_sid
@@ -215,7 +217,7 @@ async def type_changed(
     await ack()
 
 
-async def _as_read(draft: Purchase, services: Services) -> dict[str, Sequence[Bundle]]:
+async def _as_read(draft: Draft, services: Services) -> dict[str, Sequence[Bundle]]:
     assert draft.country and draft.number_type
     since = datetime.fromisoformat(draft.answers["end_user"]["asked_at"])
     known = await services.store.bundles_for(draft.account_sid, draft.country, draft.number_type, since)
@@ -244,7 +246,7 @@ async def submitted(
                 wrong["bundle"] = say(
                     N_("This bundle is for another kind of end user. Choose one from the list.")
                 )
-    elif draft.number.get("address_requirements", "none") != "none" and not typed.get("address"):
+    elif draft.address_requirements != "none" and not typed.get("address"):
         wrong["address"] = say(N_("Choose an address: the number cannot be bought without one."))
     if wrong:
         raise FormErrors(wrong)
@@ -255,9 +257,7 @@ async def submitted(
         draft.id,
         page="end_user" if typed.get("address") == NEW or papers_now else "review",
         answers=draft_row.answers(draft, "end_user", typed),
-        end_user_type=typed.get("end_user_type"),
         bundle_id=bundle.id if bundle else None,
-        address_sid=None if typed.get("address") == NEW else typed.get("address"),
     )
     if typed.get("address") == NEW:
         await ack(response_action="update", view=address.page(draft, t))
@@ -270,7 +270,7 @@ async def submitted(
 async def _papers_now(
     ack: AsyncAck,
     person_id: str,
-    draft: Purchase,
+    draft: Draft,
     bundle: Bundle | None,
     client: AsyncWebClient,
     services: Services,
@@ -284,7 +284,7 @@ async def _papers_now(
     async def work() -> None:
         mark = f"~{external_id[:6]}"
         if bundle is None:
-            view = await new_bundle.begun_for(draft, services, t, person_id, mark)
+            view = await new_bundle.begun_for(draft, services, t, person_id, mark, draft.end_user_type)
         else:
             about = About(bundle.id, purchase_id=draft.id)
             try:

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -11,20 +9,18 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import countries
 from bot.core import Services
-from bot.countries import POSTAL_CODES, REGION, SEARCHED_BY_AREA
-from bot.errors import FormErrors, NothingKnownYet
-from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Said, Texts, say
+from bot.countries import SEARCHED_BY_AREA
+from bot.errors import NothingKnownYet
+from bot.purchases.draft import search_of
+from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Texts
 from bot.twilio.catalogue import Offer
-from bot.twilio.numbers import CONTAINS, pattern
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, Option, View
 from handlers.buy_number import choose
 from handlers.buy_number import draft as draft_row
-from storage.models import Purchase, State, now
-from storage.purchases import Happened
+from storage.models import Draft, new_id, now
 
 CALLBACK_ID = "buy_number.find"
-RESUMABLE = timedelta(days=1)
 POSITIONS = {"anywhere": N_("Anywhere"), "start": N_("At the start"), "end": N_("At the end")}
 ADDRESS_REQUIREMENTS = {
     "any": N_("It does not matter"),
@@ -32,23 +28,18 @@ ADDRESS_REQUIREMENTS = {
     "no_local": N_("No address in the country needed"),
     "no_foreign": N_("No address outside the country needed"),
 }
-EXCLUDED = {
-    "none": "exclude_all_address_required",
-    "no_local": "exclude_local_address_required",
-    "no_foreign": "exclude_foreign_address_required",
-}
 
 
 # what you see
 
 
 def page(
-    draft: Purchase,
+    draft: Draft,
     services: Services,
     t: Texts,
     *,
     mark: str = "",
-    earlier: Purchase | None = None,
+    earlier: Draft | None = None,
     notice: str | None = None,
 ) -> View:
     """mark: see ``blocks``; what was typed is filled in from the row. earlier: a draft to go on with."""
@@ -128,7 +119,7 @@ def _country_option(code: str, t: Texts) -> Option:
     return blocks.option(code, countries.label(code, t))
 
 
-def _types(draft: Purchase, offers: Sequence[Offer], typed: dict[str, Any], t: Texts, mark: str) -> Block:
+def _types(draft: Draft, offers: Sequence[Offer], typed: dict[str, Any], t: Texts, mark: str) -> Block:
     options = [
         blocks.option(
             each.number_type,
@@ -190,7 +181,7 @@ def _advanced(country: str | None, typed: dict[str, Any], t: Texts, mark: str) -
     ]
 
 
-def _earlier(earlier: Purchase, t: Texts) -> list[Block]:
+def _earlier(earlier: Draft, t: Texts) -> list[Block]:
     what = earlier.phone_number or (t.country(earlier.country) if earlier.country else "")
     return [
         blocks.section(
@@ -207,100 +198,6 @@ def _earlier(earlier: Purchase, t: Texts) -> list[Block]:
         ),
         blocks.divider(),
     ]
-
-
-# what you typed
-
-
-@dataclass(frozen=True)
-class Search:
-    country: str
-    number_type: str
-    capabilities: list[str]
-    contains: str | None
-    purpose: str
-    filters: dict[str, Any]
-
-
-def read(typed: forms.Answers, services: Services) -> Search:
-    """Raises FormErrors with a sentence for each field that cannot be."""
-    wrong: dict[str, Said] = {}
-    country = typed.get("country")
-    if not country:
-        wrong["country"] = say(N_("Choose a country."))
-    elif services.market.offer(country, typed.get("number_type")) is None:
-        wrong["number_type"] = say(N_("Choose one of the number types that the country has."))
-    contains = re.sub(r"[\s().\-/]", "", typed.get("contains") or "") or None
-    if contains is not None and not CONTAINS.fullmatch(contains):
-        wrong["contains"] = (
-            say(N_("Type at least two digits: one digit narrows nothing down."))
-            if len(contains.lstrip("+")) < 2
-            else say(N_("Only digits and the letters A to Z can be searched, 16 at the most."))
-        )
-    if not typed.get("purpose"):
-        wrong["purpose"] = say(N_("Say what the number is for: the approvers decide by it."))
-    filters: dict[str, Any] = {f"{name}_enabled": True for name in typed.get("capabilities") or ()}
-    if country:
-        filters |= _area(typed, country, wrong)
-    if wrong:
-        raise FormErrors(wrong)
-    assert country is not None
-    if contains is not None:
-        filters["contains"] = pattern(contains, typed.get("position") or "anywhere", country)
-    return Search(
-        country,
-        typed["number_type"],
-        typed.get("capabilities") or [],
-        contains,
-        typed["purpose"],
-        filters,
-    )
-
-
-def _area(typed: forms.Answers, country: str, wrong: dict[str, Said]) -> dict[str, Any]:
-    """The advanced fields as parameters of Twilio's search; what cannot be goes into ``wrong``."""
-    found: dict[str, Any] = {}
-    if typed.get("in_locality"):
-        found["in_locality"] = typed["in_locality"]
-    if excluded := EXCLUDED.get(typed.get("address_requirement") or ""):
-        found[excluded] = True
-    if typed.get("beta") == [] and "beta" in typed:
-        found["beta"] = False
-    if country not in SEARCHED_BY_AREA:
-        return found
-    if region := typed.get("in_region"):
-        if REGION.fullmatch(region.upper()):
-            found["in_region"] = region.upper()
-        else:
-            wrong["in_region"] = say(N_("Type the two letters of the state or province, such as CA."))
-    if postal_code := typed.get("in_postal_code"):
-        if POSTAL_CODES[country].fullmatch(postal_code.upper()):
-            found["in_postal_code"] = postal_code.upper()
-        else:
-            wrong["in_postal_code"] = (
-                say(N_("A postal code in the United States has five digits, such as 94103."))
-                if country == "US"
-                else say(N_("A Canadian postal code looks like K1A 0B1."))
-            )
-    if area_code := typed.get("area_code"):
-        if re.fullmatch(r"[2-9]\d\d", area_code):
-            found["area_code"] = int(area_code)
-        else:
-            wrong["area_code"] = say(N_("An area code has three digits, such as 415."))
-    if near := typed.get("near_number"):
-        plain = re.sub(r"[\s().\-]", "", near)
-        if re.fullmatch(r"\+1\d{10}", plain):
-            found["near_number"] = plain
-        else:
-            wrong["near_number"] = say(N_("Type the whole number with +1, such as +14155550123."))
-    if distance := typed.get("distance"):
-        if not typed.get("near_number"):
-            wrong["distance"] = say(N_("A distance needs the number that it is measured from."))
-        elif distance.isdecimal() and 1 <= int(distance) <= 500:
-            found["distance"] = int(distance)
-        else:
-            wrong["distance"] = say(N_("Type a number of miles from 1 to 500."))
-    return found
 
 
 # what happens next
@@ -320,16 +217,21 @@ async def opened(
     if not services.market.countries():
         raise NothingKnownYet()
     country, contains, notice = _prefilled(words, services, t)
+    typed = {"country": country, "contains": contains}
+    moment = now()
     draft = await services.store.open_draft(
-        Purchase(
+        Draft(
+            id=new_id(),
             workspace_id=services.workspace_id,
             account_sid=services.settings.twilio_account_sid,
             requester_id=user_id,
-            country=country,
-            answers={"find": {"contains": contains}} if contains else {},
+            channel_id=body.get("channel_id") or "",
+            created_at=moment,
+            updated_at=moment,
+            answers={"find": {name: value for name, value in typed.items() if value}},
         )
     )
-    earlier = await services.store.latest_draft(user_id, now() - RESUMABLE)
+    earlier = await services.store.latest_draft(user_id)
     await client.views_open(
         trigger_id=body["trigger_id"], view=page(draft, services, t, earlier=earlier, notice=notice)
     )
@@ -367,7 +269,6 @@ async def changed(
     pressed = body["actions"][0]["action_id"] == "advanced"
     draft = await services.store.record_draft(
         draft.id,
-        country=typed.get("country"),
         answers=draft_row.answers(draft, "find", {**typed, "advanced": was_advanced != pressed}),
     )
     await modal.redraw(client, shown, page(draft, services, t, mark=forms.mark_of(shown, "purpose")))
@@ -378,7 +279,7 @@ async def discarded(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
     shown = body["view"]
-    await throw_away(body["actions"][0]["value"], services)
+    await services.store.discard_draft(body["actions"][0]["value"])
     draft = await draft_row.of(shown, services)
     draft = await services.store.record_draft(
         draft.id, answers=draft_row.answers(draft, "find", forms.answers(shown))
@@ -392,23 +293,12 @@ async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services:
     draft = await draft_row.of(view, services)
     answers = draft_row.answers(draft, "find", typed)
     if "number_type" not in typed and typed.get("country"):  # sent before the types could be drawn
-        draft = await services.store.record_draft(draft.id, country=typed["country"], answers=answers)
+        draft = await services.store.record_draft(draft.id, answers=answers)
         await ack(response_action="update", view=page(draft, services, t, mark=f"~{draft.version}"))
         return
-    search = read(typed, services)
-    draft = await services.store.record_draft(
-        draft.id,
-        page="choose",
-        answers=answers,
-        country=search.country,
-        number_type=search.number_type,
-        capabilities=search.capabilities,
-        contains=search.contains,
-        purpose=search.purpose,
-        filters=search.filters,
-        results=None,
-        phone_number=None,
-    )
+    search_of(typed, services.market)
+    answers = {page: of_page for page, of_page in answers.items() if page != "choose"}  # of other numbers
+    draft = await services.store.record_draft(draft.id, page="choose", answers=answers, results=None)
     waiting = modal.loading(t, t("Looking for numbers at Twilio…"), draft.id)
     await ack(response_action="update", view=waiting)
     external_id = waiting["external_id"]
@@ -416,9 +306,3 @@ async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services:
         choose.show(external_id, draft, client, services, t),
         errors.in_place_of(client, external_id, draft, services, t),
     )
-
-
-async def throw_away(purchase_id: str, services: Services) -> None:
-    draft = await services.store.purchase(purchase_id)
-    if draft is not None and draft.state == State.DRAFT:
-        await services.store.withdraw(draft.id, Happened("thrown_away", draft.requester_id))

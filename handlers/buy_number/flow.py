@@ -11,7 +11,7 @@ from handlers import blocks, errors, forms, modal
 from handlers.blocks import View
 from handlers.buy_number import address, choose, end_user, find, review
 from handlers.buy_number import draft as draft_row
-from storage.models import Purchase, State
+from storage.models import Draft
 from storage.purchases import NumberHeld
 
 PAGES = ("find", "choose", "end_user", "review")
@@ -42,12 +42,12 @@ async def resumed(
 ) -> None:
     """The earlier draft on the page where it was left; the new one is thrown away."""
     shown = body["view"]
-    draft = await services.store.purchase(body["actions"][0]["value"])
-    if draft is None or draft.state != State.DRAFT or draft.requester_id != body["user"]["id"]:
+    draft = await services.store.draft(body["actions"][0]["value"])
+    if draft is None or draft.requester_id != body["user"]["id"]:
         draft = await draft_row.of(shown, services)
         await _show("find", shown, draft, client, services, t)
     else:
-        await find.throw_away(blocks.about(shown), services)
+        await services.store.discard_draft(blocks.about(shown))
         await _show(draft.page or "find", shown, draft, client, services, t)
     await ack()
 
@@ -61,22 +61,22 @@ async def sent(ack: AsyncAck, view: View, services: Services, t: Texts) -> None:
         draft = await services.store.record_draft(
             draft.id, page="choose", answers=draft_row.answers(draft, "review", forms.answers(view))
         )
-        assert draft.phone_number and draft.country
-        held = await services.store.held_numbers(draft.account_sid, draft.country)
+        assert draft.phone_number
+        held = await draft_row.held(draft, services)
         notice = choose.just_taken(draft.phone_number, t)
         page = choose.page(draft, services, t, held, mark=f"~{draft.version}", notice=notice)
         await ack(response_action="update", view=page)
 
 
 async def _show(
-    name: str, shown: View, draft: Purchase, client: AsyncWebClient, services: Services, t: Texts
+    name: str, shown: View, draft: Draft, client: AsyncWebClient, services: Services, t: Texts
 ) -> None:
     mark = f"~{draft.version}"  # what Slack remembers of these fields is not what the row says
     if name == "review":
         bundle = await services.store.bundle(draft.bundle_id) if draft.bundle_id else None
         await modal.redraw(client, shown, review.page(draft, bundle, services, t, mark=mark))
     elif name == "choose" and draft.results:
-        held = await services.store.held_numbers(draft.account_sid, draft.country or "")
+        held = await draft_row.held(draft, services)
         await modal.redraw(client, shown, choose.page(draft, services, t, held, mark=mark))
     elif name == "find" or draft.phone_number is None:
         await modal.redraw(client, shown, find.page(draft, services, t, mark=mark))

@@ -9,23 +9,26 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.core import Services
 from bot.errors import FormErrors, NotSoldAnyMore
 from bot.purchases import operations as decisions
+from bot.purchases.draft import quote_of, search_of
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, escape, money, say
 from bot.twilio.catalogue import Offer
+from bot.twilio.catalogue import Service as Known
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from handlers.buy_number import draft as draft_row
-from storage.models import Bundle, Purchase
+from storage.models import Bundle, Draft, IfGone, Service
 
 CALLBACK_ID = "buy_number.review"
 NEW = "new"
 NONE = "none"
+NO_SERVICE: dict[str, Any] = {"service": Service.NONE, "service_sid": None, "service_name": ""}
 
 
 # what you see
 
 
 def page(
-    draft: Purchase,
+    draft: Draft,
     bundle: Bundle | None,
     services: Services,
     t: Texts,
@@ -84,7 +87,7 @@ def page(
     )
 
 
-def _summary(draft: Purchase, bundle: Bundle | None, t: Texts) -> str:
+def _summary(draft: Draft, bundle: Bundle | None, t: Texts) -> str:
     assert draft.phone_number and draft.country and draft.number_type
     lines = [
         f"*{t.phone(draft.phone_number)}*",
@@ -139,7 +142,7 @@ def service_fields(
     ]
 
 
-def _offer(draft: Purchase, services: Services) -> Offer:
+def _offer(draft: Draft, services: Services) -> Offer:
     offer = services.market.offer(draft.country, draft.number_type)
     if offer is None:
         raise NotSoldAnyMore(country=country(draft.country))
@@ -149,44 +152,52 @@ def _offer(draft: Purchase, services: Services) -> Offer:
 # what you typed
 
 
-def read(typed: forms.Answers, draft: Purchase, services: Services) -> dict[str, Any]:
-    """The purchase's columns that this page fills. Raises FormErrors."""
+def read(typed: forms.Answers, draft: Draft, services: Services) -> dict[str, Any]:
+    """The quote that this page, with those before it, asks for. Raises FormErrors."""
     wrong: dict[str, Said] = {}
     offer = _offer(draft, services)
-    values: dict[str, Any] = {"price": offer.price, "currency": offer.currency, "ceiling": offer.price}
-    if draft.can_text:
-        values |= service(typed, services, wrong)
-    values["if_gone"] = typed.get("if_gone") or "ask"
+    chosen = service(typed, services, wrong) if draft.can_text else NO_SERVICE
+    if_gone = IfGone(typed.get("if_gone") or IfGone.ASK)
     limit = _limit(typed.get("price_limit"), offer, wrong)
-    if values["if_gone"] == "closest" and limit is not None:
-        values["ceiling"] = limit
     if "yes" not in (typed.get("agree") or ()):
         wrong["agree"] = say(N_("Tick the box: without your agreement nothing is bought."))
     if wrong:
         raise FormErrors(wrong)
-    return values
+    search = search_of(draft.typed("find"), services.market)
+    return quote_of(draft, search, offer, chosen, if_gone=if_gone, ceiling=limit)
 
 
-def service(typed: forms.Answers, services: Services, wrong: dict[str, Said]) -> dict[str, str | None]:
-    """The chosen messaging service: by SID, or by the name of one to be made; a known name means that service."""
+def service(typed: forms.Answers, services: Services, wrong: dict[str, Said]) -> dict[str, Any]:
+    """The quote's columns of the chosen messaging service; a known name means the service that has it."""
     chosen, name = typed.get("messaging_service"), typed.get("messaging_service_name")
     if not chosen:
         wrong["messaging_service"] = say(N_("Choose a messaging service."))
     if chosen == NONE:
-        return {"wanted_service_sid": None, "wanted_service_name": None}
+        return NO_SERVICE
+    known = services.market.services()
     if chosen != NEW:
-        return {"wanted_service_sid": chosen, "wanted_service_name": None}
+        existing = next((each for each in known if each.sid == chosen), None)
+        if existing is None:
+            wrong["messaging_service"] = say(
+                N_("This messaging service does not exist any more. Choose another one.")
+            )
+            return NO_SERVICE
+        return _existing(existing)
     if not name:
         wrong["messaging_service_name"] = say(N_("Type a name for the new messaging service."))
-        return {}
-    same = [each for each in services.market.services() if each.name == name]
+        return NO_SERVICE
+    same = [each for each in known if each.name == name]
     if len(same) > 1:
         wrong["messaging_service_name"] = say(
             N_("There are several messaging services of this name. Choose one of them from the list above.")
         )
     if len(same) == 1:
-        return {"wanted_service_sid": same[0].sid, "wanted_service_name": None}
-    return {"wanted_service_sid": None, "wanted_service_name": name}
+        return _existing(same[0])
+    return {"service": Service.NEW, "service_sid": None, "service_name": name}
+
+
+def _existing(service: Known) -> dict[str, Any]:
+    return {"service": Service.EXISTING, "service_sid": service.sid, "service_name": service.name}
 
 
 def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | None:
@@ -219,7 +230,5 @@ async def submitted(ack: AsyncAck, view: View, services: Services) -> None:
     typed = forms.answers(view)
     draft = await draft_row.of(view, services)
     await services.policy.check_ask(draft.requester_id, services.people)
-    values = read(typed, draft, services)
-    answers = draft_row.answers(draft, "review", typed)
-    await decisions.submit(draft, services, answers=answers, **values)
+    await decisions.submit(draft, services, read(typed, draft, services), draft.purpose)
     await ack(response_action="clear")

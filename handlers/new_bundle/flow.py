@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
 from bot.core import Services
-from bot.errors import BotError, BundleGone, NotAsTwilioHasIt, NotPossibleNow
+from bot.errors import BotError, BundleGone, NotAsTwilioHasIt
 from bot.purchases import operations as decisions
 from bot.slack.files import FileProblem
 from bot.texts import N_, Said, Texts, escape
@@ -24,8 +24,8 @@ from handlers.buy_number import draft as draft_row
 from handlers.buy_number import review as purchase_review
 from handlers.new_bundle import address, document, end_user, group, review
 from handlers.new_bundle.form import About, Form, Notes, bundle_of, heading, load
-from storage.models import Bundle, Purchase, State
-from storage.purchases import Lost
+from storage.drafts import DraftMoved
+from storage.models import Bundle, Draft, Purchase
 
 PROBLEM = "new_bundle.problem"
 PAGES: dict[str, Any] = {each.CALLBACK_ID: each for each in (group, end_user, address, document)}
@@ -211,7 +211,7 @@ async def begun(
     *,
     name: str | None = None,
     purchase_id: str = "",
-    quote: int = 0,
+    quote_no: int = 0,
 ) -> View:
     """A new bundle's first page. The row is written, and given to its purchase, before Twilio hears of the bundle.
 
@@ -220,7 +220,7 @@ async def begun(
     await services.market.regulation(regulation.sid)  # by its SID it is known to the pages that follow
     bundle = await bundles.begin(services, bundles.new(services, regulation, name, person_id))
     if purchase_id:
-        await _give(services, purchase_id, quote, person_id, bundle)
+        await _give(services, purchase_id, quote_no, person_id, bundle)
     about = About(bundle.id, GROUP, purchase_id)
     try:
         bundle = await bundles.made_first(services, bundle, regulation)
@@ -229,16 +229,18 @@ async def begun(
         return problem(await errors.sentence(error, services), about, t)
 
 
-async def begun_for(purchase: Purchase, services: Services, t: Texts, person_id: str, mark: str) -> View:
-    """A new bundle for a purchase. Raises BotError, TwilioError before anything is made."""
-    assert purchase.country and purchase.number_type and purchase.end_user_type
-    regulations = await services.market.regulations(purchase.country, purchase.number_type)
-    regulation = regulations.get(purchase.end_user_type)
+async def begun_for(
+    of: Draft | Purchase, services: Services, t: Texts, person_id: str, mark: str, end_user_type: str | None
+) -> View:
+    """A new bundle for a request, sent or not. Raises BotError, TwilioError before anything is made."""
+    about = of if isinstance(of, Draft) else of.quote
+    quote_no = 0 if isinstance(of, Draft) else of.quote_no
+    assert about.country and about.number_type
+    regulations = await services.market.regulations(about.country, about.number_type)
+    regulation = regulations.get(end_user_type or "")
     if regulation is None:
-        raise no_bundle(purchase.country, purchase.number_type, regulations)
-    return await begun(
-        regulation, services, t, person_id, mark, purchase_id=purchase.id, quote=purchase.quote
-    )
+        raise no_bundle(about.country, about.number_type, regulations)
+    return await begun(regulation, services, t, person_id, mark, purchase_id=of.id, quote_no=quote_no)
 
 
 def no_bundle(country: str, number_type: str, others: Any) -> BotError:
@@ -254,16 +256,14 @@ def no_bundle(country: str, number_type: str, others: Any) -> BotError:
     )
 
 
-async def _give(services: Services, purchase_id: str, quote: int, person_id: str, bundle: Bundle) -> None:
-    """To the purchase that it is made for: a draft takes it as it is, one that was sent is told so."""
-    purchase = await services.store.purchase(purchase_id)
-    if purchase is None:
-        raise NotPossibleNow()
-    if purchase.state == State.DRAFT:
-        chosen = draft_row.answers(purchase, "end_user", {"bundle": bundle.id})
+async def _give(services: Services, purchase_id: str, quote_no: int, person_id: str, bundle: Bundle) -> None:
+    """To the request that it is made for: a draft takes it as it is, one that was sent is told so."""
+    draft = await services.store.draft(purchase_id)
+    if draft is not None:
+        chosen = draft_row.answers(draft, "end_user", {"bundle": bundle.id})
         await services.store.record_draft(purchase_id, bundle_id=bundle.id, answers=chosen)
     else:
-        await decisions.give_bundle(purchase_id, quote, person_id, services, bundle)
+        await decisions.give_bundle(purchase_id, quote_no, person_id, services, bundle)
 
 
 async def opened(about: About, services: Services, t: Texts, mark: str) -> View:
@@ -358,24 +358,21 @@ async def finishing_later(
 
 async def after_papers(about: About, services: Services, t: Texts, said: str) -> View:
     """Where the person goes on: with the request that the bundle was made for, or nowhere."""
-    purchase = await services.store.purchase(about.purchase_id) if about.purchase_id else None
     bundle = await services.store.bundle(about.bundle_id)
-    if purchase is not None and purchase.state == State.DRAFT and bundle is not None:
+    draft = await services.store.draft(about.purchase_id) if about.purchase_id else None
+    if draft is not None and bundle is not None:
         try:
-            purchase = await services.store.record_draft(purchase.id, page="review", bundle_id=bundle.id)
-            return purchase_review.page(
-                purchase, bundle, services, t, mark=f"~{purchase.version}", notice=said
-            )
-        except Lost:
+            draft = await services.store.record_draft(draft.id, page="review", bundle_id=bundle.id)
+            return purchase_review.page(draft, bundle, services, t, mark=f"~{draft.version}", notice=said)
+        except DraftMoved:
             pass
+    purchase = await services.store.purchase(about.purchase_id) if about.purchase_id else None
     shown = [blocks.alert(said, "success")]
     if bundle is not None:
         shown.append(blocks.section(heading(bundle, t)))
-    if purchase is not None and purchase.state != State.DRAFT:
+    if purchase is not None:
         shown.append(
-            blocks.section(
-                t("The request for {number} waits for it.", number=t.phone(purchase.phone_number or ""))
-            )
+            blocks.section(t("The request for {number} waits for it.", number=t.phone(purchase.phone_number)))
         )
     shown.append(blocks.context(t("All bundles: `/twilio bundles`")))
     return blocks.modal("new_bundle.done", t("Bundle"), shown, close=t("Close"), about=str(about))

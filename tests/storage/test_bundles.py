@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -14,6 +13,7 @@ from sqlmodel import col, select
 from storage.models import Bundle, Delivery, Event, Purchase, State, now
 from storage.purchases import Happened, Owed
 from storage.store import Store
+from tests import rows
 from tests.storage.test_store import at_once, lost, put, url_of, won
 
 WORKSPACE, ACCOUNT, OTHER_ACCOUNT = "T0", "AC" + "0" * 32, "AC" + "1" * 32
@@ -92,22 +92,19 @@ async def kept(store: Store, nth: int = 1, **values: Any) -> Bundle:
 
 async def wanting(store: Store, bundle: Bundle, state: State = State.IN_PROGRESS, **values: Any) -> Purchase:
     """A purchase with this bundle, as it is after all that has led to the state."""
-    purchase = Purchase(
+    purchase = rows.purchase(
         **{
-            "workspace_id": WORKSPACE,
-            "account_sid": ACCOUNT,
-            "requester_id": "U0REQUESTER",
             "state": state,
             "phone_number": f"+4477009{next(NUMBERS):05}",
             "bundle_id": bundle.id,
-            "quote": 2,
+            "regulated": True,
+            "quote_no": 2,
             "version": 7,
-            "price": Decimal("1.15"),
             **values,
         }
     )
     async with store.writing() as session:
-        session.add(purchase)
+        await rows.add(session, purchase)
     return purchase
 
 
@@ -299,7 +296,7 @@ async def test_a_change_of_status_wakes_who_waits_for_the_bundle(store: Store) -
 @pytest.mark.parametrize(
     "values",
     [
-        {"state": State.DRAFT},
+        {"state": State.ENDED},
         {"state": State.WITHDRAWN},
         {"state": State.DENIED},
         {"state": State.LAPSED},
@@ -331,7 +328,7 @@ async def test_bundle_and_purchases_have_the_change_on_record_and_each_has_its_m
     first, second = await wanting(store, bundle), await wanting(store, bundle, State.AWAITING_APPROVAL)
     await store.observe_bundle(answer(**later(status="twilio-approved")), Teller())
     lines = await record(store, bundle)
-    assert {each.purchase_id: each.quote for each in lines} == {None: 0, first.id: 2, second.id: 2}
+    assert {each.purchase_id: each.quote_no for each in lines} == {None: 0, first.id: 2, second.id: 2}
     assert {each.what for each in lines} == {"bundle_status"}
     assert all(each.details == {"status": "twilio-approved"} for each in lines)
     assert [each.what for each in await store.record_of(first.id)] == ["bundle_status"]
@@ -655,7 +652,7 @@ async def test_a_bundle_is_listed_with_who_waits_for_it(store: Store) -> None:
     first, second = await kept(store, 1, updated_at=NOON + MINUTE), await kept(store, 2)
     waiting = {(await wanting(store, first)).id, (await wanting(store, first, State.NEEDS_CHANGES)).id}
     await wanting(store, first, State.WITHDRAWN)
-    await wanting(store, first, State.DRAFT)
+    await wanting(store, first, State.ENDED)
     await wanting(store, first, State.COMPLETE, phone_number_sid=PN)
     found = await store.list_bundles(ACCOUNT, EVERY, None, 0, 10)
     assert [each.bundle for each in found] == [first, second]
@@ -668,7 +665,7 @@ async def test_who_waits_for_a_bundle_and_who_was_bought_with_it_use_it_oldest_f
     bought = await wanting(store, bundle, State.COMPLETE, phone_number_sid=PN, created_at=NOON)
     stopped = await wanting(store, bundle, State.FAILED, phone_number_sid=PN, created_at=NOON + MINUTE)
     waits = await wanting(store, bundle, State.AWAITING_APPROVAL, created_at=NOON + 2 * MINUTE)
-    for state in (State.DRAFT, State.WITHDRAWN, State.DENIED, State.LAPSED, State.FAILED):
+    for state in (State.ENDED, State.WITHDRAWN, State.DENIED, State.LAPSED, State.FAILED):
         await wanting(store, bundle, state)
     await wanting(store, await kept(store, 2))
     using = await store.purchases_using(bundle.id)

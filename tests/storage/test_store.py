@@ -12,15 +12,18 @@ from sqlalchemy.exc import StatementError
 from sqlmodel import SQLModel, col, select
 
 from storage.database import InUse
-from storage.models import HOLDING, MOVES, Bundle, Card, Purchase, Quote, State, now
+from storage.drafts import DraftMoved
+from storage.models import MOVES, UNFINISHED, Bundle, Card, Draft, Purchase, State, now
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
 from storage.store import Store
+from tests import rows
 
 WORKSPACE, ACCOUNT = "T0", "AC" + "0" * 32
 NUMBER, OTHER = "+447700900111", "+447700900222"
 CHANNEL = "C0APPROVALS"
 PN, AD = "PN" + "1" * 32, "AD" + "1" * 32
 PAST = timedelta(seconds=-1)
+EVERYBODY = ("U0A", "U0B", "U0C", "U0APPROVER")
 DONE = Happened("done", "U0SOMEBODY")
 
 
@@ -74,45 +77,60 @@ async def now_of(store: Store, purchase: Purchase) -> Purchase:
     return found
 
 
-def drafted(store: Store, **values: Any) -> Awaitable[Purchase]:
-    return store.open_draft(
-        Purchase(
-            **{
-                "workspace_id": WORKSPACE,
-                "account_sid": ACCOUNT,
-                "requester_id": "U0REQUESTER",
-                "country": "GB",
-                "phone_number": NUMBER,
-                "price": Decimal("1.15"),
-                "ceiling": Decimal("2.00"),
-                "currency": "USD",
-                **values,
-            }
-        )
-    )
+def drafted(store: Store, **values: Any) -> Awaitable[Draft]:
+    """A form that was filled in up to its last page."""
+    return store.open_draft(rows.draft(**{"account_sid": ACCOUNT, "workspace_id": WORKSPACE, **values}))
 
 
-async def submitted(store: Store, **values: Any) -> Purchase:
-    return await submit(store, await drafted(store, **values))
+async def there(store: Store, **values: Any) -> Purchase:
+    """A purchase in any state, as something that no test wants to play has left it."""
+    async with store.writing() as session:
+        made = await rows.add(session, rows.purchase(**{"phone_number": NUMBER, **values}))
+    return await now_of(store, made)
 
 
-def submit(store: Store, draft: Purchase) -> Awaitable[Purchase]:
-    return store.submit(draft, CHANNEL, Happened("submitted", draft.requester_id))
+OF_DRAFT = {"requester_id", "account_sid", "workspace_id", "channel_id"}
+
+
+async def submitted(store: Store, *, purpose: str = "Reminders", **values: Any) -> Purchase:
+    draft = await drafted(store, **{name: values.pop(name) for name in OF_DRAFT & values.keys()})
+    return await submit(store, draft, purpose, **values)
+
+
+def submit(store: Store, draft: Draft, purpose: str = "Reminders", **values: Any) -> Awaitable[Purchase]:
+    quote = {
+        "phone_number": NUMBER,
+        "country": "GB",
+        "number_type": "mobile",
+        "price": Decimal("1.15"),
+        "ceiling": Decimal("2.00"),
+        "currency": "USD",
+        **values,
+    }
+    return store.submit(draft, quote, purpose, CHANNEL, Happened("submitted", draft.requester_id))
 
 
 def approve(
     store: Store, purchase: Purchase, person: str = "U0APPROVER", needed: int = 1
 ) -> Awaitable[Purchase]:
+    """In the eyes of whoever approves everybody who has approved before still may."""
     counted, decided = Happened("counted", person), Happened("approved", person)
-    return store.approve(purchase.id, purchase.quote, person, needed, counted, decided)
+    given = {"person_id": person, "rule": "approve", "policy_version": "1"}
+    return store.approve(purchase.id, purchase.quote_no, given, EVERYBODY, needed, counted, decided)
 
 
 def deny(store: Store, purchase: Purchase) -> Awaitable[Purchase]:
-    return store.deny(purchase.id, purchase.quote, "U0APPROVER", "too dear", Happened("denied", "U0APPROVER"))
+    return store.deny(
+        purchase.id, purchase.quote_no, "U0APPROVER", "too dear", Happened("denied", "U0APPROVER")
+    )
 
 
 def withdraw(store: Store, purchase: Purchase) -> Awaitable[Purchase]:
     return store.withdraw(purchase.id, Happened("withdrawn", "U0REQUESTER"))
+
+
+def intend(store: Store, purchase: Purchase) -> Awaitable[Purchase]:
+    return store.intend_to_buy(purchase, Decimal("1.10"), {"phone_number": purchase.phone_number})
 
 
 async def approved(store: Store, **values: Any) -> Purchase:
@@ -126,8 +144,11 @@ async def claimed(store: Store, **values: Any) -> Purchase:
     return taken
 
 
-async def said_of(store: Store, purchase: Purchase) -> list[str]:
-    return [each.what for each in await store.record_of(purchase.id)]
+async def said_of(store: Store, purchase: Purchase | Draft) -> list[str]:
+    """The record without the lines that every quote and approval leaves."""
+    return [
+        each.what for each in await store.record_of(purchase.id) if each.what not in ("quote", "approval")
+    ]
 
 
 # decisions
@@ -135,10 +156,11 @@ async def said_of(store: Store, purchase: Purchase) -> list[str]:
 
 async def test_submitting_leaves_a_quote_a_card_and_a_line_on_record(store: Store) -> None:
     purchase = await submitted(store)
-    assert (purchase.state, purchase.quote, purchase.version) == (State.AWAITING_APPROVAL, 1, 1)
-    async with store.reading() as session:
-        (quote,) = (await session.exec(select(Quote))).all()
-    assert (quote.quote, quote.phone_number, quote.price, quote.ceiling, quote.currency) == (
+    assert (purchase.state, purchase.quote_no, purchase.version) == (State.AWAITING_APPROVAL, 1, 1)
+    assert purchase.owner_id == purchase.requester_id and purchase.channel_id == "C0NUMBERS"
+    (quote,) = await store.quotes_of(purchase.id)
+    assert quote == purchase.quote
+    assert (quote.quote_no, quote.phone_number, quote.price, quote.ceiling, quote.currency) == (
         1,
         NUMBER,
         Decimal("1.15"),
@@ -147,8 +169,10 @@ async def test_submitting_leaves_a_quote_a_card_and_a_line_on_record(store: Stor
     )
     card = await store.card_of(purchase.id)
     assert card is not None and (card.channel, card.ts) == (CHANNEL, None)
-    (event,) = await store.record_of(purchase.id)
-    assert (event.what, event.person_id, event.quote) == ("submitted", "U0REQUESTER", 1)
+    event, asked = await store.record_of(purchase.id)
+    assert (event.what, event.person_id, event.quote_no) == ("submitted", "U0REQUESTER", 1)
+    assert asked.what == "quote" and asked.details["price"] == "1.15"
+    assert await store.draft(purchase.id) is None
 
 
 async def test_a_draft_is_submitted_once(store: Store, other: Store) -> None:
@@ -156,14 +180,13 @@ async def test_a_draft_is_submitted_once(store: Store, other: Store) -> None:
     outcomes = await at_once(store, submit(store, draft), submit(other, draft))
     assert len(won(outcomes)) == 1
     (error,) = lost(outcomes)
-    assert isinstance(error, Lost) and error.purchase is not None
-    assert error.purchase.state == State.AWAITING_APPROVAL
+    assert isinstance(error, Lost)
     assert await said_of(store, draft) == ["submitted"]
 
 
-async def test_a_draft_whose_number_was_changed_meanwhile_is_not_submitted(store: Store) -> None:
+async def test_a_draft_that_was_changed_meanwhile_is_not_submitted(store: Store) -> None:
     draft = await drafted(store)
-    await store.record_draft(draft.id, phone_number=OTHER)
+    await store.record_draft(draft.id, answers={"choose": {"phone_number": OTHER}})
     with pytest.raises(Lost):
         await submit(store, draft)
     assert await store.card_of(draft.id) is None
@@ -176,7 +199,7 @@ async def test_of_two_approvals_at_once_one_decides(store: Store, other: Store) 
     assert winner.state == State.IN_PROGRESS and winner.wake_at is not None
     assert isinstance(error, Lost) and error.purchase is not None
     assert error.purchase.state == State.IN_PROGRESS and error.purchase.decided_by == winner.decided_by
-    assert error.purchase.answers == {}, "every column of it can be read"
+    assert error.purchase.quote.filters == {}, "every column of it can be read"
     assert await said_of(store, purchase) == ["submitted", "approved"]
     assert [each.person_id for each in await store.approvals_of(winner)] == [winner.decided_by]
 
@@ -203,11 +226,13 @@ async def test_an_approval_of_an_older_quote_changes_nothing(store: Store) -> No
     first = await submitted(store)
     await approve(store, first, "U0A", 2)
     moved = await approve(store, first, "U0B", 2)
-    again = await store.requote(moved, Happened("price_raised"), price=Decimal("3"), ceiling=Decimal("3"))
-    assert (again.state, again.quote, again.decided_by) == (State.AWAITING_APPROVAL, 2, None)
+    dearer = {"price": Decimal("3"), "ceiling": Decimal("3")}
+    again = await store.quote_again(moved, Happened("quote_changed"), dearer)
+    assert (again.quote.price, again.quote.phone_number) == (Decimal("3"), NUMBER)
+    assert (again.state, again.quote_no, again.decided_by) == (State.AWAITING_APPROVAL, 2, None)
     with pytest.raises(Lost) as raised:
         await approve(store, first, "U0C")
-    assert raised.value.purchase is not None and raised.value.purchase.quote == 2
+    assert raised.value.purchase is not None and raised.value.purchase.quote_no == 2
     with pytest.raises(Lost):
         await deny(store, first)
     assert await store.approvals_of(again) == []
@@ -233,7 +258,7 @@ async def test_an_approval_and_what_ends_it_at_once_never_both_happen(
 
 async def test_what_is_being_bought_can_not_be_withdrawn_any_more(store: Store, other: Store) -> None:
     purchase = await claimed(store)
-    outcomes = await at_once(store, store.intend_to_buy(purchase, AD), withdraw(other, purchase))
+    outcomes = await at_once(store, intend(store, purchase), withdraw(other, purchase))
     assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], Lost)
     after = await now_of(store, purchase)
     assert (after.buying_at is not None) == (after.state == State.IN_PROGRESS)
@@ -241,14 +266,14 @@ async def test_what_is_being_bought_can_not_be_withdrawn_any_more(store: Store, 
 
 async def test_what_is_bought_can_not_be_withdrawn_any_more(store: Store) -> None:
     purchase = await claimed(store)
-    await store.leave(purchase, State.FAILED, DONE, phone_number_sid=PN)
+    await store.finish(purchase, State.FAILED, DONE, phone_number_sid=PN)
     with pytest.raises(Lost):
         await withdraw(store, purchase)
 
 
 async def test_nobody_decides_about_what_is_not_there(store: Store) -> None:
     for call in (
-        store.approve("none", 1, "U0A", 1, DONE, DONE),
+        store.approve("none", 1, {"person_id": "U0A"}, (), 1, DONE, DONE),
         store.deny("none", 1, "U0A", "", DONE),
         store.withdraw("none", DONE),
     ):
@@ -265,7 +290,7 @@ async def test_a_purchase_that_changed_since_it_was_read_is_not_changed_over_it(
     for change in (
         store.move(read, State.NEEDS_CHANGES),
         store.amend(read, purpose="older"),
-        other.requote(read, DONE),
+        other.quote_again(read, DONE, {"price": Decimal("3")}),
     ):
         with pytest.raises(Lost) as raised:
             await change
@@ -295,24 +320,68 @@ async def test_another_twilio_account_may_have_the_same_number(store: Store) -> 
     await submitted(store, account_sid="AC" + "9" * 32)
 
 
-@pytest.mark.parametrize("bought", [False, True])
-async def test_a_number_is_held_in_the_states_that_say_so_and_for_good_once_bought(
-    bought: bool, store: Store
+@pytest.mark.parametrize("end", [deny, withdraw, "ended"], ids=["denied", "withdrawn", "ended"])
+async def test_a_number_is_held_from_the_submission_to_the_end_of_what_did_not_buy_it(
+    end: Any, store: Store
 ) -> None:
-    for nth, state in enumerate(State):
-        number = f"+4477009002{nth:02}"
-        sid = PN if bought else None
-        await drafted(store, state=state, phone_number=number, phone_number_sid=sid)
-        is_held = bought or state in HOLDING
-        assert (number in await store.held_numbers(ACCOUNT, "GB")) == is_held, state
-        draft = await drafted(store, phone_number=number)
-        if is_held:
-            with pytest.raises(NumberHeld):
-                await submit(store, draft)
-            assert (await now_of(store, draft)).state == State.DRAFT, "it can be sent again with another"
-            assert await store.record_of(draft.id) == []
-        else:
-            await submit(store, draft)
+    purchase = await submitted(store)
+    assert await store.held_numbers(ACCOUNT, [NUMBER, OTHER]) == {NUMBER}
+    draft = await drafted(store)
+    with pytest.raises(NumberHeld):
+        await submit(store, draft)
+    assert await store.draft(draft.id) is not None, "it can be sent again with another"
+    assert await store.record_of(draft.id) == []
+    if end == "ended":
+        (taken,) = [each for each in [await approve(store, purchase)] if await store.claim_due(10)]
+        stopped = await store.finish(await now_of(store, taken), State.NEEDS_CHANGES, DONE)
+        await store.move(stopped, State.ENDED)
+    else:
+        await end(store, purchase)
+    assert await store.held_numbers(ACCOUNT, [NUMBER]) == set()
+    await submit(store, await now_of_draft(store, draft))
+
+
+async def now_of_draft(store: Store, draft: Draft) -> Draft:
+    found = await store.draft(draft.id)
+    assert found is not None
+    return found
+
+
+async def test_a_number_that_was_bought_stays_held_when_its_purchase_is_ended_until_twilio_lists_it_no_more(
+    store: Store,
+) -> None:
+    stopped = await store.finish(await claimed(store), State.FAILED, DONE, phone_number_sid=PN)
+    await store.move(stopped, State.ENDED)
+    assert await store.held_numbers(ACCOUNT, [NUMBER]) == {NUMBER}
+    (number,) = await store.owned_numbers(ACCOUNT)
+    assert (number.phone_number_sid, number.purchase_id) == (PN, stopped.id)
+    await store.number_gone(number, DONE)
+    assert await store.held_numbers(ACCOUNT, [NUMBER]) == set()
+    assert (await now_of(store, stopped)).state == State.ENDED, "what has ended stays as it ended"
+
+
+async def test_a_number_that_was_released_in_the_console_releases_its_purchase(store: Store) -> None:
+    done = await store.finish(await claimed(store), State.COMPLETE, DONE, phone_number_sid=PN)
+    (number,) = await store.owned_numbers(ACCOUNT)
+    released = await store.number_gone(number, DONE)
+    assert released is not None and (released.state, released.wake_at) == (State.RELEASED, None)
+    assert await store.number_gone(number, DONE) is None
+    assert await store.held_numbers(ACCOUNT, [NUMBER]) == set() and done.version < released.version
+
+
+async def test_an_unclear_number_stays_held_when_its_purchase_is_ended(store: Store) -> None:
+    bought = await intend(store, await claimed(store))
+    stopped = await store.finish(bought, State.FAILED, DONE)
+    await store.move(stopped, State.ENDED)
+    assert await store.held_numbers(ACCOUNT, [NUMBER]) == {NUMBER}
+
+
+async def test_a_number_of_the_account_that_was_not_bought_here_is_held_too(store: Store) -> None:
+    for _ in range(2):
+        await store.add_owned(ACCOUNT, NUMBER, PN)
+    assert await store.held_numbers(ACCOUNT, [NUMBER]) == {NUMBER}
+    with pytest.raises(NumberHeld):
+        await submitted(store)
 
 
 async def test_a_number_is_free_after_a_denial(store: Store) -> None:
@@ -325,13 +394,55 @@ async def test_a_held_number_is_no_alternative(store: Store) -> None:
     await submitted(store, phone_number=OTHER)
     purchase = await claimed(store)
     with pytest.raises(NumberHeld):
-        await store.work(purchase, phone_number=OTHER)
+        await store.revise(purchase, DONE, {"phone_number": OTHER})
     assert (await now_of(store, purchase)).lease == purchase.lease, "and the worker goes on"
-    stopped = await store.leave(purchase, State.NEEDS_CHANGES, DONE)
+    assert await store.held_numbers(ACCOUNT, [NUMBER]) == {NUMBER}
+    stopped = await store.finish(purchase, State.NEEDS_CHANGES, DONE)
     with pytest.raises(NumberHeld):
-        await store.move(stopped, State.IN_PROGRESS, phone_number=OTHER)
-    with pytest.raises(NumberHeld):
-        await store.requote(stopped, DONE, phone_number=OTHER)
+        await store.quote_again(stopped, DONE, {"phone_number": OTHER})
+
+
+async def test_another_number_lets_the_first_one_go(store: Store) -> None:
+    purchase = await claimed(store)
+    taken = await store.revise(purchase, DONE, {"phone_number": OTHER, "instead_of": NUMBER})
+    assert (taken.quote_no, taken.revision, taken.phone_number) == (1, 1, OTHER)
+    assert await store.held_numbers(ACCOUNT, [NUMBER, OTHER]) == {OTHER}
+    assert [each.what for each in await store.record_of(purchase.id)].count("quote") == 2
+
+
+async def test_a_quote_is_frozen_and_a_change_within_its_approval_is_another_row(store: Store) -> None:
+    first = await submitted(store)
+    revised = await store.revise(first, DONE, {"address_sid": AD})
+    again = await store.quote_again(revised, DONE, {"price": Decimal("3")})
+    assert [
+        (each.quote_no, each.revision, each.address_sid, each.price)
+        for each in await store.quotes_of(first.id)
+    ] == [(1, 0, None, Decimal("1.15")), (1, 1, AD, Decimal("1.15")), (2, 0, AD, Decimal("3"))]
+    assert again.quote.price == 3 and again.subject == f"quote:{first.id}:2"
+
+
+async def test_the_same_change_by_two_at_once_is_made_once(store: Store, other: Store) -> None:
+    purchase = await submitted(store)
+    outcomes = await at_once(
+        store,
+        store.revise(purchase, DONE, {"address_sid": AD}),
+        other.revise(purchase, DONE, {"address_sid": AD}),
+    )
+    assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], Lost)
+
+
+async def test_approvals_count_only_of_those_who_may_approve_now(store: Store) -> None:
+    purchase = await submitted(store)
+    await approve(store, purchase, "U0A", 2)
+    given = {"person_id": "U0B", "rule": "approve", "policy_version": "2"}
+    after = await store.approve(purchase.id, 1, given, ["U0C"], 2, DONE, Happened("approved"))
+    assert after.state == State.AWAITING_APPROVAL, "U0A may not approve any more"
+    after = await store.count_again(after, ["U0B"], 2, Happened("approved"))
+    assert after.state == State.AWAITING_APPROVAL
+    after = await store.count_again(after, ["U0B"], 1, Happened("approved"))
+    assert (after.state, after.decided_by) == (State.IN_PROGRESS, "U0B"), "one is enough by now"
+    by = [(each.person_id, each.rule, each.policy_version) for each in await store.approvals_of(after)]
+    assert by == [("U0A", "approve", "1"), ("U0B", "approve", "2")]
 
 
 # the moves
@@ -340,27 +451,34 @@ async def test_a_held_number_is_no_alternative(store: Store) -> None:
 @pytest.mark.parametrize("start", State)
 async def test_a_purchase_moves_only_where_it_may(start: State, store: Store) -> None:
     for to in State:
-        purchase = await drafted(store, state=start)
+        purchase = await there(store, state=start)
         if to in MOVES.get(start, ()):
             assert (await store.move(purchase, to)).state == to
         else:
             with pytest.raises(ValueError, match=f"from {start} to {to}"):
                 await store.move(purchase, to)
             assert (await now_of(store, purchase)).state == start
-        await put(store, purchase.id, state=State.LAPSED)  # lets the number go
+
+
+@pytest.mark.parametrize("start", State)
+async def test_what_is_not_finished_wakes_within_the_hour_and_what_is_never(
+    start: State, store: Store
+) -> None:
+    for to in MOVES.get(start, ()):
+        moved = await store.move(await there(store, state=start), to)
+        assert (moved.wake_at is not None) == (to in UNFINISHED), to
+        assert moved.wake_at is None or moved.wake_at <= now() + timedelta(hours=1)
 
 
 async def test_only_what_may_go_before_the_approvers_again_is_quoted_anew(store: Store) -> None:
-    for start in State:
-        purchase = await drafted(store, state=start, quote=1)
-        # a draft's first quote comes with ``submit``
-        if start != State.DRAFT and State.AWAITING_APPROVAL in {start, *MOVES.get(start, ())}:
-            after = await store.requote(purchase, DONE)
-            assert (after.state, after.quote) == (State.AWAITING_APPROVAL, 2)
+    for nth, start in enumerate(State):
+        purchase = await there(store, state=start, phone_number=f"+4477009004{nth:02}")
+        if State.AWAITING_APPROVAL in {start, *MOVES.get(start, ())}:
+            after = await store.quote_again(purchase, DONE, {"price": Decimal("3")})
+            assert (after.state, after.quote_no) == (State.AWAITING_APPROVAL, 2)
         else:
             with pytest.raises(ValueError, match=f"that is {start}"):
-                await store.requote(purchase, DONE)
-        await put(store, purchase.id, state=State.LAPSED)
+                await store.quote_again(purchase, DONE, {"price": Decimal("3")})
 
 
 async def test_a_worker_that_lost_its_lease_does_not_ask_for_approval_again(
@@ -370,23 +488,23 @@ async def test_a_worker_that_lost_its_lease_does_not_ask_for_approval_again(
     await put(store, mine.id, leased_until=now() + PAST)
     (theirs,) = await other.claim_due(10)
     with pytest.raises(Lost):
-        await store.requote(mine, Happened("price_raised"), price=Decimal("3"), ceiling=Decimal("3"))
+        await store.quote_again(mine, DONE, {"price": Decimal("3")})
     assert (await now_of(store, mine)).lease == theirs.lease
 
 
 async def test_what_is_bought_is_not_quoted_anew(store: Store) -> None:
-    stopped = await store.leave(await claimed(store), State.NEEDS_CHANGES, DONE, phone_number_sid=PN)
+    stopped = await store.finish(await claimed(store), State.NEEDS_CHANGES, DONE, phone_number_sid=PN)
     with pytest.raises(Lost):
-        await store.requote(stopped, DONE)
+        await store.quote_again(stopped, DONE, {"price": Decimal("3")})
 
 
-@pytest.mark.parametrize("act", [submit, approve, deny, withdraw])
+@pytest.mark.parametrize("act", [approve, deny, withdraw])
 async def test_a_decision_takes_a_purchase_only_where_it_may_go(
     act: Callable[[Store, Purchase], Awaitable[Purchase]], store: Store
 ) -> None:
     went = set()
     for start in State:
-        purchase = await drafted(store, state=start)
+        purchase = await there(store, state=start)
         try:
             after = await act(store, purchase)
         except Lost as error:
@@ -394,7 +512,6 @@ async def test_a_decision_takes_a_purchase_only_where_it_may_go(
         else:
             assert after.state in MOVES[start], start
             went.add(start)
-        await put(store, purchase.id, state=State.LAPSED)
     assert went
 
 
@@ -402,11 +519,12 @@ async def test_a_decision_takes_a_purchase_only_where_it_may_go(
 async def test_the_worker_takes_a_purchase_only_where_it_may_go(to: State, store: Store) -> None:
     purchase = await claimed(store)
     if to in MOVES[State.IN_PROGRESS]:
-        after = await store.leave(purchase, to, DONE)
-        assert (after.state, after.lease, after.leased_until, after.wake_at) == (to, None, None, None)
+        after = await store.finish(purchase, to, DONE)
+        assert (after.state, after.lease, after.leased_until) == (to, None, None)
+        assert (after.wake_at is None) == (to not in UNFINISHED)
     else:
         with pytest.raises(ValueError, match=f"to {to}"):
-            await store.leave(purchase, to, DONE)
+            await store.finish(purchase, to, DONE)
 
 
 # leases
@@ -431,10 +549,11 @@ async def test_only_what_is_due_is_claimed_and_what_waits_longest_first(store: S
     assert (first.purpose, second.purpose) == ("first", "second")
 
 
-async def test_what_is_not_in_progress_is_not_claimed(store: Store) -> None:
-    for nth, state in enumerate(State):
-        await drafted(store, state=state, phone_number=f"+4477009003{nth:02}", wake_at=now() + PAST)
-    assert [each.state for each in await store.claim_due(10)] == [State.IN_PROGRESS]
+async def test_what_wakes_further_ahead_than_anything_may_sleep_is_due(store: Store) -> None:
+    """It was written before the clock stepped back."""
+    purchase = await approved(store)
+    await put(store, purchase.id, wake_at=now() + timedelta(days=7))
+    assert [each.id for each in await store.claim_due(10)] == [purchase.id]
 
 
 async def test_a_claim_is_no_change_that_a_card_would_show(store: Store) -> None:
@@ -465,11 +584,10 @@ async def test_a_lease_that_runs_out_is_taken_over_by_one(store: Store, other: S
 
 WRITES: dict[str, Callable[[Store, Purchase], Awaitable[Any]]] = {
     "renew": lambda store, mine: store.renew_lease(mine.id, str(mine.lease)),
-    "work": lambda store, mine: store.work(mine, DONE, phone_number_sid=PN),
-    "rest": lambda store, mine: store.rest(mine, now(), {"say": "Waiting."}),
-    "rest for good": lambda store, mine: store.rest(mine, None, None),
-    "leave": lambda store, mine: store.leave(mine, State.COMPLETE, DONE),
-    "intend to buy": lambda store, mine: store.intend_to_buy(mine, AD),
+    "save a step": lambda store, mine: store.save_step(mine, DONE, phone_number_sid=PN),
+    "pause": lambda store, mine: store.pause(mine, now(), {"say": "Waiting."}),
+    "finish": lambda store, mine: store.finish(mine, State.COMPLETE, DONE),
+    "intend to buy": intend,
 }
 
 
@@ -502,23 +620,26 @@ async def test_at_start_all_leases_are_void(store: Store) -> None:
 async def test_resting_gives_the_lease_back_until_the_time_has_come(store: Store) -> None:
     purchase = await claimed(store)
     wait = {"say": "Twilio is reviewing the bundle."}
-    rested = await store.rest(purchase, now() + timedelta(hours=1), wait, tries=3)
+    rested = await store.pause(purchase, now() + timedelta(hours=1), wait, tries=3)
     assert (rested.lease, rested.leased_until, rested.waiting, rested.tries) == (None, None, wait, 3)
     assert rested.version == purchase.version + 1, "the card says why"
     assert await store.claim_due(10) == []
     await put(store, purchase.id, wake_at=now() + PAST)
     (again,) = await store.claim_due(10)
-    assert (await store.rest(again, now(), wait)).version == again.version, "nothing new to draw"
+    assert (await store.pause(again, now(), wait)).version == again.version, "nothing new to draw"
 
 
-async def test_nobody_rests_for_good_over_what_somebody_did_meanwhile(store: Store, other: Store) -> None:
+async def test_nobody_sleeps_over_what_somebody_did_meanwhile(store: Store, other: Store) -> None:
+    """Seen: a bundle was approved between the look at it and the rest, and its purchase slept for ever."""
     purchase = await claimed(store)
-    acted = await other.amend(purchase, DONE, wake_at=now(), bundle_id=None)
-    with pytest.raises(Lost) as raised:
-        await store.rest(purchase, None, {"say": "There are no papers yet."})
-    assert raised.value.purchase is not None and raised.value.purchase.version == acted.version
-    await store.rest(raised.value.purchase, now(), None)
+    await other.amend(purchase, DONE, wake_at=now())
+    await store.pause(purchase, now() + timedelta(minutes=59), {"say": "There are no papers yet."})
     assert len(await store.claim_due(10)) == 1, "it is looked at again"
+
+
+async def test_nothing_sleeps_longer_than_an_hour(store: Store) -> None:
+    paused = await store.pause(await claimed(store), now() + timedelta(days=3), None)
+    assert paused.wake_at is not None and paused.wake_at <= now() + timedelta(hours=1)
 
 
 # the intent
@@ -526,50 +647,56 @@ async def test_nobody_rests_for_good_over_what_somebody_did_meanwhile(store: Sto
 
 async def test_an_intent_fixes_what_is_bought_and_goes_on_record(store: Store) -> None:
     purchase = await claimed(store)
-    bought = await store.intend_to_buy(purchase, AD)
-    assert bought.buying_at is not None and (bought.address_sid, bought.looks) == (AD, 0)
+    bought = await intend(store, purchase)
+    assert bought.buying_at is not None and (bought.charged, bought.looks) == (Decimal("1.10"), 0)
     assert bought.lease == purchase.lease
     event = (await store.record_of(purchase.id))[-1]
-    assert (event.what, event.details) == ("buying", {"phone_number": NUMBER, "ceiling": "2.00"})
+    assert (event.what, event.details) == (
+        "buying",
+        {"phone_number": NUMBER, "price": "1.10", "revision": 0},
+    )
 
 
 async def test_there_is_one_intent_at_a_time(store: Store, other: Store) -> None:
     purchase = await claimed(store)
-    outcomes = await at_once(store, store.intend_to_buy(purchase, AD), other.intend_to_buy(purchase, AD))
+    outcomes = await at_once(store, intend(store, purchase), intend(other, purchase))
     assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], Lost)
     with pytest.raises(Lost):
-        await store.intend_to_buy(won(outcomes)[0], AD)
+        await intend(store, won(outcomes)[0])
 
 
 @pytest.mark.parametrize("change", ["somebody acted", "bought already", "not in progress"])
 async def test_nothing_is_bought_when_the_row_is_not_what_was_checked(change: str, store: Store) -> None:
     purchase = await claimed(store)
     if change == "somebody acted":
-        await store.amend(purchase, DONE, address_sid=AD)
+        await store.amend(purchase, DONE, purpose="another")
     elif change == "bought already":
         await put(store, purchase.id, phone_number_sid=PN)
     else:
         await put(store, purchase.id, state=State.FAILED)
     with pytest.raises(Lost):
-        await store.intend_to_buy(purchase, AD)
+        await intend(store, purchase)
     assert (await now_of(store, purchase)).buying_at is None
     assert "buying" not in await said_of(store, purchase)
 
 
 async def test_what_is_being_bought_is_not_quoted_anew(store: Store) -> None:
-    purchase = await store.intend_to_buy(await claimed(store), None)
+    purchase = await intend(store, await claimed(store))
     with pytest.raises(Lost):
-        await store.requote(purchase, DONE, price=Decimal("3"))
+        await store.quote_again(purchase, DONE, {"price": Decimal("3")})
 
 
 async def test_open_intents_count_until_they_are_settled(store: Store) -> None:
-    one = await store.intend_to_buy(await claimed(store, ceiling=Decimal("1.10")), None)
-    two = await store.intend_to_buy(await claimed(store, phone_number=OTHER, ceiling=Decimal("2.20")), None)
+    one = await intend(store, await claimed(store))
+    second = await claimed(store, phone_number=OTHER)
+    two = await store.intend_to_buy(second, Decimal("2.20"), {})
+    third = await intend(store, await claimed(store, phone_number="+447700900333"))
+    await store.finish(third, State.FAILED, DONE)  # it waits for a person: nobody knows for how long
     assert await store.open_intents(ACCOUNT, except_id="none") == Decimal("3.30")
     assert await store.open_intents(ACCOUNT, except_id=one.id) == Decimal("2.20")
     assert await store.open_intents("AC" + "9" * 32, except_id="none") == 0
-    await store.work(two, phone_number_sid=PN)
-    await store.work(one, buying_at=None)
+    await store.save_step(two, phone_number_sid=PN)
+    await store.save_step(one, buying_at=None)
     assert await store.open_intents(ACCOUNT, except_id="none") == 0
 
 
@@ -711,74 +838,82 @@ async def test_what_is_kept_comes_back_with_its_age(value: Any, store: Store) ->
 # columns
 
 
-async def raw(store: Store, column: str) -> Any:
+async def raw(store: Store, column: str, table: str = "purchases") -> Any:
     async with store.engine.connect() as connection:
-        return (await connection.execute(text(f"SELECT {column} FROM purchases"))).scalar_one()
+        return (await connection.execute(text(f"SELECT {column} FROM {table}"))).scalar_one()
 
 
 async def test_a_moment_comes_back_in_utc_to_the_microsecond(store: Store) -> None:
     tokyo = timezone(timedelta(hours=9))
     moment = datetime(2026, 1, 1, 8, 59, 59, 123456, tzinfo=tokyo)
-    purchase = await drafted(store, searched_at=moment)
-    read = (await now_of(store, purchase)).searched_at
+    purchase = await there(store, bought_at=moment)
+    read = (await now_of(store, purchase)).bought_at
     assert read == moment and read.tzinfo is UTC and read.day == 31
     async with store.reading() as session:  # compared as moments, not as text
-        earlier = select(Purchase).where(col(Purchase.searched_at) < moment + timedelta(microseconds=1))
+        earlier = select(Purchase).where(col(Purchase.bought_at) < moment + timedelta(microseconds=1))
         assert (await session.exec(earlier)).all()
-        assert not (await session.exec(select(Purchase).where(col(Purchase.searched_at) < moment))).all()
+        assert not (await session.exec(select(Purchase).where(col(Purchase.bought_at) < moment))).all()
 
 
 async def test_a_moment_without_a_time_zone_is_refused(store: Store) -> None:
     with pytest.raises(StatementError, match="without a time zone"):
-        await drafted(store, searched_at=datetime(2026, 1, 1))  # noqa: DTZ001
+        await there(store, bought_at=datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("amount", ["1.10", "0.0050", "1234567890123456789.01", "0", "1E+2"])
 async def test_money_comes_back_to_the_last_digit(amount: str, store: Store) -> None:
-    purchase = await drafted(store, price=Decimal(amount))
-    assert str((await now_of(store, purchase)).price) == amount
-    assert await raw(store, "price") == amount
+    purchase = await there(store, charged=Decimal(amount))
+    assert str((await now_of(store, purchase)).charged) == amount
+    assert await raw(store, "charged") == amount
 
 
 async def test_a_state_is_kept_as_its_text_and_no_other_is(store: Store) -> None:
-    purchase = await drafted(store)
-    assert (await now_of(store, purchase)).state is State.DRAFT
-    assert await raw(store, "state") == "draft"
+    purchase = await there(store, state=State.DENIED)
+    assert (await now_of(store, purchase)).state is State.DENIED
+    assert await raw(store, "state") == "denied"
     with pytest.raises(StatementError, match="not a valid State"):
         await put(store, purchase.id, state="elsewhere")
     async with store.reading() as session:
-        assert (await session.exec(select(Purchase).where(Purchase.state == State.DRAFT))).all()
+        assert (await session.exec(select(Purchase).where(Purchase.state == State.DENIED))).all()
 
 
 async def test_nothing_found_yet_is_not_the_same_as_nothing_found(store: Store) -> None:
     """``results`` is NULL before the first search, and an empty list after one in vain."""
-    purchase = await drafted(store)
-    assert await raw(store, "results") is None
-    await store.record_draft(purchase.id, results=[])
-    assert (await now_of(store, purchase)).results == []
+    draft = await drafted(store)
+    assert await raw(store, "results", "drafts") is None
+    assert (await store.record_draft(draft.id, results=[])).results == []
 
 
 # drafts
 
 
 async def test_a_draft_goes_on_where_one_left_it(store: Store) -> None:
-    old = await drafted(store, page="find")
-    await put(store, old.id, updated_at=now() - timedelta(days=2))
+    old = await drafted(store, page="find", updated_at=now() - timedelta(hours=23))
     await drafted(store, page=None)
     await drafted(store, page="choose", requester_id="U0SECOND")
-    await submitted(store, page="review", phone_number=OTHER)
-    since = now() - timedelta(days=1)
-    assert await store.latest_draft("U0REQUESTER", since) is None
-    await store.record_draft(old.id, contains="900")
-    found = await store.latest_draft("U0REQUESTER", since)
-    assert found is not None and (found.id, found.contains) == (old.id, "900")
+    found = await store.latest_draft("U0REQUESTER")
+    assert found is not None and found.id == old.id
+    changed = await store.record_draft(old.id, old.version, answers={"find": {"contains": "900"}})
+    assert changed.version == old.version + 1 and changed.typed("find") == {"contains": "900"}
+    with pytest.raises(DraftMoved):
+        await store.record_draft(old.id, old.version, page="choose")
 
 
-async def test_what_was_submitted_is_no_draft_any_more(store: Store) -> None:
+async def test_a_draft_lives_for_a_day(store: Store) -> None:
+    old = await drafted(store, page="find", updated_at=now() - timedelta(hours=25))
+    fresh = await drafted(store, page="find", requester_id="U0SECOND")
+    assert await store.draft(old.id) is None and await store.latest_draft("U0REQUESTER") is None
+    assert await store.delete_old_drafts() == 1 and await store.delete_old_drafts() == 0
+    assert await store.draft(fresh.id) is not None
+
+
+async def test_what_was_submitted_or_discarded_is_no_draft_any_more(store: Store) -> None:
     purchase = await submitted(store)
-    with pytest.raises(Lost):
-        await store.record_draft(purchase.id, phone_number=OTHER)
-    assert (await now_of(store, purchase)).phone_number == NUMBER
+    draft = await drafted(store)
+    await store.discard_draft(draft.id)
+    for gone in (purchase.id, draft.id):
+        with pytest.raises(DraftMoved):
+            await store.record_draft(gone, page="find")
 
 
 async def test_somebodys_purchases_come_newest_change_first_and_without_drafts(store: Store) -> None:

@@ -17,7 +17,8 @@ from sqlmodel import col, select
 from bot.bundles import operations as bundles
 from bot.texts import Texts
 from handlers import alerts as alerts_of
-from storage.models import Bundle, Card, Delivery, Purchase, State, now
+from storage.models import Bundle, Card, Delivery, State, now
+from tests import rows
 from tests.stories import papers
 from tests.stories.conftest import Clock
 from tests.stories.papers import PNG, TYPED, Filler, alerts
@@ -374,7 +375,10 @@ async def test_a_deleted_bundle_makes_its_purchase_wait_for_another(
     await compliance.clicks(card, "give_papers")
     page = await compliance.view("card.papers")
     assert page and await stage.bought() == []
-    await compliance.submits()  # the approved bundle that the account has
+    await compliance.submits()  # the approved bundle that the account has: another one than was approved
+    again = await stage.card("awaiting_approval", number)
+    assert again["metadata"]["event_payload"]["quote"] == 2
+    await approver.clicks(again, "approve")
     await stage.card("complete", number)
     assert await stage.bought() == [number]
 
@@ -557,13 +561,12 @@ async def test_all_who_use_a_lapsing_bundle_are_named(stage: Stage, requester: P
     bundle = await services.store.bundle_by_sid(services.settings.twilio_account_sid, seeded["sid"])
     assert bundle is not None
     about = {"workspace_id": bundle.workspace_id, "account_sid": bundle.account_sid, "bundle_id": bundle.id}
+    about["requester_id"] = requester.id
     numbers = [f"+4477009{n:05}" for n in range(60)]
     async with stage.store.writing() as session:
         for n, number in enumerate(numbers):
             bought = {"state": State.COMPLETE, "phone_number": number, "phone_number_sid": f"PN{n:032}"}
-            purchase = Purchase(requester_id=requester.id, **about, **bought)
-            session.add(purchase)
-            await session.flush()
+            purchase = await rows.add(session, rows.purchase(**about, **bought))
             link = f"https://example.slack.com/archives/C0APPROVALS/p17954349710{n:05}"
             card = {"channel": "C0APPROVALS", "ts": f"{n}.0", "permalink": link, "drawn_version": 99}
             session.add(Card(purchase_id=purchase.id, workspace_id=bundle.workspace_id, **card))

@@ -128,8 +128,11 @@ async def test_killed_at_random_moments_the_end_is_the_same(
 
 
 def let_time_pass(database: str) -> None:
-    """Whatever waits is due now. An intent that was written but not sent is settled by looks over 80 seconds."""
+    """Whatever waits is due now, and an intent that was written but not sent so old that Twilio would show its number."""
     with contextlib.closing(sqlite3.connect(database, timeout=5)) as connection, connection:
+        connection.execute(
+            "UPDATE purchases SET buying_at = '2026-01-01 00:00:00' WHERE buying_at IS NOT NULL"
+        )
         connection.execute("UPDATE purchases SET wake_at = '2026-01-01 00:00:00' WHERE wake_at IS NOT NULL")
 
 

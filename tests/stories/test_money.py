@@ -1,6 +1,7 @@
 """What can happen to a number and its price between the form and the purchase, and what is never done twice."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -39,8 +40,12 @@ async def test_gone_with_ask_offers_the_nearest_on_the_card(
     await stage.told(requester, "was sold to somebody else")
     answer = await requester.clicks(card, "alternative", offered[0])
     assert answer["ok"] and not answer["shown"]
-    card = await stage.card("complete")
+    card = await stage.card("awaiting_approval")
     taken = offered[0].rpartition(":")[2]
+    assert number_in(card) == taken and card["metadata"]["event_payload"]["quote"] == 2
+    assert await stage.bought() == [], "another number is another quote: it is asked for anew"
+    await approver.clicks(card, "approve")
+    card = await stage.card("complete")
     assert await stage.bought() == [taken] and number_in(card) == taken
     assert buttons(card, "alternative") == []
 
@@ -71,6 +76,20 @@ async def test_only_the_requester_or_an_approver_takes_an_alternative(
     assert "Only <@U0REQUESTER> can do that" in answer["shown"][0]["text"]
 
 
+async def asked_again(stage: Stage, quote_no: int) -> Any:
+    """The card, once it asks for this quote."""
+
+    async def there() -> Any:
+        card = await stage.card("awaiting_approval")
+        return card if card["metadata"]["event_payload"]["quote"] == quote_no else None
+
+    return await until(there, f"quote {quote_no} is asked for")
+
+
+async def _says(stage: Stage, words: str) -> bool:
+    return words in shown((await stage.cards())[-1])
+
+
 async def test_dearer_than_approved_is_asked_again(
     stage: Stage, requester: Person, approver: Person, twilio: Control
 ) -> None:
@@ -79,11 +98,7 @@ async def test_dearer_than_approved_is_asked_again(
     await twilio.post("prices", country="US", number_type="local", price="2.40")
     await approver.clicks(first, "approve")
 
-    async def asked_again() -> Any:
-        card = await stage.card("awaiting_approval")
-        return card if card["metadata"]["event_payload"]["quote"] == 2 else None
-
-    card = await until(asked_again, "a second quote")
+    card = await asked_again(stage, 2)
     assert "$2.40 a month" in shown(card) and "$1.15" in shown(card)
     assert await stage.bought() == []
     await approver.clicks(card, "approve")
@@ -99,33 +114,109 @@ async def test_a_click_on_an_older_quote_changes_nothing_and_says_so(
     assert stage.app is not None
     purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
     await stage.slack.post("faults", method="chat.update", times=3, fault={"status": 500})
-    await stage.store.requote(purchase, Happened("price_raised"))
+    await stage.store.quote_again(purchase, Happened("quote_changed"), {"price": Decimal("2.40")})
     answer = await approver.clicks(card, "approve")
     assert "older quote" in answer["shown"][0]["text"]
     assert (await stage.store.purchase(purchase.id)).state == "awaiting_approval"
 
 
-async def test_a_limit_covers_a_rise_of_the_price(
+async def test_the_limit_is_for_a_substitute_and_not_for_the_number_itself(
     stage: Stage, requester: Person, approver: Person, twilio: Control
 ) -> None:
     number = await asks(requester, review={"if_gone": "closest", "price_limit": "3,00"})
+    first = await stage.card("awaiting_approval")
     await twilio.post("prices", country="US", number_type="local", price="2.40")
-    await approver.clicks(await stage.card(), "approve")
+    await approver.clicks(first, "approve")
+    card = await asked_again(stage, 2)
+    assert "$2.40 a month" in shown(card) and await stage.bought() == []
+    await approver.clicks(card, "approve")
     await stage.card("complete")
     assert await stage.bought() == [number]
 
 
-async def test_a_balance_that_is_too_low_is_said_before_anything_is_bought(
+async def test_a_substitute_may_cost_up_to_the_limit(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester, review={"if_gone": "closest", "price_limit": "3"})
+    card = await stage.card("awaiting_approval")
+    await twilio.post("taken", phone_number=number)
+    await twilio.post("faults", method="POST", path=BUY, times=1, fault={"status": 400, "code": 21422})
+    purchase_id = card["metadata"]["event_payload"]["id"]
+    await approver.clicks(card, "approve")
+    await stage.in_thread(card, "the closest match is taken instead")
+    await stage.card("complete")
+    quotes = await stage.store.quotes_of(purchase_id)
+    assert [(each.quote_no, each.revision) for each in quotes] == [(1, 0), (1, 1)]
+    assert quotes[1].instead_of == number and await stage.bought() == [quotes[1].phone_number]
+
+
+async def test_a_price_that_fell_is_within_the_approval_and_is_the_one_told(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await asks(requester)
+    card = await stage.card("awaiting_approval")
+    await twilio.post("prices", country="US", number_type="local", price="0.80")
+    await approver.clicks(card, "approve")
+    card = await stage.card("complete")
+    assert "$0.80 a month" in shown(card)
+    await stage.in_thread(card, "is bought for $0.80 a month")
+    record = await stage.store.record_of(card["metadata"]["event_payload"]["id"])
+    (charge,) = [each for each in record if each.what == "charge"]
+    assert charge.details["price"] == "0.80" and charge.details["currency"] == "USD"
+
+
+async def test_a_balance_that_is_too_low_stops_before_anything_is_bought_and_goes_on_by_itself(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    number = await asks(requester)
+    await twilio.post("account", balance="0.50")
+    await approver.clicks(await stage.card(), "approve")
+    await until(lambda: _says(stage, "balance of $0.50 does not cover"), "the card says why it waits")
+    card = await stage.card("in_progress")
+    assert {"buy_anyway", "retry", "withdraw"} <= field_ids(card)
+    assert await stage.calls_to_twilio("POST", "IncomingPhoneNumbers") == []
+    await twilio.post("account", balance="50.00")
+    await clock.forward(60)
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+    lines = [each for each in await stage.thread(card) if "balance" in each]
+    assert len(lines) == 1, "said once, however often it was looked at"
+
+
+async def test_what_the_balance_says_can_be_overruled_by_an_approver_alone(
     stage: Stage, requester: Person, approver: Person, twilio: Control
 ) -> None:
     number = await asks(requester)
     await twilio.post("account", balance="0.50")
     await approver.clicks(await stage.card(), "approve")
-    card = await stage.card("needs_changes")
-    assert "balance of $0.50 does not cover" in shown(card)
-    assert await stage.calls_to_twilio("POST", "IncomingPhoneNumbers") == []
-    await twilio.post("account", balance="50.00")
-    await requester.clicks(card, "retry")
+    await until(lambda: _says(stage, "does not cover"), "the card says why it waits")
+    card = await stage.card("in_progress")
+    answer = await requester.clicks(card, "buy_anyway")
+    assert "not on the list of people who may approve" in answer["shown"][0]["text"]
+    await approver.clicks(card, "buy_anyway")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 404, "code": 20404}, {"status": 401, "code": 20003}, {"status": 500}]
+)
+async def test_a_balance_that_cannot_be_read_stops_nothing(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, fault: Any
+) -> None:
+    number = await asks(requester)
+    await twilio.post("faults", method="GET", path="*/Balance.json", times=9, fault=fault)
+    await approver.clicks(await stage.card(), "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
+async def test_a_negative_balance_is_an_invoiced_accounts_and_stops_nothing(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester)
+    await twilio.post("account", balance="-312.40")
+    await approver.clicks(await stage.card(), "approve")
     await stage.card("complete")
     assert await stage.bought() == [number]
 
@@ -142,7 +233,7 @@ async def test_an_answer_that_is_lost_after_the_purchase_buys_nothing_twice(
 
 
 @pytest.mark.parametrize("fault", ["cut_before", {"status": 500}, {"status": 503}])
-async def test_after_a_doubt_twilio_is_asked_at_5_15_and_60_seconds_before_a_second_try(
+async def test_after_a_doubt_twilio_is_asked_at_5_20_60_and_130_seconds_before_a_second_try(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock, fault: Any
 ) -> None:
     number = await asks(requester)
@@ -150,7 +241,7 @@ async def test_after_a_doubt_twilio_is_asked_at_5_15_and_60_seconds_before_a_sec
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("in_progress")
     purchase_id = card["metadata"]["event_payload"]["id"]
-    for nth, seconds in enumerate((5, 15, 60), start=1):
+    for nth, seconds in enumerate((5, 15, 40, 70), start=1):
         purchase = await until(_resting(stage, purchase_id, nth), f"it rests after look {nth}")
         assert purchase.buying_at is not None, "the intent stays open"
         assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 1
@@ -207,7 +298,7 @@ async def test_a_number_with_another_name_is_left_to_a_person(
     card = await stage.card("failed")
     assert "cannot tell who bought it" in shown(card)
     found = await until(lambda: _alarms(stage), "the operators are told")
-    assert f"Number Desk {purchase_id}" in found[0]
+    assert f"Reminders (nd-{purchase_id[:6]})" in found[0]
     await client.incoming_phone_numbers(theirs.sid).update_async(friendly_name=f"Number Desk {purchase_id}")
     await requester.clicks(card, "retry")
     await stage.card("complete")
@@ -249,21 +340,25 @@ async def test_each_refusal_says_what_to_do(
     await twilio.post("faults", method="POST", path=BUY, times=1, fault={"status": 400, "code": code})
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("needs_changes")
-    assert words in shown(card)
+    assert words in shown(card) and "end" in field_ids(card)
+    assert field_ids(card) & {"retry", "give_papers", "choose_address", "alternative"}, "there is a way on"
     assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 1
     await requester.clicks(card, "withdraw")
     await stage.card("withdrawn")
 
 
-async def test_a_suspended_account_alarms_the_operators(
-    stage: Stage, requester: Person, approver: Person, twilio: Control
+async def test_a_suspended_account_alarms_the_operators_and_goes_on_by_itself(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
-    await asks(requester)
+    number = await asks(requester)
     await twilio.post("faults", method="POST", path=BUY, times=1, fault={"status": 401, "code": 20003})
     await approver.clicks(await stage.card(), "approve")
-    card = await stage.card("needs_changes")
-    assert "credentials" in shown(card)
+    card = await stage.card("in_progress")
+    await stage.in_thread(card, "credentials")
     await until(lambda: _alarms(stage), "the operators are told")
+    await clock.forward(60)
+    await stage.card("complete")
+    assert await stage.bought() == [number]
 
 
 async def test_too_many_requests_are_waited_out(
@@ -304,7 +399,7 @@ async def test_bought_but_not_finished_has_actions_of_its_own(
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("failed")
     assert "takes no more numbers" in shown(card)
-    assert {"retry", "choose_service"} == field_ids(card)
+    assert {"retry", "choose_service", "end"} == field_ids(card)
     await requester.clicks(card, "choose_service")
     page = await requester.view("card.service")
     support = options(page, "messaging_service")[0]

@@ -1,0 +1,150 @@
+"""A form on its way: what was typed on page 1 as a search at Twilio, and all of it as the quote that is asked for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from bot.countries import POSTAL_CODES, REGION, SEARCHED_BY_AREA
+from bot.errors import FormErrors
+from bot.texts import N_, Said, say
+from bot.twilio.catalogue import Market, Offer
+from bot.twilio.numbers import CONTAINS, pattern
+from storage.models import Draft, IfGone
+
+EXCLUDED = {
+    "none": "exclude_all_address_required",
+    "no_local": "exclude_local_address_required",
+    "no_foreign": "exclude_foreign_address_required",
+}
+
+
+@dataclass(frozen=True)
+class Search:
+    """Page 1 as Twilio is asked. filters: parameters of the SDK's search."""
+
+    country: str
+    number_type: str
+    capabilities: list[str]
+    contains: str | None
+    purpose: str
+    filters: dict[str, Any]
+
+
+def search_of(typed: Mapping[str, Any], market: Market) -> Search:
+    """typed: page 1, by field. Raises FormErrors with a sentence for each field that cannot be."""
+    wrong: dict[str, Said] = {}
+    country = typed.get("country")
+    if not country:
+        wrong["country"] = say(N_("Choose a country."))
+    elif market.offer(country, typed.get("number_type")) is None:
+        wrong["number_type"] = say(N_("Choose one of the number types that the country has."))
+    contains = re.sub(r"[\s().\-/]", "", typed.get("contains") or "") or None
+    if contains is not None and not CONTAINS.fullmatch(contains):
+        wrong["contains"] = (
+            say(N_("Type at least two digits: one digit narrows nothing down."))
+            if len(contains.lstrip("+")) < 2
+            else say(N_("Only digits and the letters A to Z can be searched, 16 at the most."))
+        )
+    if not typed.get("purpose"):
+        wrong["purpose"] = say(N_("Say what the number is for: the approvers decide by it."))
+    filters: dict[str, Any] = {f"{name}_enabled": True for name in typed.get("capabilities") or ()}
+    if country:
+        filters |= _area(typed, country, wrong)
+    if wrong:
+        raise FormErrors(wrong)
+    assert country is not None
+    if contains is not None:
+        filters["contains"] = pattern(contains, typed.get("position") or "anywhere", country)
+    return Search(
+        country,
+        typed["number_type"],
+        typed.get("capabilities") or [],
+        contains,
+        typed["purpose"],
+        filters,
+    )
+
+
+def _area(typed: Mapping[str, Any], country: str, wrong: dict[str, Said]) -> dict[str, Any]:
+    """The advanced fields as parameters of Twilio's search; what cannot be goes into ``wrong``."""
+    found: dict[str, Any] = {}
+    if typed.get("in_locality"):
+        found["in_locality"] = typed["in_locality"]
+    if excluded := EXCLUDED.get(typed.get("address_requirement") or ""):
+        found[excluded] = True
+    if typed.get("beta") == [] and "beta" in typed:
+        found["beta"] = False
+    if country not in SEARCHED_BY_AREA:
+        return found
+    if region := typed.get("in_region"):
+        if REGION.fullmatch(region.upper()):
+            found["in_region"] = region.upper()
+        else:
+            wrong["in_region"] = say(N_("Type the two letters of the state or province, such as CA."))
+    if postal_code := typed.get("in_postal_code"):
+        if POSTAL_CODES[country].fullmatch(postal_code.upper()):
+            found["in_postal_code"] = postal_code.upper()
+        else:
+            wrong["in_postal_code"] = (
+                say(N_("A postal code in the United States has five digits, such as 94103."))
+                if country == "US"
+                else say(N_("A Canadian postal code looks like K1A 0B1."))
+            )
+    if area_code := typed.get("area_code"):
+        if re.fullmatch(r"[2-9]\d\d", area_code):
+            found["area_code"] = int(area_code)
+        else:
+            wrong["area_code"] = say(N_("An area code has three digits, such as 415."))
+    if near := typed.get("near_number"):
+        plain = re.sub(r"[\s().\-]", "", near)
+        if re.fullmatch(r"\+1\d{10}", plain):
+            found["near_number"] = plain
+        else:
+            wrong["near_number"] = say(N_("Type the whole number with +1, such as +14155550123."))
+    if distance := typed.get("distance"):
+        if not typed.get("near_number"):
+            wrong["distance"] = say(N_("A distance needs the number that it is measured from."))
+        elif distance.isdecimal() and 1 <= int(distance) <= 500:
+            found["distance"] = int(distance)
+        else:
+            wrong["distance"] = say(N_("Type a number of miles from 1 to 500."))
+    return found
+
+
+def quote_of(
+    draft: Draft,
+    search: Search,
+    offer: Offer,
+    service: Mapping[str, Any],
+    *,
+    if_gone: IfGone = IfGone.ASK,
+    ceiling: Decimal | None = None,
+) -> dict[str, Any]:
+    """The columns of the first quote: all that an approval of it will cover (rule 5).
+
+    service: its columns ``service, service_sid, service_name``. ceiling: for a substitute; at least the price itself.
+    """
+    number = draft.number
+    return {
+        "phone_number": number["phone_number"],
+        "country": search.country,
+        "number_type": search.number_type,
+        "capabilities": number["capabilities"],
+        "wanted": search.capabilities,
+        "locality": number.get("locality") or "",
+        "region": number.get("region") or "",
+        "contains": search.contains or "",
+        "filters": search.filters,
+        "address_requirements": draft.address_requirements,
+        "address_sid": draft.address_sid,
+        "regulated": bool(draft.regulated),
+        "end_user_type": draft.end_user_type,
+        "bundle_id": draft.bundle_id if draft.regulated else None,
+        "price": offer.price,
+        "currency": offer.currency,
+        "ceiling": max(ceiling or offer.price, offer.price) if if_gone == IfGone.CLOSEST else offer.price,
+        "if_gone": if_gone,
+        **service,
+    }

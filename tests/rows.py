@@ -1,0 +1,81 @@
+"""Rows as tests need them: a purchase with its quote, a draft; whatever differs is given by name."""
+
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from storage.models import Draft, Purchase, Quote, Service, State, new_id, now
+
+NUMBER = "+442079460000"
+OF_QUOTE = set(Quote.model_fields) - {"id", "workspace_id", "purchase_id"}
+OF_PURCHASE = set(Purchase.model_fields)
+
+
+def purchase(**values: Any) -> Purchase:
+    """With its quote beside it: what belongs to which of the two follows from the name."""
+    moment = now()
+    of_both = {
+        "id": new_id(),
+        "workspace_id": "T0",
+        "account_sid": "AC" + "0" * 32,
+        "requester_id": "U0REQUESTER",
+        "owner_id": values.get("requester_id", "U0REQUESTER"),
+        "channel_id": "C0NUMBERS",
+        "purpose": "Reminders",
+        "state": State.AWAITING_APPROVAL,
+        "created_at": moment,
+        "updated_at": moment,
+        "quoted_at": moment,
+        "phone_number": NUMBER,
+        "country": "GB",
+        "number_type": "mobile",
+        "capabilities": ["sms", "voice"],
+        "price": Decimal("1.15"),
+        "ceiling": Decimal("1.15"),
+        "currency": "USD",
+        "service": Service.NONE,
+        **values,
+    }
+    unknown = set(of_both) - OF_QUOTE - OF_PURCHASE
+    assert not unknown, f"neither a purchase nor a quote has {unknown}"
+    made = Purchase(**{name: value for name, value in of_both.items() if name in OF_PURCHASE})
+    made.quote = Quote(
+        purchase_id=made.id,
+        workspace_id=made.workspace_id,
+        **{
+            "quote_no": made.quote_no,
+            "revision": made.revision,
+            **{name: value for name, value in of_both.items() if name in OF_QUOTE},
+        },
+    )
+    return made
+
+
+async def add(session: AsyncSession, row: Purchase) -> Purchase:
+    """The purchase and its quote in the database."""
+    quote = row.quote
+    session.add(row)
+    await session.flush()
+    session.add(quote)
+    await session.flush()
+    return row
+
+
+def draft(**values: Any) -> Draft:
+    """values: columns; ``find``, ``choose``, ``end_user``, ``review``: what was typed on these pages."""
+    moment = now()
+    pages = {name: values.pop(name) for name in ("find", "choose", "end_user", "review") if name in values}
+    return Draft(
+        **{
+            "id": new_id(),
+            "workspace_id": "T0",
+            "account_sid": "AC" + "0" * 32,
+            "requester_id": "U0REQUESTER",
+            "channel_id": "C0NUMBERS",
+            "created_at": moment,
+            "updated_at": moment,
+            "answers": pages,
+            **values,
+        }
+    )
