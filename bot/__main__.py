@@ -1,3 +1,8 @@
-from bot.app import main
+import sys
 
-main()
+from bot import app, cli
+
+if sys.argv[1:]:
+    cli.main(sys.argv[1:])
+else:
+    app.main()

@@ -58,6 +58,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
     async with contextlib.AsyncExitStack() as stack:
         store = Store(config.database_url)
         stack.push_async_callback(store.close)
+        store.take_lock()
         await prepare(store)
         username, secret = config.twilio_credentials
         twilio = await stack.enter_async_context(

@@ -86,6 +86,17 @@ class Settings(BaseSettings):
         return self.twilio_account_sid, self.twilio_auth_token.get_secret_value()
 
 
+class _Database(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    database_url: str = Settings.model_fields["database_url"].default
+
+
+def database_url() -> str:
+    """Where the database is, for what needs nothing but that."""
+    return _Database().database_url
+
+
 def read() -> Settings:
     """Raises SettingsError with one line for each setting that is missing or wrong."""
     try:

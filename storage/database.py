@@ -58,9 +58,12 @@ def configure(engine: Engine, *, durable: bool = False) -> None:
 
 class Database:
     def __init__(self, url: str) -> None:
-        """Makes the folder of a SQLite file and takes its lock. Raises InUse."""
+        """Makes the folder of a SQLite file; whoever runs the app takes its lock as well."""
         self.url = driver_url(url)
-        self._lock_file = self._take_lock(sqlite_file(url))
+        self._file = sqlite_file(url)
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._lock_file: TextIO | None = None
         # pool_pre_ping: the server may have closed a connection that lay idle
         self.engine = create_async_engine(self.url, hide_parameters=True, pool_pre_ping=True)
         configure(self.engine.sync_engine)
@@ -71,11 +74,11 @@ class Database:
             configure(self._durable.sync_engine, durable=True)
         self._writer = asyncio.Lock()
 
-    @staticmethod
-    def _take_lock(file: Path | None) -> TextIO | None:
+    def take_lock(self) -> None:
+        """With SQLite one process runs the app (rule 10); the command line only reads. Raises InUse."""
+        file = self._file
         if file is None:
-            return None
-        file.parent.mkdir(parents=True, exist_ok=True)
+            return
         lock = file.with_name(file.name + ".lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,7 +87,7 @@ class Database:
             raise InUse(
                 f"Another process uses {file} already. With SQLite only one may run; stop it first."
             ) from error
-        return lock
+        self._lock_file = lock
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -1,4 +1,4 @@
-"""Whether the database is at the newest migration. An empty SQLite file is brought there; nothing else is touched."""
+"""Whether the database is at the newest migration. An empty one is brought there; nothing else is touched."""
 
 import asyncio
 from pathlib import Path
@@ -24,11 +24,14 @@ def configuration() -> Config:
     return config
 
 
-async def prepare(store: Store) -> None:
-    """Raises SchemaError when the schema is older or newer than this code."""
+async def prepare(store: Store, *, may_create: bool = True) -> None:
+    """An empty database is brought to the newest migration; of several processes that start on it one does, the others wait.
+
+    Raises SchemaError when the schema is older or newer than this code.
+    """
     newest = await asyncio.to_thread(lambda: ScriptDirectory.from_config(configuration()).get_current_head())
     version = await store.schema_version()
-    if version is None and store.is_sqlite:
+    if version is None and may_create and await store.is_empty():
         async with store.engine.begin() as connection:
             await connection.run_sync(upgrade)
         return

@@ -12,11 +12,16 @@ from storage.purchases import Purchases
 
 
 class Store(Drafts, Purchases, Bundles, Outbox, Known):
-    """Opened with a database URL, closed with ``close``. Raises InUse when a SQLite file is taken."""
+    """Opened with a database URL, closed with ``close``."""
 
     async def schema_version(self) -> str | None:
         """The Alembic revision that the database is at; None for an empty one."""
         return await _version(self.engine)
+
+    async def is_empty(self) -> bool:
+        """Whether it has no table at all: nobody else's database is written to."""
+        async with self.engine.connect() as connection:
+            return not await connection.run_sync(lambda each: inspect(each).get_table_names())
 
 
 async def _version(engine: AsyncEngine) -> str | None:

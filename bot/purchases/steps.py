@@ -384,7 +384,7 @@ async def ensure_service(purchase: Purchase, services: Services) -> Done | Wait:
     name = purchase.quote.service_name
     if purchase.quote.service == Service.EXISTING:
         sid = service_for(purchase, await services.market.recent_services(), None)
-        return Done({"messaging_service_sid": sid})
+        return _in_service(sid, name)
     row = await _made_here(purchase, services)
     cut_off = row.claimed_by == purchase.id  # we began to make it once: the list that is kept may be older
     known = await (services.market.fresh_services() if cut_off else services.market.recent_services())
@@ -408,7 +408,11 @@ async def ensure_service(purchase: Purchase, services: Services) -> Done | Wait:
         await services.market.service_made(sid, name)
     elif row.sid != sid:
         await services.store.service_made(row, sid)
-    return Done({"messaging_service_sid": sid})
+    return _in_service(sid, name)
+
+
+def _in_service(sid: str | None, name: str) -> Done:
+    return Done({"messaging_service_sid": sid}, {"messaging_service_sid": sid, "name": name})
 
 
 async def attach_number(purchase: Purchase, services: Services) -> Done | Wait:

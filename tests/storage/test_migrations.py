@@ -1,8 +1,11 @@
 """Migrations and models say the same, on both databases."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,8 @@ import storage.models  # noqa: F401
 from storage.models import UNFINISHED
 from storage.schema import SchemaError, configuration, prepare, upgrade
 from storage.store import Store
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -93,16 +98,43 @@ async def test_a_migration_that_loses_what_older_code_needs_says_that_there_is_n
         await run(database, lambda config: command.downgrade(config, "0002"))
 
 
-async def test_an_empty_sqlite_file_is_brought_up_to_date_and_postgresql_is_left_alone(
-    database: Store,
+PREPARE = """
+import asyncio, sys
+from storage.schema import prepare
+from storage.store import Store
+async def start():
+    store = Store(sys.argv[1])
+    await prepare(store)
+    await store.close()
+asyncio.run(start())
+"""
+
+
+async def test_an_empty_database_is_brought_up_to_date_by_one_of_those_that_start_on_it(
+    kind: str, empty: str
 ) -> None:
-    if database.is_sqlite:
+    starting = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", PREPARE, empty, cwd=ROOT)
+        for _ in range(1 if kind == "sqlite" else 3)
+    ]
+    assert [await each.wait() for each in starting] == [0] * len(starting)
+    database = Store(empty)
+    await run(database, command.check)
+    await database.close()
+
+
+async def test_a_database_with_somebody_elses_tables_is_left_alone(database: Store) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE theirs (id INTEGER)"))
+    with pytest.raises(SchemaError, match=r"at migration none.*alembic upgrade head"):
         await prepare(database)
-        assert await database.schema_version() is not None
-    else:
-        with pytest.raises(SchemaError, match=r"at migration none.*alembic upgrade head"):
-            await prepare(database)
-        assert await tables(database) == set()
+    assert await tables(database) == {"theirs"}
+
+
+async def test_who_only_reads_makes_no_table(database: Store) -> None:
+    with pytest.raises(SchemaError, match="at migration none"):
+        await prepare(database, may_create=False)
+    assert await tables(database) == set()
 
 
 async def test_a_database_of_another_version_is_left_alone(database: Store) -> None:
