@@ -23,6 +23,7 @@ from bot import settings
 from bot.bundles.watch import Watch
 from bot.core import Services
 from bot.purchases import policy as approval
+from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy
 from bot.purchases.worker import Worker
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
@@ -101,6 +102,8 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         services.worker.every(60, market.refresh)
         services.worker.every(60, refresh_members)
         services.worker.every(1, services.watch.tick)
+        services.worker.every(60, OwnedNumbers(services).tick)
+        services.worker.every(3600, partial(_sweep_out, store))
         await services.worker.start()
         stack.push_async_callback(first_done, first)
         stack.push_async_callback(services.watch.stop)
@@ -116,6 +119,12 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         port = await _serve(config, bolt, socket, services, stack) if config.port else None
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
         yield Running(services, bolt, socket, port)
+
+
+async def _sweep_out(store: Store) -> None:
+    """What has outlived its stated life (docs/operations.md), a little at a time."""
+    while await store.delete_old_drafts():
+        pass
 
 
 async def _draw(client: AsyncWebClient, services: Services, drawing: Any) -> None:

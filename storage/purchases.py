@@ -607,8 +607,18 @@ class Purchases(Database):
                 )
             ).all()
 
-    async def add_owned(self, account_sid: str, phone_number: str, sid: str) -> None:
-        """A number that the account owns and no purchase of ours bought; nothing where it is known already."""
+    async def add_owned(
+        self,
+        account_sid: str,
+        phone_number: str,
+        sid: str,
+        workspace_id: str = "",
+        happened: Happened | None = None,
+    ) -> None:
+        """A number that the account owns and no purchase of ours bought; nothing where one holds it or it is known already.
+
+        happened: what is told of it, the first time.
+        """
         moment = now()
         try:
             async with self.writing() as session:
@@ -621,6 +631,9 @@ class Purchases(Database):
                         owned_at=moment,
                     )
                 )
+                await session.flush()
+                if happened is not None:
+                    session.add_all(happened.rows(workspace_id))
         except IntegrityError:
             return
 

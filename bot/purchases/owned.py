@@ -1,0 +1,105 @@
+"""Once a day: the numbers that the Twilio account owns, compared with the purchases. Rules 7 and 33."""
+
+import logging
+import re
+from datetime import timedelta
+from typing import Any
+
+from bot import announcements as news
+from bot.core import Services
+from bot.purchases.steps import LAG
+from bot.texts import N_, phone, say
+from bot.twilio.client import TwilioError
+from storage.models import Number, now
+from storage.purchases import Happened, Owed
+
+log = logging.getLogger(__name__)
+
+SWEEP = timedelta(days=1)
+SWEPT = "numbers:swept"
+OURS = re.compile(r"\(nd-[0-9a-f]{6}\)$|^Number Desk [0-9a-f]{12}$")
+"""The names that a number gets here, and those that it got before (rule 42)."""
+
+
+class OwnedNumbers:
+    """The duty: ``tick`` as often as one likes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def tick(self) -> None:
+        store, workspace_id = self._services.store, self._services.workspace_id
+        kept = (await store.kept(workspace_id)).get(SWEPT)
+        if kept is not None and abs(now() - kept[1]) < SWEEP:
+            return
+        try:
+            await self.sweep()
+        except TwilioError as error:
+            log.warning("the account's numbers could not be read: %s", error)
+            return
+        await store.keep(workspace_id, SWEPT, True, now())
+
+    async def sweep(self) -> None:
+        """Frees what was released in the Console, and tells the operators of what bears our name and is nobody's."""
+        services = self._services
+        account_sid = services.settings.twilio_account_sid
+        asked_at = now()
+        found: list[Any] = await services.twilio.incoming_phone_numbers.list_async(page_size=1000)
+        known = {each.phone_number_sid: each for each in await services.store.owned_numbers(account_sid)}
+        listed = {str(each.sid) for each in found}
+        for sid, number in known.items():
+            assert number.owned_at is not None
+            if sid not in listed and number.owned_at < asked_at - LAG and await self._is_gone(number):
+                await self._released(number)
+        for each in found:
+            if str(each.sid) not in known:
+                await self._met(account_sid, each)
+
+    async def _is_gone(self, number: Number) -> bool:
+        """A list may be read while it changes: the number itself is asked for."""
+        if number.phone_number_sid is None:
+            return False
+        try:
+            await self._services.twilio.incoming_phone_numbers(number.phone_number_sid).fetch_async()
+        except TwilioError as error:
+            if error.status == 404:
+                return True
+            raise
+        return False
+
+    async def _released(self, number: Number) -> None:
+        purchase = (
+            await self._services.store.purchase(number.purchase_id)
+            if number.purchase_id is not None
+            else None
+        )
+        owed: tuple[Owed, ...] = ()
+        if purchase is not None:
+            said = say(
+                N_("{number} is not in the Twilio account any more: it was released there."),
+                number=phone(number.phone_number),
+            )
+            owed = news.both(self._services.settings, purchase, said)
+        details = {"phone_number": number.phone_number, "phone_number_sid": number.phone_number_sid}
+        await self._services.store.number_gone(number, Happened("released", details=details, owed=owed))
+        self._services.worker.kick()
+
+    async def _met(self, account_sid: str, found: Any) -> None:
+        """One that was bought elsewhere is held like ours; one that bears our name and no purchase explains is told once."""
+        stray = None
+        if OURS.search(found.friendly_name or ""):
+            said = say(
+                N_(
+                    "{number} ({sid}) is in the Twilio account under the name “{name}”, which Number Desk gives, and no request explains it. Somebody should look: it costs money every month."
+                ),
+                number=phone(found.phone_number),
+                sid=str(found.sid),
+                name=found.friendly_name,
+            )
+            details = {"phone_number": found.phone_number, "phone_number_sid": str(found.sid)}
+            owed = (news.operators(self._services.settings, said),)
+            stray = Happened("unexplained_number", details=details, owed=owed)
+        await self._services.store.add_owned(
+            account_sid, found.phone_number, str(found.sid), self._services.workspace_id, stray
+        )
+        self._services.worker.kick()
