@@ -5,7 +5,7 @@ How long a row lives is said in docs/operations.md.
 """
 
 import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, Relationship, SQLModel
 
+from storage.clock import now as now
 from storage.columns import Choice, Money, Utc
 
 SQLModel.metadata.naming_convention = MetaData(
@@ -98,10 +99,6 @@ class IfGone(StrEnum):
     """a person chooses"""
     CLOSEST = "closest"
     """the closest match up to the ceiling is taken"""
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def new_id() -> str:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 CLOSEST_TRIES = 10
+STEP = 2.0
+"""Seconds by which a clock may drift within one; more is a step."""
 ALTERNATIVES = 5
 
 Draw = Callable[[Drawing], Awaitable[None]]
@@ -86,7 +88,11 @@ class Worker:
     async def start(self) -> None:
         if self._store.is_sqlite:
             await self._store.free_all_leases()
-        self._loops = [asyncio.create_task(self._work()), asyncio.create_task(self._deliver())]
+        self._loops = [
+            asyncio.create_task(self._work()),
+            asyncio.create_task(self._deliver()),
+            asyncio.create_task(self._mind_the_clock()),
+        ]
         self.every(1, self._tick)
         self._scheduler.start()
         self.kick()
@@ -113,6 +119,22 @@ class Worker:
 
     async def _tick(self) -> None:
         self.kick()
+
+    async def _mind_the_clock(self) -> None:
+        """A clock that steps back would leave every job, and whatever waits, until it has come round again."""
+        running = asyncio.get_running_loop().time
+        expected = now().timestamp() - running()
+        while True:
+            await asyncio.sleep(1)
+            ahead = now().timestamp() - running()
+            if ahead < expected - STEP:
+                log.warning("the clock has stepped back by %.0f seconds", expected - ahead)
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=datetime.now(UTC))
+                with contextlib.suppress(Exception):  # the rows are due at the latest within the hour
+                    await self._store.wake_all()
+                self.kick()
+            expected = ahead
 
     # purchases
 

@@ -1,0 +1,47 @@
+"""What the app does when the machine's clock is put right."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import time_machine
+
+from storage.models import now
+from storage.purchases import Happened
+from tests.stories.stage import Person, Stage, asks, until
+
+
+async def test_a_clock_that_steps_back_an_hour_stops_nothing(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    number = await asks(
+        requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": "later"}
+    )
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("in_progress")
+    await stage.in_thread(card, "Papers are needed")
+    purchase_id = card["metadata"]["event_payload"]["id"]
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=1), tick=True):
+        await asyncio.sleep(2)  # the step is noticed within a second
+        bundle = (await stage.twilio.get("state"))["bundles"][0]["sid"]
+        row = await stage.store.bundle_by_sid(stage.services.settings.twilio_account_sid, bundle)
+        purchase = await stage.store.purchase(purchase_id)
+        wake_at = now() + timedelta(seconds=1)  # and nobody kicks: the tick has to find it
+        await stage.store.revise(
+            purchase, Happened("bundle_given"), {"bundle_id": row.id}, waiting=None, wake_at=wake_at
+        )
+
+        async def bought() -> bool:
+            return await stage.bought() == [number]
+
+        await until(bought, "the purchase goes on")
+
+
+async def test_a_clock_that_steps_forward_a_week_stops_nothing(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    number = await asks(requester)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=7), tick=True):
+        await asyncio.sleep(1.5)
+        await approver.clicks(await stage.card("awaiting_approval"), "approve")
+        await stage.card("complete")
+        assert await stage.bought() == [number]
