@@ -19,13 +19,14 @@ from storage.models import (
     Approval,
     Bundle,
     Card,
-    Delivery,
     Event,
+    Outgoing,
     Purchase,
     Quote,
     State,
     now,
 )
+from storage.outbox import Owed, card_changed
 
 LEASE = timedelta(seconds=60)
 
@@ -47,29 +48,6 @@ class AlreadyApproved(Exception):
 
 
 @dataclass(frozen=True)
-class Owed:
-    """A message to be delivered, as ``Delivery`` says; ``message``: ``{"say": ..., "with": ...}``.
-
-    purchase_id: whose card it belongs to, where the change that causes it is not one of that purchase.
-    """
-
-    kind: str
-    address: str
-    message: dict[str, Any]
-    purchase_id: str | None = None
-
-    def delivery(self, workspace_id: str, purchase_id: str | None, bundle_id: str | None = None) -> Delivery:
-        return Delivery(
-            workspace_id=workspace_id,
-            purchase_id=self.purchase_id or purchase_id,
-            bundle_id=bundle_id,
-            kind=self.kind,
-            address=self.address,
-            message=self.message,
-        )
-
-
-@dataclass(frozen=True)
 class Happened:
     """What a change puts on record, and whom it is told, in the change's own transaction."""
 
@@ -85,7 +63,7 @@ class Happened:
         purchase_id: str | None = None,
         bundle_id: str | None = None,
         quote: int = 0,
-    ) -> list[Event | Delivery]:
+    ) -> list[Event | Outgoing]:
         """The line of the record, and the messages."""
         line = Event(
             workspace_id=workspace_id,
@@ -96,7 +74,7 @@ class Happened:
             quote=quote,
             details=self.details,
         )
-        return [line, *(owed.delivery(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
+        return [line, *(owed.row(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
 
 
 def _lost(session: AsyncSession, row: Purchase | None) -> Lost:
@@ -209,8 +187,10 @@ class Purchases(Database):
                 )
                 self._add_quote(session, purchase)
                 session.add(
-                    Card(purchase_id=purchase.id, workspace_id=purchase.workspace_id, channel=channel)
+                    Card(purchase_id=purchase.id, workspace_id=purchase.workspace_id, channel_id=channel)
                 )
+                await session.flush()
+                await card_changed(session, purchase.id)
                 self._put_on_record(session, purchase, happened)
                 return purchase
         except IntegrityError as error:
@@ -389,8 +369,6 @@ class Purchases(Database):
         async with self.writing() as session:
             await session.exec(update(Purchase).values(lease=None, leased_until=None))
             await session.exec(update(Bundle).values(claimed_until=None))
-            await session.exec(update(Card).values(drawer=None, drawing_until=None, draw_after=now()))
-            await session.exec(update(Delivery).where(col(Delivery.done_at).is_(None)).values(due_at=now()))
 
     async def work(
         self, purchase: Purchase, happened: Happened | None = None, *, bump: bool = True, **values: Any
@@ -503,6 +481,8 @@ class Purchases(Database):
         row = await session.get(Purchase, purchase_id, populate_existing=True)
         if done.rowcount != 1 or row is None:
             raise _lost(session, row)
+        if bump:
+            await card_changed(session, purchase_id)
         return row
 
     @staticmethod

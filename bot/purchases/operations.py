@@ -9,7 +9,8 @@ from bot.errors import AlreadyDecided, BotError, NotPossibleNow, NumberTaken, Ol
 from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import from_kept
 from storage.models import Bundle, Purchase, State, now
-from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
+from storage.outbox import Owed
+from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
 
 
 async def submit(draft: Purchase, services: Services, **values: Any) -> Purchase:
@@ -21,7 +22,7 @@ async def submit(draft: Purchase, services: Services, **values: Any) -> Purchase
         number=phone(draft.phone_number),
         purpose=draft.purpose or "",
     )
-    sent = say(N_("Your request for {number} is before the approvers."), number=phone(draft.phone_number))
+    sent = say(N_("Your request for {number} has been sent for approval."), number=phone(draft.phone_number))
     happened = Happened(
         "submitted",
         draft.requester_id,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 from sqlmodel import SQLModel
 
 import storage.models  # noqa: F401
+from storage.outbox import Lane
 from storage.schema import SchemaError, configuration, prepare, upgrade
 from storage.store import Store
 
@@ -73,7 +74,13 @@ async def test_partial_indexes_cover_what_the_models_say(database: Store) -> Non
     async with database.engine.begin() as connection:
         await connection.run_sync(SQLModel.metadata.create_all)
         assert migrated == await connection.run_sync(conditions)
-    assert set(migrated) == {"uq_purchases_live_number"}
+    assert set(migrated) == {
+        "uq_purchases_live_number",
+        "ix_outbox_address",
+        "ix_outbox_due_at",
+        "uq_outbox_one_drawing",
+        "ix_outbox_purchase_id",
+    }
 
 
 async def test_every_migration_can_be_taken_back_and_made_again(database: Store) -> None:
@@ -243,8 +250,8 @@ async def test_the_code_reads_what_the_first_release_wrote(database: Store) -> N
     assert purchase is not None and purchase.bundle_id == "b1"
     assert list(await database.purchases_using("b1")) == [purchase]
     assert [(each.what, each.bundle_id) for each in await database.record_of("p1")] == [("approved", None)]
-    owed = await database.next_delivery("C0APPROVALS")
-    assert owed is not None and (owed.purchase_id, owed.bundle_id) == ("p1", None)
+    owed = await database.next_owed("C0APPROVALS", Lane.POSTS)
+    assert owed is not None and (owed.kind, owed.purchase_id, owed.bundle_id) == ("thread", "p1", None)
 
 
 async def test_the_way_back_leaves_out_only_lines_that_belong_to_no_purchase(database: Store) -> None:
