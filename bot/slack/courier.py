@@ -135,6 +135,7 @@ class Courier:
         self._picture = picture
         self._compose = compose
         self._begun_again = begun_again
+        self.probe: float = PROBE
         self._owed = asyncio.Event()
         self._lanes: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._again: set[tuple[str, Lane]] = set()
@@ -266,11 +267,11 @@ class Courier:
         if card.ts is not None:
             await self._client.chat_update(channel=card.channel_id, ts=card.ts, **message)
             await self._surely(lambda: self._store.card_drawn(row, purchase.version))
-            await self._works("chat.update", card.channel_id)
+            await self._works(row.address, card.channel_id)
             return
         ts = await self._sent(card.channel_id, message)
         link = await self._surely(lambda: self._store.card_posted(row, purchase.version, ts))
-        await self._works("chat.postMessage", card.channel_id)
+        await self._works(row.address, card.channel_id)
         self.kick()  # its thread lines may follow, or it has changed again
         await self._try(link)
 
@@ -298,7 +299,7 @@ class Courier:
             channel = await self._services.people.dm_channel(row.address, anew=True)
             ts = await self._sent(channel, message)
         await self._surely(lambda: self._store.delivered(row, ts))
-        await self._works("chat.postMessage", channel)
+        await self._works(row.address, channel)
 
     async def _sent(self, channel: str, message: Message) -> str:
         posted = await self._client.chat_postMessage(
@@ -330,6 +331,7 @@ class Courier:
             return False
         if kind is Kind.OF_THIS:
             await self._surely(lambda: self._way_on(row, refusal))
+            await self._works(row.address, "")
             return True
         seconds = max(min(2.0**row.tries, 60), refusal.retry_after)
         await self._surely(lambda: self._store.put_off(row, timedelta(seconds=seconds)))
@@ -377,10 +379,10 @@ class Courier:
 
     async def _trouble(self, row: Outgoing, refusal: Refusal) -> None:
         if refusal.code in _TOKEN:
-            self._close(EVERYWHERE, PROBE)
+            self._close(EVERYWHERE, self.probe)
             await self._token_trouble(refusal.code)
         elif refusal.code == "missing_scope":
-            self._close(row.address, PROBE)
+            self._close(row.address, self.probe)
             scope = refusal.scope or refusal.method
             said = say(
                 N_(
@@ -390,10 +392,11 @@ class Courier:
                 setting="SLACK_BOT_TOKEN",
                 scope=scope,
                 method=refusal.method,
+                address=row.address,  # where it shows whether it is mended
             )
             await self._open(f"{TOKEN}:{scope}", said, tell=refusal.method != "chat.postMessage")
         else:
-            self._close(row.address, PROBE)
+            self._close(row.address, self.probe)
             await self._channel_trouble(row.address, refusal.code)
 
     async def _token_trouble(self, code: str) -> None:
@@ -434,14 +437,16 @@ class Courier:
         )
         return Owed("direct", purchase.requester_id, say(text, number=phone(purchase.phone_number)))
 
-    async def _works(self, method: str, channel: str) -> None:
-        """A call that was taken ends the troubles that it disproves."""
+    async def _works(self, address: str, channel: str) -> None:
+        """What was delivered, or refused for a reason of its own, ends the troubles that it disproves.
+
+        address: as in the outbox; channel: where it really went.
+        """
         for trouble in list(self._troubles.values()):
             setting = trouble.key.split(":")[1]
-            about = trouble.said["with"]
             if (
                 trouble.key == TOKEN
-                or about.get("method") == method
+                or trouble.said["with"].get("address") == address
                 or getattr(self._settings, setting.lower(), None) == channel
             ):
                 await self._surely(lambda ended=trouble: self._mended(ended))  # type: ignore[misc]
@@ -508,7 +513,7 @@ class Courier:
         except Exception as error:
             code = Refusal.of(error).code
             if code in _TOKEN:
-                self._close(EVERYWHERE, PROBE)
+                self._close(EVERYWHERE, self.probe)
                 await self._token_trouble(code)
             return
         if TOKEN in self._troubles and not await self._store.lanes_owed():
