@@ -235,7 +235,9 @@ async def picture(purchase: Purchase, services: Services) -> dict[str, Any]:
 def begun_again(purchase: Purchase) -> Said:
     """The first line of the thread of a card that takes the place of one that is gone."""
     return say(
-        N_("The card of this request was gone, so it is posted anew. Where it stands: {state}."),
+        N_(
+            "The card of this request was gone or could not be changed any more, so it is posted anew. Where it stands: {state}."
+        ),
         state=say(STATES[purchase.state]),
     )
 

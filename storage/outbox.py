@@ -9,7 +9,21 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Integer, String, and_, case, delete, exists, literal, or_, text, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Integer,
+    String,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
@@ -135,12 +149,15 @@ class Outbox(Database):
 
     async def lanes_owed(self) -> list[tuple[str, Lane]]:
         """Addresses with something that is due, and in which lane; what is due longest first."""
-        lane = case((_is_update, Lane.UPDATES.value), else_=Lane.POSTS.value)
+        lane = case((_is_update, Lane.UPDATES.value), else_=Lane.POSTS.value).label("lane")
         async with self.reading() as session:
             rows = await session.exec(
-                select(Outgoing.address, lane).where(*_due()).order_by(col(Outgoing.due_at))
+                select(Outgoing.address, lane)
+                .where(*_due())
+                .group_by(col(Outgoing.address), text("lane"))
+                .order_by(func.min(Outgoing.due_at))
             )
-            return list(dict.fromkeys((address, Lane(name)) for address, name in rows))
+            return [(address, Lane(name)) for address, name in rows]
 
     async def next_owed(self, address: str, lane: Lane) -> Outgoing | None:
         """Of posts new cards and then the oldest; of updates the links and then the card that changed last."""

@@ -62,7 +62,13 @@ _PASSING = {
     "update_failed",
 }
 _TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
-_CARD_GONE = {"message_not_found", "cant_update_message", "thread_not_found", "cannot_reply_to_message"}
+_CARD_GONE = {
+    "message_not_found",
+    "cant_update_message",
+    "edit_window_closed",
+    "thread_not_found",
+    "cannot_reply_to_message",
+}
 _CHANNEL = {
     "is_archived": N_(
         "Nothing can be posted in the channel of {setting}: it is archived. Unarchive it and invite the app, "

@@ -1,6 +1,9 @@
 """What Slack does not take: who waits is told the truth, the operators once, and everything goes on once it is mended (rule 34)."""
 
+import asyncio
+import contextlib
 import socket
+import sqlite3
 from typing import Any
 
 import aiohttp
@@ -9,6 +12,7 @@ from sqlmodel import col, select
 
 from sandbox.slack.workspace import BOT_USER
 from storage.models import Outgoing
+from storage.outbox import Owed
 from tests.stories.stage import APPROVALS, Person, Stage, asks, until
 
 OPERATORS = "C0OPERATORS"
@@ -302,3 +306,25 @@ async def test_a_missing_scope_is_named_to_the_operators_and_holds_up_only_what_
     await stage.told(requester, "sent for approval")
     await in_channel(stage, OPERATORS, "has the scope im:write now")
     assert await open_troubles(stage) == []
+
+
+# the database
+
+
+async def test_what_was_posted_is_not_posted_again_because_the_database_was_busy(stage: Stage) -> None:
+    await stage.slack.post("faults", method="chat.postMessage", times=1, fault={"delay": 0.5})
+    hello = Owed("operators", OPERATORS, {"say": "Hello.", "with": {}})
+    await stage.store.owe(stage.services.workspace_id, hello)
+    stage.services.worker.kick()
+    await asyncio.sleep(0.2)
+    file = stage.environment["DATABASE_URL"].removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        await asyncio.sleep(6)  # a second longer than the app waits for it
+        somebody.execute("ROLLBACK")
+
+    async def written() -> bool:
+        return await outcomes(stage, "operators") == ["delivered"]
+
+    await until(written, "what became of it is written down")
+    assert await in_channel(stage, OPERATORS, "Hello.") == ["Hello."]
