@@ -121,9 +121,8 @@ async def card_changed(session: AsyncSession, *purchase_ids: str) -> None:
     )
 
 
-_posted = exists().where(
-    col(Card.purchase_id) == col(Outgoing.purchase_id),
-    col(Card.ts).is_not(None),
+_posted = (  # as a value: of EXISTS PostgreSQL makes a walk over all cards
+    select(Card.ts).where(col(Card.purchase_id) == col(Outgoing.purchase_id)).scalar_subquery().is_not(None)
 )
 _Link = aliased(Outgoing)
 _link_expected = exists().where(

@@ -36,6 +36,8 @@ LOOK = 30
 KEPT = timedelta(days=30)
 ODD_TRIES = 8
 """How often a message is tried that Slack refuses with a word we do not know."""
+LAG_TRIES = 3
+"""How often a card has to be unknown to whoever asks for its link: directly after it was posted Slack may lag."""
 EVERYWHERE = ""
 CHANNELS = ("approvals_channel", "bundles_channel", "operators_channel")
 TOKEN = "slack:SLACK_BOT_TOKEN"
@@ -347,7 +349,8 @@ class Courier:
 
     async def _way_on(self, row: Outgoing, refusal: Refusal) -> None:
         """For what no patience helps: a card is posted anew, a person who cannot be reached is named in the thread."""
-        if row.kind in ON_A_CARD and (refusal.code in _CARD_GONE or refusal.is_of_channel):
+        gone = refusal.code in _CARD_GONE or refusal.is_of_channel
+        if row.kind in ON_A_CARD and gone and (row.kind != "link" or row.tries >= LAG_TRIES):
             await self._lost(row)
         elif row.kind in DIRECT:
             note = None
@@ -362,7 +365,7 @@ class Courier:
                 )
             await self._store.dropped(row, refusal.code, note)
             self.kick()
-        elif row.kind == "card" or row.tries < ODD_TRIES:
+        elif row.kind in ("card", "link") or row.tries < ODD_TRIES:
             await self._store.put_off(row, timedelta(seconds=min(2**row.tries, 60)))
         else:
             log.error("%s %s is given up: %s", row.kind, row.id, refusal.code)
