@@ -155,7 +155,8 @@ class Courier:
         self._stopping = False
 
     async def start(self) -> None:
-        """What waits for a channel that the settings do not name any more is sent to the one that they name."""
+        """First what waits for a channel that the settings do not name any more is owed to the one that they name."""
+        self._stopping = False
         for kind, channel in (
             ("card", self._settings.approvals_channel),
             ("bundle", self._settings.bundles_channel),
@@ -257,9 +258,11 @@ class Courier:
     async def _pay(self, row: Outgoing) -> None:
         card = await self._store.card_of(row.purchase_id) if row.purchase_id else None
         if row.kind in ON_A_CARD:
-            if card is None:
+            if card is None or (row.kind == "link" and card.ts is None):
                 await self._surely(lambda: self._store.dropped(row, "no card"))
                 return
+            if row.kind == "thread" and card.ts is None:
+                return  # gone since the line was chosen: it follows into the new thread
             row.ts = card.ts  # which card it was, should it turn out to be gone
         if row.kind == "card" and card is not None:
             await self._draw(row, card)
@@ -284,10 +287,7 @@ class Courier:
         await self._try(link)
 
     async def _link(self, row: Outgoing, card: Card) -> None:
-        ts = card.ts
-        if ts is None:
-            await self._surely(lambda: self._store.dropped(row, "no card"))
-            return
+        ts = str(card.ts)
         answer = await self._client.chat_getPermalink(channel=card.channel_id, message_ts=ts)
         await self._surely(lambda: self._store.card_linked(row, ts, answer["permalink"]))
         self.kick()  # who waits for the link
