@@ -3,7 +3,7 @@
 from bot.settings import Settings
 from bot.texts import Said
 from storage.models import Purchase
-from storage.purchases import Owed
+from storage.outbox import Owed
 
 
 def thread(settings: Settings, message: Said) -> Owed:
@@ -11,8 +11,8 @@ def thread(settings: Settings, message: Said) -> Owed:
 
 
 def direct(purchase: Purchase, message: Said) -> Owed:
-    """To the requester, with a link to the card."""
-    return Owed("direct", purchase.requester_id, message)
+    """To the requester, with a link to the card: once that is there (rule 35)."""
+    return Owed("direct", purchase.requester_id, message, after_card=True)
 
 
 def operators(settings: Settings, message: Said) -> Owed:

@@ -27,11 +27,12 @@ from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy
 from bot.purchases.worker import Worker
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
+from bot.slack.courier import LOOK, TOKEN, Courier
 from bot.slack.once import OnceApp
 from bot.slack.people import People
 from bot.twilio import client as twilio_client
 from bot.twilio.catalogue import Market
-from handlers import alerts, card, messages, routes
+from handlers import card, messages, routes
 from storage.database import InUse
 from storage.schema import SchemaError, prepare
 from storage.store import Store
@@ -82,10 +83,13 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         market = Market(twilio, store, workspace_id)
         services = Services(config, store, twilio, people, market, policy, workspace_id, background)
         services.watch = Watch(services)
-        services.worker = Worker(
+        services.worker = Worker(services)
+        services.courier = Courier(
             services,
-            draw=partial(_draw, patient, services),
-            post=lambda delivery: messages.post(delivery, patient, services),
+            patient,
+            picture=partial(card.picture, services=services),
+            compose=partial(messages.compose, services=services),
+            begun_again=card.begun_again,
         )
         await people.load()
         await market.load()
@@ -94,7 +98,6 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         async def refresh_members() -> None:
             await people.refresh_members(policy.groups, policy.channels)
 
-        await alerts.check_channels(patient, config)
         first = asyncio.gather(market.refresh(), refresh_members())
         if not market.countries():
             with contextlib.suppress(TimeoutError):
@@ -104,8 +107,12 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         services.worker.every(1, services.watch.tick)
         services.worker.every(60, OwnedNumbers(services).tick)
         services.worker.every(3600, partial(_sweep_out, store))
+        services.worker.every(LOOK, services.courier.look_again)
+        services.worker.every(3600, services.courier.forget_old)
+        await services.courier.start()
         await services.worker.start()
         stack.push_async_callback(first_done, first)
+        stack.push_async_callback(services.courier.stop)
         stack.push_async_callback(services.watch.stop)
         stack.push_async_callback(services.worker.stop)
         stack.push_async_callback(services.finish)
@@ -125,10 +132,6 @@ async def _sweep_out(store: Store) -> None:
     """What has outlived its stated life (docs/operations.md), a little at a time."""
     while await store.delete_old_drafts():
         pass
-
-
-async def _draw(client: AsyncWebClient, services: Services, drawing: Any) -> None:
-    await card.show(drawing, client, services)
 
 
 async def first_done(first: "asyncio.Future[Any]") -> None:
@@ -165,12 +168,23 @@ async def _serve(
     services: Services,
     stack: contextlib.AsyncExitStack,
 ) -> int:
-    """``/health``, Twilio's callback for bundles, and ``/slack/events`` when Slack delivers over HTTP."""
+    """``/health``, ``/readyz``, Twilio's callback for bundles, and ``/slack/events`` when Slack delivers over HTTP."""
     server = bolt.web_app(path="/slack/events") if config.uses_http else web.Application()
 
-    async def health(_: web.Request) -> web.Response:
+    async def answer(only: str = "") -> web.Response:
+        """Whether Slack is connected, and no trouble (whose key begins so) is open."""
         connected = socket is None or await socket.client.is_connected()
-        return web.json_response({"ok": connected}, status=200 if connected else 503)
+        found = [each.key for each in await services.store.troubles() if each.key.startswith(only)]
+        ok = connected and not found
+        troubles = sorted({key.partition(":")[2] for key in found})
+        body = {"ok": ok} if ok else {"ok": ok, "connected": connected, "troubles": troubles}
+        return web.json_response(body, status=200 if ok else 503)
+
+    async def health(_: web.Request) -> web.Response:
+        return await answer(TOKEN)
+
+    async def ready(_: web.Request) -> web.Response:
+        return await answer()
 
     async def bundle_changed(request: web.Request) -> web.Response:
         """Answered at once and without a body. The address is the public one: behind a proxy the server sees another."""
@@ -180,6 +194,7 @@ async def _serve(
         return web.Response(status=204 if theirs else 403)
 
     server.router.add_get("/health", health)
+    server.router.add_get("/readyz", ready)
     server.router.add_post(CALLBACK_PATH, bundle_changed)
     runner = web.AppRunner(server, access_log=None)
     await runner.setup()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bot.purchases.policy import Policy
     from bot.purchases.worker import Worker
     from bot.settings import Settings
+    from bot.slack.courier import Courier
     from bot.slack.people import People
     from bot.twilio.catalogue import Market
     from storage.store import Store
@@ -33,6 +34,7 @@ class Services:
     workspace_id: str
     http: ClientSession
     worker: Worker = field(init=False)
+    courier: Courier = field(init=False)
     watch: Watch = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 

@@ -1,22 +1,15 @@
-"""Bundle news, and what the operators must know."""
+"""Bundle news."""
 
-import logging
 from typing import Any
-
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
 from bot.core import Services
-from bot.settings import Settings
 from bot.texts import BUNDLE_STATES, Texts, escape
 from bot.twilio import contents as papers
 from bot.twilio.client import TwilioError
 from handlers import blocks
 from handlers.blocks import Block
 from storage.models import Bundle
-
-log = logging.getLogger(__name__)
 
 SECTIONS = 3
 """Slack refuses a message of about 13,000 characters."""
@@ -122,25 +115,3 @@ async def _users(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
     if not lines:
         return [blocks.context(t("No number and no request uses it."))]
     return blocks.sections([t("It is used by:"), *lines], t, at_most=SECTIONS)
-
-
-# the operators
-
-
-async def check_channels(client: AsyncWebClient, settings: Settings) -> None:
-    """Logs each channel that the app cannot post in, with what to do; cards wait there until it can."""
-    for name in ("approvals_channel", "bundles_channel", "operators_channel"):
-        channel = getattr(settings, name)
-        try:
-            answer = await client.conversations_info(channel=channel)
-            if not answer["channel"].get("is_member"):
-                log.error(
-                    "%s %s: invite the app there (/invite), or nothing can be posted", name.upper(), channel
-                )
-        except SlackApiError as error:
-            log.error(
-                "%s %s: %s; is the id right, and is the app invited?",
-                name.upper(),
-                channel,
-                error.response.get("error"),
-            )

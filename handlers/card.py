@@ -21,7 +21,6 @@ from handlers.buy_number import review
 from handlers.buy_number.end_user import NEW
 from handlers.new_bundle import flow as new_bundle
 from storage.models import Approval, Bundle, IfGone, Purchase, Service, State
-from storage.outbox import Drawing
 
 STATES = {
     State.AWAITING_APPROVAL: N_("Waiting for approval"),
@@ -258,28 +257,27 @@ def _sure(t: Texts) -> Block:
     )
 
 
-async def show(drawing: Drawing, client: AsyncWebClient, services: Services) -> None:
-    """Posts the card, or brings the posted one up to date, and remembers which version it shows."""
-    purchase, card = drawing.purchase, drawing.card
+async def picture(purchase: Purchase, services: Services) -> dict[str, Any]:
+    """The message, as the purchase is now."""
     bundle_id = purchase.quote.bundle_id
     bundle = await services.store.bundle(bundle_id) if bundle_id else None
-    message = view(
+    return view(
         purchase,
         bundle,
         await services.store.approvals_of(purchase),
         services.policy.approve.approvals,
         Texts(services.settings.channel_language),
     )
-    if card.ts is None:
-        posted = await client.chat_postMessage(
-            channel=card.channel, unfurl_links=False, unfurl_media=False, **message
-        )
-        await services.store.card_drawn(drawing, ts=posted["ts"])
-        link = await client.chat_getPermalink(channel=card.channel, message_ts=posted["ts"])
-        await services.store.card_linked(purchase.id, link["permalink"])
-    else:
-        await client.chat_update(channel=card.channel, ts=card.ts, **message)
-        await services.store.card_drawn(drawing)
+
+
+def begun_again(purchase: Purchase) -> Said:
+    """The first line of the thread of a card that takes the place of one that is gone."""
+    return say(
+        N_(
+            "The card of this request was gone or could not be changed any more, so it is posted anew. Where it stands: {state}."
+        ),
+        state=say(STATES[purchase.state]),
+    )
 
 
 # what happens next

@@ -94,6 +94,7 @@ async def sentence(error: Exception, services: Services) -> Said:
         await services.store.owe(services.workspace_id, news.operators(services.settings, alarm))
     except Exception:
         log.exception("the operators could not be told of %s", reference)
+        return say(N_("Something went wrong ({reference})."), reference=reference)
     return say(N_("Something went wrong ({reference}). The operators have been told."), reference=reference)
 
 

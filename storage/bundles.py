@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.database import Database
 from storage.models import Bundle, Purchase, Quote, State, now
+from storage.outbox import card_changed
 from storage.purchases import Happened
 
 CLAIM = timedelta(seconds=90)
@@ -315,6 +316,7 @@ class Bundles(Database):
                 .where(col(Purchase.id).in_(ids))
                 .values(version=col(Purchase.version) + 1, updated_at=now())
             )
+            await card_changed(session, *ids)
             await session.exec(
                 update(Purchase)
                 .where(col(Purchase.id).in_(ids), col(Purchase.state) == State.IN_PROGRESS)

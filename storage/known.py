@@ -69,13 +69,11 @@ class Known(Database):
             {"claimed_by": by, "claimed_until": now() + CLAIM},
         )
 
-    async def service_made(
-        self, service: MessagingService, sid: str | None, *, just_now: bool = False
-    ) -> None:
-        """The SID it has at Twilio (None: it is gone there), and the claim given back. just_now: Twilio may show it late."""
-        values: dict[str, Any] = {"sid": sid, "claimed_by": None, "claimed_until": None}
-        if just_now:
-            values["made_at"] = now()
+    async def service_made(self, service: MessagingService, sid: str | None) -> None:
+        """The SID it has at Twilio (None: it is gone there), and the claim given back. Whoever read a list before does
+        not find it there, hence the time."""
+        made_at = now() if sid is not None else None
+        values = {"sid": sid, "made_at": made_at, "claimed_by": None, "claimed_until": None}
         await self._update_service(service, None, values)
 
     async def _update_service(

@@ -129,6 +129,7 @@ def utc(*, nullable: bool = True, index: bool = False) -> Any:
     return Column(Utc, nullable=nullable, index=index)
 
 
+_OWED = text("done_at IS NULL")
 _LIVE = text("released_at IS NULL")
 _UNFINISHED = text("wake_at IS NOT NULL")
 _INTENT = text("buying_at IS NOT NULL AND phone_number_sid IS NULL")
@@ -523,41 +524,61 @@ class MessagingService(SQLModel, table=True):
 
 
 class Card(SQLModel, table=True):
-    """Where a purchase is shown, and which version of its row is shown there."""
+    """Where a purchase is shown, and which version of it."""
 
     __tablename__ = "cards"
 
-    purchase_id: str = Field(primary_key=True, foreign_key="purchases.id")
-    workspace_id: str
-    channel: str = Field(index=True)
-    ts: str | None = None
-    permalink: str | None = None
-    drawn_version: int = -1
-    draw_after: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
-    drawer: str | None = None
-    drawing_until: datetime | None = Field(default=None, sa_column=utc())
-    tries: int = 0
+    purchase_id: str = column(String(32), "what it shows", key=True, refers_to="purchases.id")
+    workspace_id: str = column(String, "Slack's team")
+    channel_id: str = column(String, "the approvals channel at the time")
+    ts: str | None = column(String, "the message; none before it is posted", nullable=True)
+    permalink: str | None = column(String, "its link, once Slack gave it", nullable=True)
+    drawn_version: int = column(Integer, "the purchase's version that it shows", default=-1)
 
 
-class Delivery(SQLModel, table=True):
-    """A message that is owed. ``kind``: a line in a card's ``thread``, a ``direct`` message, one for the ``operators``;
-    news of a bundle in its channel (``bundle``) or to the person who submitted it (``bundle_direct``)."""
+class Outgoing(SQLModel, table=True):
+    """Something that Slack is owed: a message, or a card to be drawn. Done rows stay for 30 days."""
 
-    __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_done_at_due_at", "done_at", "due_at"),)
+    __tablename__ = "outbox"
+    __table_args__ = (
+        partial("ix_outbox_address", "address", "id", where=_OWED),
+        partial("ix_outbox_due_at", "due_at", where=_OWED),
+        partial("uq_outbox_one_drawing", "drawing_of", where=_OWED, unique=True),
+        partial("ix_outbox_purchase_id", "purchase_id", where=_OWED),
+        Index("ix_outbox_done_at", "done_at"),
+    )
 
-    id: int | None = Field(default=None, primary_key=True)
-    workspace_id: str
-    purchase_id: str | None = Field(default=None, foreign_key="purchases.id")
-    bundle_id: str | None = Field(default=None, foreign_key="bundles.id")
-    kind: str
-    address: str = Field(index=True)  # a channel, or a person
-    message: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    created_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
-    due_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
-    ts: str | None = None
-    done_at: datetime | None = Field(default=None, sa_column=utc())
-    tries: int = 0
+    id: int | None = column(Integer, "in the order of owing", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    kind: str = column(String, "card, thread, direct, operators, bundle, bundle_direct, link")
+    address: str = column(String, "a channel, or a person")
+    purchase_id: str | None = column(
+        String(32), "whose card it belongs to", nullable=True, refers_to="purchases.id"
+    )
+    bundle_id: str | None = column(
+        String(32), "which bundle it is about", nullable=True, refers_to="bundles.id"
+    )
+    drawing_of: str | None = column(String(32), "the purchase whose card is to be drawn", nullable=True)
+    version: int = column(Integer, "the version of it that has to be shown at least", default=0)
+    after_card: bool = column(Boolean, "whether it waits until the card is posted", default=False)
+    message: dict[str, Any] = column(JSON, "the sentence to be told", default={})
+    created_at: datetime = column(Utc, "when it was owed")
+    due_at: datetime = column(Utc, "when to try next")
+    tries: int = column(Integer, "how often in vain", default=0)
+    done_at: datetime | None = column(Utc, "when it was delivered or dropped", nullable=True)
+    outcome: str | None = column(String, "delivered, or why it was dropped", nullable=True)
+    ts: str | None = column(String, "the message that was posted", nullable=True)
+
+
+class Trouble(SQLModel, table=True):
+    """Something that keeps the whole installation from working, told to the operators once (rule 34)."""
+
+    __tablename__ = "troubles"
+
+    key: str = column(String, "what it is, such as slack:SLACK_BOT_TOKEN", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    since: datetime = column(Utc, "when it was noticed")
+    said: dict[str, Any] = column(JSON, "the sentence, with the setting's name")
 
 
 class Person(SQLModel, table=True):

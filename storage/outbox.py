@@ -1,108 +1,236 @@
-"""What Slack is still owed: cards that show an older version of their purchase, and messages not yet posted."""
+"""What Slack is owed: messages to post and cards to draw, in one table; and the troubles that keep it from being paid.
 
-import secrets
-from collections.abc import Sequence
+One process delivers (rule 10), so nothing here is claimed: the courier knows what it is working on.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Integer,
+    String,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.columns import Utc
 from storage.database import Database
-from storage.models import Card, Delivery, Purchase, now
-from storage.purchases import Owed
+from storage.models import Card, Outgoing, Purchase, Trouble, now
 
-DRAWING = timedelta(seconds=60)
-POSTING = timedelta(seconds=60)
+LINK_TRIES = 4
+"""How often a card's link is asked for in vain before direct messages go out without it."""
+LINKED_BY = timedelta(seconds=5)
+"""When whoever posted a card has asked for its link, if nothing came between."""
+DELIVERED, HELD, MOVED = "delivered", "held", "moved"
+
+
+class Lane(StrEnum):
+    """Two to each address, for Slack limits them apart."""
+
+    POSTS = "posts"
+    """new cards, then messages in their order"""
+    UPDATES = "updates"
+    """cards that are there already, and their links"""
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A card claimed by one drawer, with the purchase as it shall be shown."""
+class Owed:
+    """A message to be delivered, as ``Outgoing`` says; ``message``: ``{"say": ..., "with": ...}``.
 
-    card: Card
-    purchase: Purchase
+    purchase_id: whose card it belongs to, where the change that causes it is not one of that purchase.
+    after_card: whether it waits for that card; a line of its thread always does.
+    """
+
+    kind: str
+    address: str
+    message: dict[str, Any]
+    purchase_id: str | None = None
+    after_card: bool = False
+
+    def row(
+        self, workspace_id: str, purchase_id: str | None = None, bundle_id: str | None = None
+    ) -> Outgoing:
+        moment = now()
+        return Outgoing(
+            workspace_id=workspace_id,
+            purchase_id=self.purchase_id or purchase_id,
+            bundle_id=bundle_id,
+            kind=self.kind,
+            address=self.address,
+            message=self.message,
+            after_card=self.after_card or self.kind == "thread",
+            created_at=moment,
+            due_at=moment,
+        )
+
+
+def _insert(session: AsyncSession, table: Any) -> Any:
+    """An INSERT that knows ON CONFLICT."""
+    name = session.get_bind().dialect.name
+    return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
+
+
+async def card_changed(session: AsyncSession, *purchase_ids: str) -> None:
+    """Owes each purchase's card a drawing, in the transaction that changed what it shows.
+
+    There is one row to a card, so that a burst of changes is drawn once; without a card there is nothing to draw.
+    """
+    moment = literal(now(), Utc)
+    values: dict[str, Any] = {
+        "workspace_id": col(Card.workspace_id),
+        "kind": literal("card", String),
+        "address": col(Card.channel_id),
+        "purchase_id": col(Card.purchase_id),
+        "drawing_of": col(Card.purchase_id),
+        "version": col(Purchase.version),
+        "after_card": literal(False, Boolean),
+        "message": literal({}, JSON),
+        "created_at": moment,
+        "due_at": moment,
+        "tries": literal(0, Integer),
+    }
+    shown = (
+        select(*values.values())
+        .join(Purchase, col(Purchase.id) == col(Card.purchase_id))
+        .where(col(Card.purchase_id).in_(purchase_ids))
+        .order_by(col(Card.purchase_id))
+    )
+    insert = _insert(session, Outgoing).from_select(list(values), shown)
+    await session.exec(
+        insert.on_conflict_do_update(
+            index_elements=["drawing_of"],
+            index_where=text("done_at IS NULL"),
+            set_={name: insert.excluded[name] for name in ("address", "version", "created_at", "due_at")},
+        )
+    )
+
+
+_posted = (  # as a value: of EXISTS PostgreSQL makes a walk over all cards
+    select(Card.ts).where(col(Card.purchase_id) == col(Outgoing.purchase_id)).scalar_subquery().is_not(None)
+)
+_Link = aliased(Outgoing)
+_link_expected = exists().where(
+    col(_Link.purchase_id) == col(Outgoing.purchase_id),
+    col(_Link.done_at).is_(None),
+    col(_Link.kind) == "link",
+    col(_Link.tries) < LINK_TRIES,
+)
+_is_update = or_(col(Outgoing.kind) == "link", and_(col(Outgoing.kind) == "card", _posted))
+
+
+def _due() -> tuple[Any, ...]:
+    shown = and_(_posted, or_(col(Outgoing.kind) == "thread", ~_link_expected))
+    return (
+        col(Outgoing.done_at).is_(None),
+        col(Outgoing.due_at) <= now(),
+        or_(~col(Outgoing.after_card), shown),
+    )
 
 
 class Outbox(Database):
-    async def channels_owed(self) -> set[str]:
-        """Channels (and people) with something to draw or post that is due."""
-        async with self.reading() as session:
-            cards = await session.exec(
-                select(Card.channel).join(Purchase, self._of_card()).where(*self._stale())
-            )
-            lines = await session.exec(select(Delivery.address).where(*self._due()))
-            return {*cards.all(), *lines.all()}
+    # what is due
 
-    async def next_card(self, channel: str, *, posted: bool) -> Drawing | None:
-        """The card in this channel whose purchase changed last, claimed; ``posted``: it is there and shows an old version."""
-        async with self.writing() as session:
-            where = col(Card.ts).is_not(None) if posted else col(Card.ts).is_(None)
-            found = (
+    async def lanes_owed(self) -> list[tuple[str, Lane]]:
+        """Addresses with something that is due, and in which lane; what is due longest first."""
+        lane = case((_is_update, Lane.UPDATES.value), else_=Lane.POSTS.value).label("lane")
+        async with self.reading() as session:
+            rows = await session.exec(
+                select(Outgoing.address, lane)
+                .where(*_due())
+                .group_by(col(Outgoing.address), text("lane"))
+                .order_by(func.min(Outgoing.due_at))
+            )
+            return [(address, Lane(name)) for address, name in rows]
+
+    async def next_owed(self, address: str, lane: Lane) -> Outgoing | None:
+        """Of posts new cards and then the oldest; of updates the links and then the card that changed last."""
+        order: tuple[Any, ...] = (case((col(Outgoing.kind) == "card", 0), else_=1), col(Outgoing.id))
+        if lane is Lane.UPDATES:
+            order = (case((col(Outgoing.kind) == "link", 0), else_=1), col(Outgoing.created_at).desc())
+        wanted = _is_update if lane is Lane.UPDATES else ~_is_update
+        async with self.reading() as session:
+            return (
                 await session.exec(
-                    select(Card.purchase_id)
-                    .join(Purchase, self._of_card())
-                    .where(Card.channel == channel, where, *self._stale())
-                    .order_by(col(Purchase.updated_at).desc() if posted else col(Purchase.updated_at))
+                    select(Outgoing)
+                    .where(Outgoing.address == address, wanted, *_due())
+                    .order_by(*order)
                     .limit(1)
                 )
             ).first()
-            if found is None:
-                return None
-            return await self._claim(session, found)
 
-    async def card_to_draw(self, purchase_id: str) -> Drawing | None:
-        """This purchase's card, claimed, whatever version it shows; None while somebody else draws it."""
+    async def is_owed(self, address: str) -> bool:
+        """Whether anything waits to be delivered there, due or not."""
+        async with self.reading() as session:
+            waiting = select(Outgoing.id).where(Outgoing.address == address, col(Outgoing.done_at).is_(None))
+            return (await session.exec(waiting.limit(1))).first() is not None
+
+    async def owe(self, workspace_id: str, owed: Owed, purchase_id: str | None = None) -> None:
         async with self.writing() as session:
-            return await self._claim(session, purchase_id)
+            session.add(owed.row(workspace_id, purchase_id))
+
+    # what became of it
+
+    async def delivered(self, row: Outgoing, ts: str | None = None) -> None:
+        async with self.writing() as session:
+            await self._done(session, row, DELIVERED, ts)
+
+    async def put_off(self, row: Outgoing, retry_in: timedelta) -> None:
+        async with self.writing() as session:
+            await session.exec(
+                update(Outgoing)
+                .where(col(Outgoing.id) == row.id)
+                .values(tries=col(Outgoing.tries) + 1, due_at=now() + retry_in)
+            )
+
+    async def dropped(self, row: Outgoing, why: str, note: Owed | None = None) -> None:
+        """It can never be delivered; note: where that is said, in the same transaction."""
+        async with self.writing() as session:
+            await self._done(session, row, why)
+            if note is not None:
+                session.add(note.row(row.workspace_id, row.purchase_id))
 
     @staticmethod
-    async def _claim(session: Any, purchase_id: str) -> Drawing | None:
-        claimed = await session.exec(
-            update(Card)
+    async def _done(session: AsyncSession, row: Outgoing, outcome: str, ts: str | None = None) -> None:
+        """Unless it has to show a newer version by now."""
+        await session.exec(
+            update(Outgoing)
             .where(
-                col(Card.purchase_id) == purchase_id,
-                or_(col(Card.drawer).is_(None), col(Card.drawing_until) < now()),
+                col(Outgoing.id) == row.id,
+                col(Outgoing.done_at).is_(None),
+                col(Outgoing.version) <= row.version,
             )
-            .values(drawer=secrets.token_hex(8), drawing_until=now() + DRAWING)
+            .values(done_at=now(), outcome=outcome, ts=ts)
         )
-        if claimed.rowcount != 1:
-            return None
-        card = await session.get(Card, purchase_id, populate_existing=True)
-        purchase = await session.get(Purchase, purchase_id)
-        return Drawing(card, purchase)
 
-    async def card_drawn(self, drawing: Drawing, *, ts: str | None = None) -> None:
-        """ts: of the message, when it was posted just now."""
-        values: dict[str, Any] = {"drawn_version": drawing.purchase.version, "tries": 0}
-        await self._give_back(drawing, {**values, "ts": ts} if ts else values)
-
-    async def card_linked(self, purchase_id: str, permalink: str) -> None:
+    async def forget_delivered(self, before: datetime, limit: int = 1000) -> int:
+        """How many of those that were done by then are deleted now."""
         async with self.writing() as session:
-            await session.exec(
-                update(Card).where(col(Card.purchase_id) == purchase_id).values(permalink=permalink)
+            old = (
+                select(Outgoing.id)
+                .where(col(Outgoing.done_at) < before)
+                .order_by(col(Outgoing.done_at))
+                .limit(limit)
             )
+            done = await session.exec(delete(Outgoing).where(col(Outgoing.id).in_(old)))
+            return int(done.rowcount)
 
-    async def card_not_drawn(self, drawing: Drawing, retry_in: timedelta) -> None:
-        await self._give_back(drawing, {"draw_after": now() + retry_in, "tries": drawing.card.tries + 1})
-
-    async def _give_back(self, drawing: Drawing, values: dict[str, Any]) -> None:
-        async with self.writing() as session:
-            await session.exec(
-                update(Card)
-                .where(
-                    col(Card.purchase_id) == drawing.card.purchase_id, col(Card.drawer) == drawing.card.drawer
-                )
-                .values(drawer=None, drawing_until=None, **values)
-            )
-
-    async def redraw(self, purchase_id: str) -> None:
-        """The card shows something old, whatever version it says: draw it again."""
-        async with self.writing() as session:
-            await session.exec(
-                update(Card).where(col(Card.purchase_id) == purchase_id).values(drawn_version=-1)
-            )
+    # cards
 
     async def card_of(self, purchase_id: str) -> Card | None:
         async with self.reading() as session:
@@ -113,66 +241,141 @@ class Outbox(Database):
             rows = (await session.exec(select(Card).where(col(Card.purchase_id).in_(purchase_ids)))).all()
             return {card.purchase_id: card for card in rows}
 
-    # messages
-
-    async def owe(self, workspace_id: str, owed: Owed, purchase_id: str | None = None) -> None:
+    async def card_posted(self, row: Outgoing, version: int, ts: str) -> Outgoing:
+        """version: of the purchase, as it was posted. Its link is owed from now on: the row, for the caller to try at once."""
+        link = Owed("link", row.address, {}).row(row.workspace_id, row.purchase_id)
+        link.due_at += LINKED_BY
         async with self.writing() as session:
-            session.add(owed.delivery(workspace_id, purchase_id))
+            await self._drawn(session, row, version, ts=ts)
+            session.add(link)
+        return link
 
-    async def next_delivery(self, address: str) -> Delivery | None:
-        """The oldest message due there, claimed for a minute; a thread line only once its card is posted."""
+    async def card_drawn(self, row: Outgoing, version: int) -> None:
         async with self.writing() as session:
-            found = (
-                await session.exec(
-                    select(Delivery)
-                    .where(Delivery.address == address, *self._due())
-                    .order_by(col(Delivery.id))
-                    .limit(1)
-                )
-            ).first()
-            if found is None:
-                return None
-            claimed = await session.exec(
-                update(Delivery)
-                .where(
-                    col(Delivery.id) == found.id,
-                    col(Delivery.done_at).is_(None),
-                    col(Delivery.due_at) == found.due_at,
-                )
-                .values(due_at=now() + POSTING)
+            await self._drawn(session, row, version)
+
+    async def _drawn(self, session: AsyncSession, row: Outgoing, version: int, **values: Any) -> None:
+        await session.exec(
+            update(Card)
+            .where(col(Card.purchase_id) == row.drawing_of)
+            .values(drawn_version=version, **values)
+        )
+        row.version = version
+        await self._done(session, row, DELIVERED, **values)
+
+    async def card_linked(self, row: Outgoing, ts: str, permalink: str) -> None:
+        """ts: of the card whose link it is."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Card)
+                .where(col(Card.purchase_id) == row.purchase_id, col(Card.ts) == ts)
+                .values(permalink=permalink)
             )
-            return found if claimed.rowcount == 1 else None
+            await self._done(session, row, DELIVERED)
 
-    async def delivered(self, delivery: Delivery, ts: str | None) -> None:
-        await self._update_delivery(delivery, {"ts": ts, "done_at": now()})
+    async def card_lost(self, card: Card, channel: str, line: Owed) -> bool:
+        """Slack does not know the card any more: it is to be posted anew in ``channel``, its thread beginning with ``line``.
 
-    async def not_delivered(self, delivery: Delivery, retry_in: timedelta) -> None:
-        await self._update_delivery(delivery, {"tries": delivery.tries + 1, "due_at": now() + retry_in})
-
-    async def _update_delivery(self, delivery: Delivery, values: dict[str, Any]) -> None:
+        False when that was noticed before. What was owed to the old thread follows into the new one.
+        """
         async with self.writing() as session:
-            await session.exec(update(Delivery).where(col(Delivery.id) == delivery.id).values(**values))
+            lost = await session.exec(
+                update(Card)
+                .where(col(Card.purchase_id) == card.purchase_id, col(Card.ts) == card.ts)
+                .values(ts=None, permalink=None, drawn_version=-1, channel_id=channel)
+            )
+            if lost.rowcount != 1:
+                return False
+            session.add(line.row(card.workspace_id, card.purchase_id))
+            await session.flush()
+            waiting = await session.exec(
+                select(Outgoing)
+                .where(
+                    Outgoing.purchase_id == card.purchase_id,
+                    col(Outgoing.done_at).is_(None),
+                    col(Outgoing.kind).in_(["thread", "link"]),
+                )
+                .order_by(col(Outgoing.id))
+            )
+            for old in waiting.all()[:-1]:
+                old.done_at, old.outcome = now(), MOVED
+                if old.kind == "thread":
+                    session.add(Owed("thread", channel, old.message).row(old.workspace_id, old.purchase_id))
+                    await session.flush()
+            await card_changed(session, card.purchase_id)
+            return True
 
-    @staticmethod
-    def _of_card() -> Any:
-        return col(Purchase.id) == col(Card.purchase_id)
+    async def redraw(self, purchase_id: str) -> None:
+        """The card shows something old, whatever version it says: draw it again."""
+        async with self.writing() as session:
+            await card_changed(session, purchase_id)
 
-    @staticmethod
-    def _stale() -> tuple[Any, ...]:
-        moment = now()
-        return (
-            or_(col(Card.ts).is_(None), col(Card.drawn_version) < col(Purchase.version)),
-            col(Card.draw_after) <= moment,
-            or_(col(Card.drawer).is_(None), col(Card.drawing_until) < moment),
-        )
+    async def readdress(self, kind: str, channel: str) -> None:
+        """What is owed and was for a channel that the settings do not name any more; ``card``: those not posted yet."""
+        owed = (col(Outgoing.done_at).is_(None), col(Outgoing.address) != channel)
+        async with self.writing() as session:
+            if kind != "card":
+                await session.exec(
+                    update(Outgoing).where(*owed, col(Outgoing.kind) == kind).values(address=channel)
+                )
+                return
+            unposted = (
+                await session.exec(
+                    select(Outgoing.drawing_of).where(*owed, col(Outgoing.kind) == kind, ~_posted)
+                )
+            ).all()
+            for each in unposted:
+                await session.exec(
+                    update(Card).where(col(Card.purchase_id) == each).values(channel_id=channel)
+                )
+                await session.exec(
+                    update(Outgoing)
+                    .where(
+                        *owed, col(Outgoing.purchase_id) == each, col(Outgoing.kind).in_(["card", "thread"])
+                    )
+                    .values(address=channel)
+                )
 
-    @staticmethod
-    def _due() -> tuple[Any, ...]:
-        posted = exists().where(
-            and_(col(Card.purchase_id) == col(Delivery.purchase_id), col(Card.ts).is_not(None))
-        )
-        return (
-            col(Delivery.done_at).is_(None),
-            col(Delivery.due_at) <= now(),
-            or_(col(Delivery.kind) != "thread", posted),
-        )
+    # troubles
+
+    async def troubles(self) -> Sequence[Trouble]:
+        async with self.reading() as session:
+            return (await session.exec(select(Trouble).order_by(col(Trouble.since)))).all()
+
+    async def open_trouble(self, trouble: Trouble, owed: Sequence[Owed] = ()) -> bool:
+        """Whether it was not known before; then it is told, in the same transaction."""
+        async with self.writing() as session:
+            insert = _insert(session, Trouble).values(**trouble.model_dump()).on_conflict_do_nothing()
+            if (await session.exec(insert.returning(col(Trouble.key)))).first() is None:
+                return False
+            session.add_all(each.row(trouble.workspace_id) for each in owed)
+            return True
+
+    async def close_trouble(self, trouble: Trouble, owed: Sequence[Owed] = ()) -> bool:
+        """Whether it was open until now; then its end is told."""
+        async with self.writing() as session:
+            done = await session.exec(delete(Trouble).where(col(Trouble.key) == trouble.key))
+            if done.rowcount != 1:
+                return False
+            session.add_all(each.row(trouble.workspace_id) for each in owed)
+            return True
+
+    async def tell_held(self, channel: str, told: Callable[[Purchase], Owed]) -> int:
+        """Owes each purchase whose card cannot be posted there one message that says so."""
+        async with self.writing() as session:
+            held = (
+                await session.exec(
+                    select(Outgoing, Purchase)
+                    .join(Purchase, col(Purchase.id) == col(Outgoing.drawing_of))
+                    .where(
+                        Outgoing.address == channel,
+                        col(Outgoing.done_at).is_(None),
+                        col(Outgoing.outcome).is_(None),
+                        ~_posted,
+                    )
+                )
+            ).all()
+            for row, purchase in held:
+                row.outcome = HELD
+                session.add(told(purchase).row(row.workspace_id, purchase.id))
+            return len(held)

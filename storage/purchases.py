@@ -20,15 +20,16 @@ from storage.models import (
     Approval,
     Bundle,
     Card,
-    Delivery,
     Draft,
     Event,
     Number,
+    Outgoing,
     Purchase,
     Quote,
     State,
     now,
 )
+from storage.outbox import Owed, card_changed
 
 LEASE = timedelta(seconds=60)
 LONGEST_SLEEP = timedelta(hours=1)
@@ -52,29 +53,6 @@ class AlreadyApproved(Exception):
 
 
 @dataclass(frozen=True)
-class Owed:
-    """A message to be delivered, as ``Delivery`` says; ``message``: ``{"say": ..., "with": ...}``.
-
-    purchase_id: whose card it belongs to, where the change that causes it is not one of that purchase.
-    """
-
-    kind: str
-    address: str
-    message: dict[str, Any]
-    purchase_id: str | None = None
-
-    def delivery(self, workspace_id: str, purchase_id: str | None, bundle_id: str | None = None) -> Delivery:
-        return Delivery(
-            workspace_id=workspace_id,
-            purchase_id=self.purchase_id or purchase_id,
-            bundle_id=bundle_id,
-            kind=self.kind,
-            address=self.address,
-            message=self.message,
-        )
-
-
-@dataclass(frozen=True)
 class Happened:
     """What a change puts on record, and whom it is told, in the change's own transaction."""
 
@@ -90,7 +68,7 @@ class Happened:
         purchase_id: str | None = None,
         bundle_id: str | None = None,
         quote_no: int = 0,
-    ) -> list[Event | Delivery]:
+    ) -> list[Event | Outgoing]:
         """The line of the record, and the messages."""
         line = Event(
             workspace_id=workspace_id,
@@ -102,7 +80,7 @@ class Happened:
             quote_no=quote_no,
             details=self.details,
         )
-        return [line, *(owed.delivery(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
+        return [line, *(owed.row(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
 
 
 def _lost(session: AsyncSession, row: Purchase | None) -> Lost:
@@ -252,8 +230,9 @@ class Purchases(Database):
                 )
                 session.add(made)
                 session.add(self._hold(draft.account_sid, made.phone_number, draft.id))
-                session.add(Card(purchase_id=draft.id, workspace_id=draft.workspace_id, channel=channel))
+                session.add(Card(purchase_id=draft.id, workspace_id=draft.workspace_id, channel_id=channel))
                 await session.flush()
+                await card_changed(session, draft.id)
                 purchase = await session.get(Purchase, draft.id, populate_existing=True)
                 assert purchase is not None
                 self._put_on_record(session, purchase, happened)
@@ -512,8 +491,6 @@ class Purchases(Database):
         async with self.writing() as session:
             await session.exec(update(Purchase).values(lease=None, leased_until=None))
             await session.exec(update(Bundle).values(claimed_until=None))
-            await session.exec(update(Card).values(drawer=None, drawing_until=None, draw_after=now()))
-            await session.exec(update(Delivery).where(col(Delivery.done_at).is_(None)).values(due_at=now()))
 
     async def wake_all(self) -> None:
         """What was stopped by something that is mended, or has slept through a step of the clock, is looked at now."""
@@ -737,6 +714,8 @@ class Purchases(Database):
                 .where(col(Number.purchase_id) == purchase_id, col(Number.released_at).is_(None))
                 .values(phone_number_sid=values["phone_number_sid"], owned_at=now())
             )
+        if bump:
+            await card_changed(session, purchase_id)
         return row
 
     @staticmethod

@@ -16,7 +16,8 @@ from bot.texts import BUNDLE_STATES, N_, Said, person, say
 from bot.twilio.client import TwilioError
 from bot.twilio.regulations import Regulation
 from storage.models import Bundle, Purchase, now
-from storage.purchases import Happened, Owed
+from storage.outbox import Owed
+from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
@@ -338,7 +339,7 @@ def told(
     for purchase in waiting:
         owed.append(Owed("thread", settings.approvals_channel, sentence, purchase.id))
         if purchase.requester_id not in people:
-            owed.append(Owed("direct", purchase.requester_id, sentence, purchase.id))
+            owed.append(Owed("direct", purchase.requester_id, sentence, purchase.id, after_card=True))
     details = {"sid": bundle.sid, "status": bundle.status}
     return Happened("bundle_status", None, details, tuple(owed))
 

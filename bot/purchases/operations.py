@@ -20,7 +20,8 @@ from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
 from storage.models import STOPPED, Bundle, Draft, Purchase, Quote, State, now
 from storage.models import Service as Kind
-from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
+from storage.outbox import Owed
+from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
 
 WAYS_ON: dict[str, tuple[str, ...]] = {
     "NumberTaken": ("alternative", "retry"),
@@ -69,11 +70,11 @@ async def submit(draft: Draft, services: Services, quote: dict[str, Any], purpos
         number=number,
         purpose=purpose,
     )
-    sent = say(N_("Your request for {number} is before the approvers."), number=number)
+    sent = say(N_("Your request for {number} has been sent for approval."), number=number)
     happened = Happened(
         "submitted",
         draft.requester_id,
-        owed=(news.thread(settings, asked), Owed("direct", draft.requester_id, sent)),
+        owed=(news.thread(settings, asked), Owed("direct", draft.requester_id, sent, after_card=True)),
     )
     try:
         purchase = await services.store.submit(draft, quote, purpose, settings.approvals_channel, happened)

@@ -11,7 +11,8 @@ from bot.purchases.steps import LAG
 from bot.texts import N_, phone, say
 from bot.twilio.client import TwilioError
 from storage.models import Number, now
-from storage.purchases import Happened, Owed
+from storage.outbox import Owed
+from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 

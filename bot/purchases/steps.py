@@ -351,7 +351,7 @@ def wants_service(purchase: Purchase) -> bool:
 def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingService | None) -> str | None:
     """The SID of the quoted service by its exact name (rule 9); None: it is still to be made.
 
-    made: our own row of that name. Raises ServiceGone, SeveralServices, and ServiceExists when somebody else has made
+    made: our own row of that name; what is claimed there was made, or begun, by us. Raises ServiceGone, SeveralServices, and ServiceExists when somebody else has made
     one of the name of a new one.
     """
     quote = purchase.quote
@@ -368,8 +368,12 @@ def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingServi
         return None
     if len(same) > 1:
         raise SeveralServices(name=name)
-    if quote.service == Service.NEW and not (made is not None and made.claimed_by == purchase.id):
-        raise ServiceExists(name=name)
+    if quote.service == Service.NEW:
+        by = made.claimed_by if made is not None else None
+        if by is None:
+            raise ServiceExists(name=name)
+        if by != purchase.id and made is not None and made.claimed_until and made.claimed_until > now():
+            return None  # another purchase of ours is making it right now
     return same[0]
 
 
@@ -404,9 +408,8 @@ async def ensure_service(purchase: Purchase, services: Services) -> Done | Wait:
                 raise
             return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
         sid = str(made.sid)
-        await services.store.service_made(row, sid, just_now=True)
         await services.market.service_made(sid, name)
-    elif row.sid != sid:
+    if row.sid != sid:
         await services.store.service_made(row, sid)
     return _in_service(sid, name)
 

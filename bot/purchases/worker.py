@@ -1,4 +1,4 @@
-"""Carries each purchase through the steps, for days if need be, and delivers what Slack is owed.
+"""Carries each purchase through the steps, for days if need be.
 
 What waits is a row with a time to wake, never a sleeping task: a process that dies loses nothing.
 """
@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,13 +29,11 @@ from bot.errors import (
 )
 from bot.purchases import operations
 from bot.purchases.steps import SILENT_TRIES, UNCHECKED, Done, Step, Wait, refused, steps_of
-from bot.slack.pace import Pace
 from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.client import TwilioError, Work, working_on
 from bot.twilio.numbers import Available, alternatives, substitutes
-from storage.models import Delivery, IfGone, Purchase, State, now
-from storage.outbox import Drawing
+from storage.models import IfGone, Purchase, State, now
 from storage.purchases import LONGEST_SLEEP, Happened, Lost, NumberHeld
 
 log = logging.getLogger(__name__)
@@ -45,9 +43,6 @@ CLOSEST_TRIES = 10
 STEP = 2.0
 """Seconds by which a clock may drift within one; more is a step."""
 ALTERNATIVES = 5
-
-Draw = Callable[[Drawing], Awaitable[None]]
-Post = Callable[[Delivery], Awaitable[str | None]]
 
 
 class Every(BaseTrigger):
@@ -63,18 +58,11 @@ class Every(BaseTrigger):
 
 
 class Worker:
-    def __init__(self, services: Services, draw: Draw, post: Post) -> None:
-        """draw: shows a card as its purchase is now; post: sends one message, gives its ``ts``."""
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._store = services.store
-        self._draw = draw
-        self._post = post
         self._kicked = asyncio.Event()
-        self._owed = asyncio.Event()
         self._advancing: set[asyncio.Task[None]] = set()
-        self._draining: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._posts: dict[str, Pace] = {}
-        self._updates = Pace(per_second=50 / 60, burst=30)  # chat.update is tier 3: over 50 a minute
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
         self._scheduler: Any = AsyncIOScheduler(  # type: ignore[no-untyped-call]  # it carries no types
@@ -90,7 +78,6 @@ class Worker:
             await self._store.free_all_leases()
         self._loops = [
             asyncio.create_task(self._work()),
-            asyncio.create_task(self._deliver()),
             asyncio.create_task(self._mind_the_clock()),
         ]
         self.every(1, self._tick)
@@ -107,7 +94,7 @@ class Worker:
         await asyncio.gather(*self._loops, return_exceptions=True)
         if self._advancing:
             await asyncio.wait(self._advancing, timeout=grace)
-        rest = [*self._advancing, *self._draining.values()]
+        rest = [*self._advancing]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
@@ -115,7 +102,7 @@ class Worker:
     def kick(self) -> None:
         """Something was decided or written: nobody shall wait for the clock."""
         self._kicked.set()
-        self._owed.set()
+        self._services.courier.kick()
 
     async def _tick(self) -> None:
         self.kick()
@@ -215,7 +202,7 @@ class Worker:
                 Happened(step.event, details=result.details, owed=self._told(step, purchase, result)),
                 **values,
             )
-            self._owed.set()
+            self._services.courier.kick()
         await self._store.pause(purchase, now(), purchase.waiting)
 
     async def _rest(self, step: Step, purchase: Purchase, wait: Wait) -> None:
@@ -329,7 +316,7 @@ class Worker:
             error.changed,
             problem=error.said,
         )
-        self._owed.set()
+        self._services.courier.kick()
 
     async def _ask_for_more(self, purchase: Purchase, error: ApprovalsVoid) -> None:
         await self._leave(
@@ -456,7 +443,7 @@ class Worker:
         log.info("purchase %s: %s", purchase.id, to)
         details = {"problem": values["problem"].get("kind")} if values.get("problem") else {}
         await self._store.finish(purchase, to, Happened(what, details=details, owed=owed), **values)
-        self._owed.set()
+        self._services.courier.kick()
 
     async def _current(self, purchase: Purchase) -> Purchase:
         """The row as it is now, as long as our lease on it holds."""
@@ -465,83 +452,8 @@ class Worker:
             raise Lost(current)
         return current
 
-    # what Slack is owed
-
-    async def _deliver(self) -> None:
-        while True:
-            await self._owed.wait()
-            self._owed.clear()
-            try:
-                owed = await self._store.channels_owed()
-            except Exception:
-                log.exception("what Slack is owed could not be read")
-                continue
-            for address in owed:
-                self._drain("post", address, self._post_all(address))
-                self._drain("draw", address, self._draw_all(address))
-
-    def _drain(self, what: str, address: str, work: Coroutine[Any, Any, None]) -> None:
-        key = (what, address)
-        if key in self._draining:
-            work.close()
-            return
-        task = asyncio.create_task(work)
-        self._draining[key] = task
-        task.add_done_callback(lambda _: self._draining.pop(key, None))
-
-    async def _post_all(self, address: str) -> None:
-        """New cards first, then thread lines and messages in their order; about one a second to each place."""
-        pace = self._posts.setdefault(address, Pace(per_second=0.95, burst=8))
-        while True:
-            await pace.turn()
-            drawing = await self._store.next_card(address, posted=False)
-            if drawing is not None:
-                await self._try_to_draw(drawing)
-                continue
-            delivery = await self._store.next_delivery(address)
-            if delivery is None:
-                pace.give_back()
-                return
-            try:
-                ts = await self._post(delivery)
-            except Exception as error:
-                log.warning("message %s could not be posted: %s", delivery.id, _short(error))
-                await self._store.not_delivered(delivery, _again_in(delivery.tries))
-            else:
-                await self._store.delivered(delivery, ts)
-
-    async def _draw_all(self, channel: str) -> None:
-        """Cards that show an older version, newest change first. A burst of changes is drawn once."""
-        while True:
-            await self._updates.turn()  # first the turn, then the newest state
-            drawing = await self._store.next_card(channel, posted=True)
-            if drawing is None:
-                self._updates.give_back()
-                return
-            await self._try_to_draw(drawing)
-
-    async def _try_to_draw(self, drawing: Drawing) -> None:
-        try:
-            await self._draw(drawing)
-        except Exception as error:
-            log.warning("card of %s could not be drawn: %s", drawing.purchase.id, _short(error))
-            await self._store.card_not_drawn(drawing, _again_in(drawing.card.tries))
-        else:
-            self._owed.set()  # its thread lines may follow, or it has changed again
-
 
 def _stopped(purchase: Purchase) -> State:
     """Bought, or perhaps bought, but not finished is a state of its own, which never frees the number: rule 7."""
     bought = purchase.phone_number_sid is not None or purchase.buying_at is not None
     return State.FAILED if bought else State.NEEDS_CHANGES
-
-
-def _again_in(tries: int) -> timedelta:
-    return timedelta(seconds=min(2**tries, 60))
-
-
-def _short(error: Exception) -> str:
-    """Without the answer's body: it repeats what was sent, people's words included."""
-    response = getattr(error, "response", None)
-    code = response.get("error") if response is not None else None
-    return f"{type(error).__name__} {code or ''}".strip()

@@ -60,10 +60,10 @@ class People:
         self._people[user_id] = person
         return person
 
-    async def dm_channel(self, user_id: str) -> str:
-        """The app's direct-message channel with this person. Raises the SDK's errors."""
+    async def dm_channel(self, user_id: str, *, anew: bool = False) -> str:
+        """The app's direct-message channel with this person; anew: Slack does not know the old one. Raises the SDK's errors."""
         person = self._people.get(user_id) or await self._read_person(user_id)
-        if person.dm_channel is None:
+        if anew or person.dm_channel is None:
             answer = await self._client.conversations_open(users=user_id)
             person = Person(**{**person.model_dump(), "dm_channel": answer["channel"]["id"]})
             await self._store.remember_person(person)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bot.core import Services
 from bot.purchases.policy import Approve, Policy
 from bot.purchases.worker import Worker
 from bot.settings import Settings
+from bot.slack.courier import Courier
 from bot.slack.people import People
 from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, escape, money, phone, say
 from bot.twilio import contents as papers
@@ -31,7 +33,7 @@ from bot.twilio.client import connect
 from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Document, EndUser, Page, Papers
 from bot.twilio.regulations import Part, Regulation
 from handlers import address as address_form
-from handlers import alerts, blocks, bundles, card, modal
+from handlers import alerts, blocks, bundles, card, messages, modal
 from handlers import errors as shown_errors
 from handlers.buy_number import address, choose, end_user, find, review
 from handlers.new_bundle import address as bundle_address
@@ -512,16 +514,15 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         market, people = Market(twilio, store, "T0"), People(store, client, "T0")
         services = Services(config, store, twilio, people, market, policy, "T0", http)
         services.watch = Watch(services)
-        services.worker = Worker(services, draw=_nothing, post=_nowhere)
+        services.worker = Worker(services)
+        services.courier = Courier(
+            services,
+            client,
+            picture=partial(card.picture, services=services),
+            compose=partial(messages.compose, services=services),
+            begun_again=card.begun_again,
+        )
         yield Desk(services, world, client, views)
-
-
-async def _nothing(*_: Any) -> None:
-    """No card is drawn here."""
-
-
-async def _nowhere(*_: Any) -> str:
-    return ""
 
 
 async def made(desk: Desk, **values: Any) -> Bundle:

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from storage.models import Bundle, Delivery, Event, Purchase, State, now
-from storage.purchases import Happened, Owed
+from storage.models import Bundle, Event, Outgoing, Purchase, State, now
+from storage.outbox import Owed
+from storage.purchases import Happened
 from storage.store import Store
 from tests import rows
 from tests.storage.test_store import at_once, lost, put, url_of, won
@@ -114,9 +115,9 @@ async def record(store: Store, bundle: Bundle) -> list[Event]:
         return list(found)
 
 
-async def owed(store: Store) -> list[Delivery]:
+async def owed(store: Store) -> list[Outgoing]:
     async with store.reading() as session:
-        return list(await session.exec(select(Delivery).order_by(col(Delivery.id))))
+        return list(await session.exec(select(Outgoing).order_by(col(Outgoing.id))))
 
 
 async def row(store: Store, bundle: Bundle) -> Bundle:

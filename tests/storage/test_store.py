@@ -13,8 +13,9 @@ from sqlmodel import SQLModel, col, select
 
 from storage.database import InUse
 from storage.drafts import DraftMoved
-from storage.models import MOVES, UNFINISHED, Bundle, Card, Draft, Purchase, State, now
-from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld, Owed
+from storage.models import MOVES, UNFINISHED, Bundle, Draft, Purchase, State, now
+from storage.outbox import Lane, Owed
+from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
 from storage.store import Store
 from tests import rows
 
@@ -168,7 +169,7 @@ async def test_submitting_leaves_a_quote_a_card_and_a_line_on_record(store: Stor
         "USD",
     )
     card = await store.card_of(purchase.id)
-    assert card is not None and (card.channel, card.ts) == (CHANNEL, None)
+    assert card is not None and (card.channel_id, card.ts) == (CHANNEL, None)
     event, asked = await store.record_of(purchase.id)
     assert (event.what, event.person_id, event.quote_no) == ("submitted", "U0REQUESTER", 1)
     assert asked.what == "quote" and asked.details["price"] == "1.15"
@@ -303,7 +304,7 @@ async def test_what_is_told_about_a_change_that_failed_is_not_told(store: Store)
     await deny(store, purchase)
     with pytest.raises(Lost):
         await store.deny(purchase.id, 1, "U0B", "", told)
-    assert await store.next_delivery("U0REQUESTER") is None
+    assert await store.next_owed("U0REQUESTER", Lane.POSTS) is None
 
 
 # one number, one live purchase
@@ -698,111 +699,6 @@ async def test_open_intents_count_until_they_are_settled(store: Store) -> None:
     await store.save_step(two, phone_number_sid=PN)
     await store.save_step(one, buying_at=None)
     assert await store.open_intents(ACCOUNT, except_id="none") == 0
-
-
-# what Slack is owed
-
-
-async def test_a_card_is_posted_by_one(store: Store, other: Store) -> None:
-    purchase = await submitted(store)
-    calls = [each.next_card(CHANNEL, posted=False) for each in (store, other)]
-    drawings = [each for each in await at_once(store, *calls) if each is not None]
-    assert [each.purchase.id for each in drawings] == [purchase.id]
-    assert await other.card_to_draw(purchase.id) is None, "somebody else draws it"
-    await store.card_drawn(drawings[0], ts="1.1")
-    card = await store.card_of(purchase.id)
-    assert card is not None and (card.ts, card.drawn_version, card.drawer) == ("1.1", purchase.version, None)
-    assert await store.channels_owed() == set()
-
-
-async def test_a_card_is_drawn_again_once_its_purchase_has_changed(store: Store) -> None:
-    purchase = await submitted(store)
-    first = await store.next_card(CHANNEL, posted=False)
-    assert first is not None
-    changed = await approve(store, purchase)
-    await store.card_drawn(first, ts="1.1")  # shows the version before
-    assert await store.channels_owed() == {CHANNEL}
-    assert await store.next_card(CHANNEL, posted=False) is None
-    again = await store.next_card(CHANNEL, posted=True)
-    assert again is not None and again.purchase.version == changed.version
-    await store.card_drawn(again)
-    assert await store.next_card(CHANNEL, posted=True) is None
-    await store.redraw(purchase.id)
-    assert await store.next_card(CHANNEL, posted=True) is not None
-
-
-async def test_of_posted_cards_the_newest_change_comes_first_and_of_new_ones_the_oldest(store: Store) -> None:
-    first = await submitted(store)
-    second = await submitted(store, phone_number=OTHER)
-    for purchase in (first, second):
-        drawing = await store.next_card(CHANNEL, posted=False)
-        assert drawing is not None and drawing.purchase.id == purchase.id
-        await store.card_drawn(drawing, ts=f"1.{purchase.id}")
-    await store.amend(second, purpose="x")
-    await store.amend(first, purpose="x")
-    newest = await store.next_card(CHANNEL, posted=True)
-    assert newest is not None and newest.purchase.id == first.id
-
-
-async def test_a_card_that_could_not_be_drawn_waits_and_a_dead_drawers_claim_runs_out(store: Store) -> None:
-    purchase = await submitted(store)
-    drawing = await store.next_card(CHANNEL, posted=False)
-    assert drawing is not None
-    await store.card_not_drawn(drawing, timedelta(hours=1))
-    assert await store.next_card(CHANNEL, posted=False) is None
-    taken = await store.card_to_draw(purchase.id)
-    assert taken is not None and taken.card.tries == 1
-    async with store.writing() as session:
-        await session.exec(update(Card).values(drawing_until=now() + PAST))
-    over = await store.card_to_draw(purchase.id)
-    assert over is not None
-    await store.card_drawn(taken, ts="late")  # whoever was thought dead
-    card = await store.card_of(purchase.id)
-    assert card is not None and card.ts is None and card.drawer == over.card.drawer
-
-
-async def test_a_message_is_delivered_by_one(store: Store, other: Store) -> None:
-    await store.owe(WORKSPACE, Owed("direct", "U0REQUESTER", {"say": "Hello."}))
-    outcomes = await at_once(store, *(each.next_delivery("U0REQUESTER") for each in (store, other)))
-    (delivery,) = [each for each in outcomes if each is not None]
-    assert delivery.message == {"say": "Hello."}
-    assert await store.next_delivery("U0REQUESTER") is None
-    await store.delivered(delivery, "1.1")
-    await store.free_all_leases()
-    assert await store.next_delivery("U0REQUESTER") is None and await store.channels_owed() == set()
-
-
-async def test_messages_come_in_order_and_again_when_they_failed(store: Store) -> None:
-    for nth in range(2):
-        await store.owe(WORKSPACE, Owed("operators", "C0OPERATORS", {"say": str(nth)}))
-    first = await store.next_delivery("C0OPERATORS")
-    assert first is not None and first.message == {"say": "0"}
-    await store.not_delivered(first, PAST)
-    again = await store.next_delivery("C0OPERATORS")
-    assert again is not None and (again.id, again.tries) == (first.id, 1)
-    await store.not_delivered(again, timedelta(hours=1))
-    second = await store.next_delivery("C0OPERATORS")
-    assert second is not None and second.message == {"say": "1"}
-    await store.delivered(second, "1.1")
-    assert await store.channels_owed() == set(), "the first is owed, but not due"
-
-
-async def test_a_thread_line_waits_for_its_card(store: Store) -> None:
-    told = (
-        Owed("thread", CHANNEL, {"say": "Denied."}),
-        Owed("direct", "U0REQUESTER", {"say": "Denied."}),
-    )
-    purchase = await submitted(store)
-    await store.deny(purchase.id, 1, "U0APPROVER", "", Happened("denied", owed=told))
-    assert await store.next_delivery(CHANNEL) is None
-    assert await store.next_delivery("U0REQUESTER") is not None, "which has no thread"
-    drawing = await store.next_card(CHANNEL, posted=False)
-    assert drawing is not None
-    assert await store.next_delivery(CHANNEL) is None, "not while it is being posted"
-    await store.card_drawn(drawing, ts="1.1")
-    assert CHANNEL in await store.channels_owed()
-    line = await store.next_delivery(CHANNEL)
-    assert line is not None and line.purchase_id == purchase.id
 
 
 # what is known

@@ -17,7 +17,7 @@ from sqlmodel import col, select
 from bot.bundles import operations as bundles
 from bot.texts import Texts
 from handlers import alerts as alerts_of
-from storage.models import Bundle, Card, Delivery, State, now
+from storage.models import Bundle, Card, Outgoing, State, now
 from tests import rows
 from tests.stories import papers
 from tests.stories.conftest import Clock
@@ -43,7 +43,7 @@ async def polls(stage: Stage) -> None:
 async def settled(stage: Stage) -> None:
     async def nothing_owed() -> bool:
         async with stage.store.reading() as session:
-            undone = select(Delivery).where(col(Delivery.done_at).is_(None))
+            undone = select(Outgoing).where(col(Outgoing.done_at).is_(None))
             return (await session.exec(undone)).first() is None
 
     await until(nothing_owed, "everything is delivered", within=30)
@@ -252,6 +252,7 @@ async def test_five_hundred_bundles_cost_one_call_a_minute_and_their_news_is_tol
     assert len(await calls_since(stage, last)) <= 3
     told = await stage.store.bundle_by_sid(stage.environment["TWILIO_ACCOUNT_SID"], made[250].sid)
     assert told.status == "twilio-rejected"
+    await settled(stage)
     last = await last_call(stage)
     await stage.app.services.watch.poll()
     assert len(await calls_since(stage, last)) == 1
@@ -568,7 +569,7 @@ async def test_all_who_use_a_lapsing_bundle_are_named(stage: Stage, requester: P
             bought = {"state": State.COMPLETE, "phone_number": number, "phone_number_sid": f"PN{n:032}"}
             purchase = await rows.add(session, rows.purchase(**about, **bought))
             link = f"https://example.slack.com/archives/C0APPROVALS/p17954349710{n:05}"
-            card = {"channel": "C0APPROVALS", "ts": f"{n}.0", "permalink": link, "drawn_version": 99}
+            card = {"channel_id": "C0APPROVALS", "ts": f"{n}.0", "permalink": link, "drawn_version": 99}
             session.add(Card(purchase_id=purchase.id, workspace_id=bundle.workspace_id, **card))
     warning = {"status": "twilio-approved", "lapses_in": 7}
     message = await alerts_of.bundle_news(warning, bundle, services, Texts("en"))

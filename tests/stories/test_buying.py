@@ -9,6 +9,7 @@ from tests.stories.stage import (
     options,
     reviews,
     shown,
+    until,
 )
 
 
@@ -73,8 +74,12 @@ async def test_a_german_number_waits_for_papers_and_says_so(
     card = await stage.card("in_progress")
     await stage.in_thread(card, "Papers are needed")
     await stage.told(requester, "Papers are needed")
+
+    async def on_the_card() -> bool:
+        return "Papers are needed" in shown(await stage.card("in_progress"))
+
+    await until(on_the_card, "the card says it too")
     card = await stage.card("in_progress")
-    assert "Papers are needed" in shown(card)
     assert "give_papers" in field_ids(card)
     assert await stage.bought() == []
 

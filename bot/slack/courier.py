@@ -1,0 +1,531 @@
+"""Delivers what Slack is owed: newest card state first, no faster than Slack takes it, and never twice on purpose.
+
+What cannot be delivered is one of three kinds (rule 34), and each has its way on: it is tried again, it is dropped or done
+anew and that is said, or the operators are told and everything waits for the day on which it works.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot import announcements as news
+from bot.core import Services
+from bot.slack.pace import Pace
+from bot.texts import N_, Said, moment, person, phone, say
+from storage.models import Card, Outgoing, Purchase, Trouble, now
+from storage.outbox import Lane, Owed
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+Result = TypeVar("Result")
+
+PROBE = 20
+"""Seconds between two tries where something of the installation is broken."""
+LOOK = 30
+"""Seconds between two looks at whether Slack still takes the token."""
+KEPT = timedelta(days=30)
+ODD_TRIES = 8
+"""How often a message is tried that Slack refuses with a word we do not know."""
+LAG_TRIES = 3
+"""How often a card has to be unknown to whoever asks for its link: directly after it was posted Slack may lag."""
+EVERYWHERE = ""
+CHANNELS = ("approvals_channel", "bundles_channel", "operators_channel")
+TOKEN = "slack:SLACK_BOT_TOKEN"
+APPROVALS = "slack:APPROVALS_CHANNEL"
+OPERATORS = "slack:OPERATORS_CHANNEL"
+DIRECT = ("direct", "bundle_direct")
+ON_A_CARD = ("card", "thread", "link")
+
+
+class Kind(StrEnum):
+    PASSING = "passing"
+    OF_THIS = "of_this"
+    OF_INSTALLATION = "of_installation"
+
+
+_PASSING = {
+    "ratelimited",
+    "rate_limited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+    "update_failed",
+}
+_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+_CARD_GONE = {
+    "message_not_found",
+    "cant_update_message",
+    "edit_window_closed",
+    "thread_not_found",
+    "cannot_reply_to_message",
+}
+_CHANNEL = {
+    "is_archived": N_(
+        "Nothing can be posted in the channel of {setting}: it is archived. Unarchive it and invite the app, "
+        "or name another channel."
+    ),
+    "not_in_channel": N_(
+        "Nothing can be posted in the channel of {setting}: the app is not in it. Invite it there with /invite."
+    ),
+    "channel_not_found": N_(
+        "Nothing can be posted in the channel of {setting}: Slack does not know it, or it is private and the app "
+        "is not in it. Check the id, and invite the app there with /invite."
+    ),
+}
+_RESTRICTED = N_("Nothing can be posted in the channel of {setting}: Slack refuses it ({error}).")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What Slack said to a call, or that it said nothing."""
+
+    code: str = ""
+    method: str = ""
+    scope: str = ""
+    retry_after: float = 0
+    failed: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> "Refusal":
+        response = error.response if isinstance(error, SlackApiError) else None
+        if not isinstance(response, AsyncSlackResponse) or not isinstance(response.data, dict):
+            return cls(failed=True)
+        wait = str((response.headers or {}).get("Retry-After", "0"))
+        return cls(
+            str(response.data.get("error") or ""),
+            response.api_url.rpartition("/")[2],
+            str(response.data.get("needed") or ""),
+            float(wait) if wait.isdigit() else 0,
+            response.status_code != 200,
+        )
+
+    @property
+    def is_of_channel(self) -> bool:
+        return self.code in _CHANNEL or self.code.startswith(("restricted_action", "team_access_not_granted"))
+
+    def kind(self, row: Outgoing, channels: Iterable[str]) -> Kind:
+        """channels: those that the settings name. Elsewhere a channel that is gone is a matter of the message alone."""
+        if self.failed or self.code in _PASSING:
+            return Kind.PASSING
+        if self.code in _TOKEN or self.code == "missing_scope":
+            return Kind.OF_INSTALLATION
+        if self.is_of_channel and row.kind not in DIRECT and row.address in channels:
+            return Kind.OF_INSTALLATION
+        return Kind.OF_THIS
+
+
+class Courier:
+    def __init__(
+        self,
+        services: Services,
+        client: AsyncWebClient,
+        picture: Callable[[Purchase], Awaitable[Message]],
+        compose: Callable[[Outgoing, Card | None], Awaitable[Message]],
+        begun_again: Callable[[Purchase], Said],
+    ) -> None:
+        """picture: a card as its purchase is now; compose: another message; begun_again: the first line of a new thread."""
+        self._services = services
+        self._settings = services.settings
+        self._store = services.store
+        self._client = client
+        self._picture = picture
+        self._compose = compose
+        self._begun_again = begun_again
+        self.probe: float = PROBE
+        self._owed = asyncio.Event()
+        self._lanes: dict[tuple[str, Lane], asyncio.Task[None]] = {}
+        self._again: set[tuple[str, Lane]] = set()
+        self._posts: dict[str, Pace] = {}
+        self._updates = Pace(per_second=50 / 60, burst=30)  # chat.update is tier 3: over 50 a minute
+        self._troubles: dict[str, Trouble] = {}
+        self._closed: dict[str, float] = {}
+        self._loop: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """First what waits for a channel that the settings do not name any more is owed to the one that they name."""
+        self._stopping = False
+        for kind, channel in (
+            ("card", self._settings.approvals_channel),
+            ("bundle", self._settings.bundles_channel),
+            ("operators", self._settings.operators_channel),
+        ):
+            await self._store.readdress(kind, channel)
+        self._troubles = {each.key: each for each in await self._store.troubles()}
+        await self.check_channels(CHANNELS)
+        self._loop = asyncio.create_task(self._run())
+        self.kick()
+
+    async def stop(self, grace: float = 5) -> None:
+        """Ends after what is being delivered: what is cut off would be posted again."""
+        self._stopping = True
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+        lanes = list(self._lanes.values())
+        if lanes:
+            _, late = await asyncio.wait(lanes, timeout=grace)
+            for lane in late:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+
+    def kick(self) -> None:
+        """Something is owed: nobody shall wait for the clock."""
+        self._owed.set()
+
+    async def forget_old(self) -> None:
+        """A duty: what was delivered long ago is deleted, little by little."""
+        while True:
+            if not await self._store.forget_delivered(now() - KEPT):
+                return
+            await asyncio.sleep(0.1)  # whoever waits for the database comes first
+
+    # who is served when
+
+    async def _run(self) -> None:
+        while True:
+            await self._owed.wait()
+            self._owed.clear()
+            try:
+                if APPROVALS in self._troubles:
+                    await self._store.tell_held(self._settings.approvals_channel, self._held)
+                owed = await self._store.lanes_owed()
+            except Exception:
+                log.exception("what Slack is owed could not be read")
+                continue
+            for address, lane in owed:
+                self._serve(address, lane)
+
+    def _serve(self, address: str, lane: Lane) -> None:
+        key = (address, lane)
+        if key in self._lanes:
+            self._again.add(key)  # it may have looked just before this was owed: let it look once more
+            return
+        if self._is_closed(address) or self._is_closed(EVERYWHERE):
+            return
+        if TOKEN in self._troubles and self._lanes:
+            return  # one call shows whether it is mended
+        self._again.discard(key)
+        self._lanes[key] = task = asyncio.create_task(self._drain(address, lane))
+        task.add_done_callback(lambda _: self._lanes.pop(key, None))
+
+    async def _drain(self, address: str, lane: Lane) -> None:
+        key, pace = (address, lane), self._updates
+        if lane is Lane.POSTS:
+            pace = self._posts.setdefault(address, Pace(per_second=0.95, burst=8))
+        try:
+            while not self._stopping:
+                await pace.turn()  # first the turn, then the newest state
+                row = await self._store.next_owed(address, lane)
+                if row is None:
+                    pace.give_back()
+                    if key not in self._again:
+                        return
+                    self._again.discard(key)
+                elif not await self._try(row):
+                    return
+        except Exception:
+            log.exception("delivering was interrupted; it goes on with the next look")
+
+    def _close(self, address: str, seconds: float) -> None:
+        self._closed[address] = time.monotonic() + seconds
+
+    def _is_closed(self, address: str) -> bool:
+        return self._closed.get(address, 0) > time.monotonic()
+
+    # one delivery
+
+    async def _try(self, row: Outgoing) -> bool:
+        """Whether the lane may go on."""
+        try:
+            await self._pay(row)
+        except Exception as error:
+            return await self._failed(row, error)
+        return True
+
+    async def _pay(self, row: Outgoing) -> None:
+        card = await self._store.card_of(row.purchase_id) if row.purchase_id else None
+        if row.kind in ON_A_CARD:
+            if card is None or (row.kind == "link" and card.ts is None):
+                await self._surely(lambda: self._store.dropped(row, "no card"))
+                return
+            if row.kind == "thread" and card.ts is None:
+                return  # gone since the line was chosen: it follows into the new thread
+            row.ts = card.ts  # which card it was, should it turn out to be gone
+        if row.kind == "card" and card is not None:
+            await self._draw(row, card)
+        elif row.kind == "link" and card is not None:
+            await self._link(row, card)
+        else:
+            await self._post(row, card)
+
+    async def _draw(self, row: Outgoing, card: Card) -> None:
+        purchase = await self._store.purchase(card.purchase_id)
+        assert purchase is not None
+        message = await self._picture(purchase)
+        if card.ts is not None:
+            await self._client.chat_update(channel=card.channel_id, ts=card.ts, **message)
+            await self._surely(lambda: self._store.card_drawn(row, purchase.version))
+            await self._works(row.address, card.channel_id)
+            return
+        ts = await self._sent(card.channel_id, message)
+        link = await self._surely(lambda: self._store.card_posted(row, purchase.version, ts))
+        await self._works(row.address, card.channel_id)
+        self.kick()  # its thread lines may follow, or it has changed again
+        await self._try(link)
+
+    async def _link(self, row: Outgoing, card: Card) -> None:
+        ts = str(card.ts)
+        answer = await self._client.chat_getPermalink(channel=card.channel_id, message_ts=ts)
+        await self._surely(lambda: self._store.card_linked(row, ts, answer["permalink"]))
+        self.kick()  # who waits for the link
+
+    async def _post(self, row: Outgoing, card: Card | None) -> None:
+        message = await self._compose(row, card)
+        channel = row.address
+        if row.kind in DIRECT:
+            channel = await self._services.people.dm_channel(row.address)
+        elif row.kind == "thread" and card is not None:
+            channel, message = card.channel_id, {**message, "thread_ts": card.ts}
+        try:
+            ts = await self._sent(channel, message)
+        except SlackApiError as error:
+            if row.kind not in DIRECT or not Refusal.of(error).is_of_channel:
+                raise
+            channel = await self._services.people.dm_channel(row.address, anew=True)
+            ts = await self._sent(channel, message)
+        await self._surely(lambda: self._store.delivered(row, ts))
+        await self._works(row.address, channel)
+
+    async def _sent(self, channel: str, message: Message) -> str:
+        posted = await self._client.chat_postMessage(
+            channel=channel, unfurl_links=False, unfurl_media=False, **message
+        )
+        return str(posted["ts"])
+
+    async def _surely(self, write: Callable[[], Awaitable[Result]]) -> Result:
+        """What was done in Slack is written down, whatever the database says at first: else it would be done again."""
+        wait = 0.2
+        while True:
+            try:
+                return await write()
+            except Exception:
+                log.exception("what became of a delivery could not be written; trying again")
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 30)
+
+    # what cannot be delivered
+
+    async def _failed(self, row: Outgoing, error: Exception) -> bool:
+        """Whether the lane may go on."""
+        refusal = Refusal.of(error)
+        kind = refusal.kind(row, [getattr(self._settings, name) for name in CHANNELS])
+        # without the answer's body: it repeats what was sent, people's words included
+        log.warning("%s %s: %s %s (%s)", row.kind, row.id, type(error).__name__, refusal.code, kind)
+        if kind is Kind.OF_INSTALLATION:
+            await self._surely(lambda: self._trouble(row, refusal))
+            return False
+        if kind is Kind.OF_THIS:
+            await self._surely(lambda: self._way_on(row, refusal))
+            await self._works(row.address, "")
+            return True
+        seconds = max(min(2.0**row.tries, 60), refusal.retry_after)
+        await self._surely(lambda: self._store.put_off(row, timedelta(seconds=seconds)))
+        if refusal.retry_after:
+            self._close(row.address, refusal.retry_after)
+        return not refusal.retry_after
+
+    async def _way_on(self, row: Outgoing, refusal: Refusal) -> None:
+        """For what no patience helps: a card is posted anew, a person who cannot be reached is named in the thread."""
+        gone = refusal.code in _CARD_GONE or refusal.is_of_channel
+        if row.kind in ON_A_CARD and gone and (row.kind != "link" or row.tries >= LAG_TRIES):
+            await self._lost(row)
+        elif row.kind in DIRECT:
+            note = None
+            if row.purchase_id is not None:
+                note = news.thread(
+                    self._settings,
+                    say(
+                        N_("{person} could not be reached by a direct message ({error})."),
+                        person=person(row.address),
+                        error=refusal.code,
+                    ),
+                )
+            await self._store.dropped(row, refusal.code, note)
+            self.kick()
+        elif row.kind in ("card", "link") or row.tries < ODD_TRIES:
+            await self._store.put_off(row, timedelta(seconds=min(2**row.tries, 60)))
+        else:
+            log.error("%s %s is given up: %s", row.kind, row.id, refusal.code)
+            await self._store.dropped(row, refusal.code)
+
+    async def _lost(self, row: Outgoing) -> None:
+        assert row.purchase_id is not None
+        card = await self._store.card_of(row.purchase_id)
+        purchase = await self._store.purchase(row.purchase_id)
+        if card is None or purchase is None or card.ts != row.ts:
+            return  # noticed before
+        line = news.thread(self._settings, self._begun_again(purchase))
+        if card.ts is None:  # never posted, and its channel is not that of the settings any more
+            await self._store.readdress("card", self._settings.approvals_channel)
+        else:
+            await self._store.card_lost(card, self._settings.approvals_channel, line)
+        self.kick()
+
+    # troubles of the installation
+
+    async def _trouble(self, row: Outgoing, refusal: Refusal) -> None:
+        if refusal.code in _TOKEN:
+            self._close(EVERYWHERE, self.probe)
+            await self._token_trouble(refusal.code)
+        elif refusal.code == "missing_scope":
+            self._close(row.address, self.probe)
+            scope = refusal.scope or refusal.method
+            said = say(
+                N_(
+                    "{setting} lacks the scope {scope}, so that nobody gets what needs it ({method}). "
+                    "Add it to the app's manifest, and install the app again."
+                ),
+                setting="SLACK_BOT_TOKEN",
+                scope=scope,
+                method=refusal.method,
+                address=row.address,  # where it shows whether it is mended
+            )
+            await self._open(f"{TOKEN}:{scope}", said, tell=refusal.method != "chat.postMessage")
+        else:
+            self._close(row.address, self.probe)
+            await self._channel_trouble(row.address, refusal.code)
+
+    async def _token_trouble(self, code: str) -> None:
+        said = say(N_("Slack refuses {setting}: {error}."), setting="SLACK_BOT_TOKEN", error=code)
+        await self._open(TOKEN, said, tell=False)
+
+    async def _channel_trouble(self, channel: str, code: str) -> None:
+        name = next(each for each in CHANNELS if getattr(self._settings, each) == channel).upper()
+        said = say(_CHANNEL.get(code, _RESTRICTED), setting=name, error=code)
+        await self._open(f"slack:{name}", said, tell=channel != self._settings.operators_channel)
+
+    async def _open(self, key: str, said: Said, *, tell: bool) -> None:
+        """tell: whether the operators can be reached at all."""
+        if key in self._troubles:
+            return
+        trouble = Trouble(key=key, workspace_id=self._services.workspace_id, since=now(), said=said)
+        owed = [news.operators(self._settings, said)] if tell else []
+        if await self._store.open_trouble(trouble, owed):
+            log.error("%s: %s", key, said["say"].format(**said["with"]))
+        self._troubles[key] = trouble
+        self.kick()
+
+    def _held(self, purchase: Purchase) -> Owed:
+        """To the requester, once: where the request is, and who knows of it."""
+        told = not {TOKEN, OPERATORS} & set(self._troubles) and (
+            self._settings.operators_channel != self._settings.approvals_channel
+        )
+        text = (
+            N_(
+                "Your request for {number} could not be posted in the approvals channel. The operators have been told; "
+                "it is posted as soon as the channel works again."
+            )
+            if told
+            else N_(
+                "Your request for {number} could not be posted in the approvals channel. It is posted as soon as the "
+                "channel works again."
+            )
+        )
+        return Owed("direct", purchase.requester_id, say(text, number=phone(purchase.phone_number)))
+
+    async def _works(self, address: str, channel: str) -> None:
+        """What was delivered, or refused for a reason of its own, ends the troubles that it disproves.
+
+        address: as in the outbox; channel: where it really went.
+        """
+        for trouble in list(self._troubles.values()):
+            setting = trouble.key.split(":")[1]
+            if (
+                trouble.key == TOKEN
+                or trouble.said["with"].get("address") == address
+                or getattr(self._settings, setting.lower(), None) == channel
+            ):
+                await self._surely(lambda ended=trouble: self._mended(ended))  # type: ignore[misc]
+
+    async def _mended(self, trouble: Trouble) -> None:
+        since = moment(trouble.since)
+        setting = trouble.said["with"]["setting"]
+        if trouble.key == TOKEN:
+            said = say(
+                N_(
+                    "Slack takes {setting} again. Nothing could be posted since {moment}; what waited is being posted."
+                ),
+                setting=setting,
+                moment=since,
+            )
+        elif trouble.key.startswith(TOKEN):
+            said = say(
+                N_("{setting} has the scope {scope} now; what waited since {moment} is being posted."),
+                setting=setting,
+                scope=trouble.said["with"]["scope"],
+                moment=since,
+            )
+        else:
+            said = say(
+                N_("The channel of {setting} works again; what waited since {moment} is being posted."),
+                setting=setting,
+                moment=since,
+            )
+        if await self._store.close_trouble(trouble, [news.operators(self._settings, said)]):
+            log.info("%s is mended", trouble.key)
+        self._troubles.pop(trouble.key, None)
+        self._closed.clear()
+        self.kick()
+
+    # looking without being asked
+
+    async def check_channels(self, names: Iterable[str]) -> None:
+        """Whether the app can post there, before anything has to be. What is owed there finds out by itself."""
+        for name in names:
+            channel = getattr(self._settings, name)
+            try:
+                found = (await self._client.conversations_info(channel=channel))["channel"]
+                code = ""
+                if found.get("is_archived"):
+                    code = "is_archived"
+                elif not found.get("is_member"):
+                    code = "not_in_channel"
+            except Exception as error:
+                code = Refusal.of(error).code
+                if code not in _CHANNEL:
+                    log.warning("%s could not be looked at: %s %s", name.upper(), type(error).__name__, code)
+                    continue
+            if code:
+                await self._channel_trouble(channel, code)
+            elif not await self._store.is_owed(channel):
+                await self._works("", channel)
+
+    async def look_again(self) -> None:
+        """A duty: whether Slack takes the token, and whether what nothing waits for is mended."""
+        if self._is_closed(EVERYWHERE):
+            return
+        try:
+            await self._client.auth_test()
+        except Exception as error:
+            code = Refusal.of(error).code
+            if code in _TOKEN:
+                self._close(EVERYWHERE, self.probe)
+                await self._token_trouble(code)
+            return
+        if TOKEN in self._troubles and not await self._store.lanes_owed():
+            await self._mended(self._troubles[TOKEN])
+        broken = {key.split(":")[1].lower() for key in self._troubles}
+        await self.check_channels(name for name in CHANNELS if name in broken)
