@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import settings
 from bot.bundles.watch import Watch
 from bot.core import Services
+from bot.office import Act, Office
 from bot.purchases import policy as approval
 from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy
@@ -98,10 +99,6 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         async def refresh_members() -> None:
             await people.refresh_members(policy.groups, policy.channels)
 
-        first = asyncio.gather(market.refresh(), refresh_members())
-        if not market.countries():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(first), FIRST_LOOK.total_seconds())
         services.worker.every(60, market.refresh)
         services.worker.every(60, refresh_members)
         services.worker.every(1, services.watch.tick)
@@ -109,13 +106,19 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         services.worker.every(3600, partial(_sweep_out, store))
         services.worker.every(LOOK, services.courier.look_again)
         services.worker.every(3600, services.courier.forget_old)
-        await services.courier.start()
-        await services.worker.start()
-        stack.push_async_callback(first_done, first)
+        store.on_commit += [services.worker.kick, services.courier.kick]
+        services.office = Office(store, *_duties_of_the_worker(services))
+        await services.office.start()
+        stack.push_async_callback(services.office.stop)
         stack.push_async_callback(services.courier.stop)
         stack.push_async_callback(services.watch.stop)
         stack.push_async_callback(services.worker.stop)
         stack.push_async_callback(services.finish)
+        first = asyncio.gather(market.refresh(), refresh_members())
+        stack.push_async_callback(first_done, first)
+        if not market.countries():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(first), FIRST_LOOK.total_seconds())
 
         socket = None
         if not config.uses_http:
@@ -126,6 +129,25 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         port = await _serve(config, bolt, socket, services, stack) if config.port else None
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
         yield Running(services, bolt, socket, port)
+
+
+def _duties_of_the_worker(services: Services) -> tuple[Act, Act, Act]:
+    """What begins when this process becomes the worker, what is cut off when it is none any more, and what the others do."""
+
+    async def begin() -> None:
+        await services.courier.start()
+        await services.worker.start()
+
+    async def lost() -> None:
+        await services.worker.lost()
+        await services.watch.stop(grace=0)
+        await services.courier.stop(grace=0)
+
+    async def reload() -> None:
+        await services.people.load()
+        await services.market.load()
+
+    return begin, lost, reload
 
 
 async def _sweep_out(store: Store) -> None:

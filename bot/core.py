@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from twilio.rest import Client
 
     from bot.bundles.watch import Watch
+    from bot.office import Office
     from bot.purchases.policy import Policy
     from bot.purchases.worker import Worker
     from bot.settings import Settings
@@ -36,6 +37,7 @@ class Services:
     worker: Worker = field(init=False)
     courier: Courier = field(init=False)
     watch: Watch = field(init=False)
+    office: Office = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def later(self, work: Coroutine[Any, Any, None], on_error: OnError) -> None:

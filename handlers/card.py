@@ -590,4 +590,3 @@ async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient,
     seen = (body["message"].get("metadata") or {}).get("event_payload", {}).get("version")
     if card.drawn_version == purchase.version and seen != purchase.version:
         await services.store.redraw(purchase_id)
-    services.worker.kick()

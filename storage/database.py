@@ -2,13 +2,14 @@
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, event, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,6 +18,10 @@ DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
+
+
+Unavailable = (OperationalError, InterfaceError, InternalError)
+"""The database did not answer, or gave up a transaction: nobody's fault, and tried again."""
 
 
 class InUse(Exception):
@@ -56,6 +61,12 @@ def configure(engine: Engine, *, durable: bool = False) -> None:
     event.listen(engine, "connect", pragmas)
 
 
+CHANNEL = "numberdesk"
+"""On PostgreSQL every commit is notified there, so that another process need not wait for its clock."""
+FROZEN = 3000
+"""Milliseconds after which PostgreSQL ends the session of a process that has frozen inside a transaction."""
+
+
 class Database:
     def __init__(self, url: str) -> None:
         """Makes the folder of a SQLite file; whoever runs the app takes its lock as well."""
@@ -65,14 +76,18 @@ class Database:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file: TextIO | None = None
         # pool_pre_ping: the server may have closed a connection that lay idle
-        self.engine = create_async_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        options = {} if self.is_sqlite else {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
+        self.engine = create_async_engine(
+            self.url, hide_parameters=True, pool_pre_ping=True, connect_args=options
+        )
         configure(self.engine.sync_engine)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._durable = self.engine
         if self.is_sqlite:
             self._durable = create_async_engine(self.url, hide_parameters=True)
             configure(self._durable.sync_engine, durable=True)
         self._writer = asyncio.Lock()
+        self.on_commit: list[Callable[[], None]] = []
 
     def take_lock(self) -> None:
         """With SQLite one process runs the app (rule 10); the command line only reads. Raises InUse."""
@@ -113,6 +128,10 @@ class Database:
         else:
             async with self._transaction(durable) as session:
                 yield session
+                if session.in_transaction():  # not one that was rolled back to be tried anew
+                    await (await session.connection()).execute(text(f"SELECT pg_notify('{CHANNEL}', '')"))
+        for tell in self.on_commit:
+            tell()
 
     @asynccontextmanager
     async def _transaction(self, durable: bool) -> AsyncIterator[AsyncSession]:

@@ -275,8 +275,6 @@ class Purchase(SQLModel, table=True):
     )
     alternatives: list[dict[str, Any]] = column(JSON, "numbers that the card offers in its place", default=[])
     tries: int = column(Integer, "how often the step that is next was tried in vain", default=0)
-    lease: str | None = column(String, "of the worker's task that has it in hand", nullable=True)
-    leased_until: datetime | None = column(Utc, "when that task counts as dead", nullable=True)
 
     quote: "Quote" = Relationship(
         sa_relationship_kwargs={
@@ -600,3 +598,14 @@ class Kept(SQLModel, table=True):
     key: str = Field(primary_key=True)
     value: Any = Field(default=None, sa_column=Column(JSON, nullable=False))
     read_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+
+
+class Office(SQLModel, table=True):
+    """Which process is the worker: one row. On PostgreSQL it is held by the database's clock (rule 10)."""
+
+    __tablename__ = "office"
+
+    id: int = column(Integer, "always 1", key=True)
+    epoch: int = column(Integer, "grows with each take-over; every result is written under it", default=0)
+    holder: str = column(String, "who has it: host and process", default="")
+    held_until: datetime = column(Utc, "by the database's clock")

@@ -1,6 +1,5 @@
 """Questions about purchases, and every way in which one changes: always one conditional UPDATE."""
 
-import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +12,6 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.columns import Utc
-from storage.database import Database
 from storage.models import (
     MOVES,
     UNFINISHED,
@@ -29,9 +27,9 @@ from storage.models import (
     State,
     now,
 )
+from storage.office import OfficeRow
 from storage.outbox import Owed, card_changed
 
-LEASE = timedelta(seconds=60)
 LONGEST_SLEEP = timedelta(hours=1)
 """Nothing that is not finished sleeps longer (rule 36)."""
 
@@ -90,7 +88,7 @@ def _lost(session: AsyncSession, row: Purchase | None) -> Lost:
     return Lost(row)
 
 
-class Purchases(Database):
+class Purchases(OfficeRow):
     async def purchase(self, purchase_id: str) -> Purchase | None:
         async with self.reading() as session:
             return await session.get(Purchase, purchase_id)
@@ -375,6 +373,7 @@ class Purchases(Database):
         happened: Happened,
         changed: dict[str, Any],
         person_id: str | None = None,
+        by_worker: bool = False,
         **values: Any,
     ) -> Purchase:
         """The purchase back before the approvers with a new quote: approvals of older quotes are void.
@@ -396,7 +395,9 @@ class Purchases(Database):
         }
         numbers = {"quote_no": purchase.quote_no + 1, "revision": 0}
         changed = {"instead_of": None, **changed}
-        return await self._requote(purchase, happened, numbers, changed, person_id, values, unbought=True)
+        return await self._requote(
+            purchase, happened, numbers, changed, person_id, values, unbought=True, by_worker=by_worker
+        )
 
     async def revise(
         self,
@@ -404,6 +405,7 @@ class Purchases(Database):
         happened: Happened,
         changed: dict[str, Any],
         person_id: str | None = None,
+        by_worker: bool = False,
         **values: Any,
     ) -> Purchase:
         """The purchase with a change that its approval covers: a substitute, what was to be added, a price that fell.
@@ -411,7 +413,9 @@ class Purchases(Database):
         Its state is as it is, unless ``values`` say otherwise. Raises Lost, NumberHeld.
         """
         numbers = {"quote_no": purchase.quote_no, "revision": purchase.revision + 1}
-        return await self._requote(purchase, happened, numbers, changed, person_id, values)
+        return await self._requote(
+            purchase, happened, numbers, changed, person_id, values, by_worker=by_worker
+        )
 
     async def _requote(
         self,
@@ -423,10 +427,9 @@ class Purchases(Database):
         values: dict[str, Any],
         *,
         unbought: bool = False,
+        by_worker: bool = False,
     ) -> Purchase:
         conditions = _as_read(purchase)
-        if purchase.lease is not None:
-            conditions.append(col(Purchase.lease) == purchase.lease)
         if unbought:
             conditions += [col(Purchase.buying_at).is_(None), col(Purchase.phone_number_sid).is_(None)]
         frozen = {
@@ -438,6 +441,8 @@ class Purchases(Database):
         made = Quote(**frozen)
         try:
             async with self.writing(durable=True) as session:
+                if by_worker:
+                    await self.in_office(session)
                 session.add(made)
                 if made.phone_number != purchase.phone_number:
                     await self._release(session, purchase.id)
@@ -457,40 +462,44 @@ class Purchases(Database):
 
     # the worker
 
-    async def claim_due(self, limit: int) -> list[Purchase]:
-        """Purchases that are not finished and whose time has come, each under a lease of its own.
+    async def due(self, limit: int, in_hand: Collection[str]) -> Sequence[Purchase]:
+        """Purchases that are not finished and whose time has come, but those that the worker has in hand.
 
         A time that lies further ahead than anything may sleep was written before the clock stepped back: it has come.
         """
         moment = now()
-        due = (
-            or_(col(Purchase.wake_at) <= moment, col(Purchase.wake_at) > moment + 2 * LONGEST_SLEEP),
-            or_(col(Purchase.lease).is_(None), col(Purchase.leased_until) < moment),
-        )
-        claimed = []
         async with self.reading() as session:
-            ids = (
+            return (
                 await session.exec(
-                    select(Purchase.id).where(*due).order_by(col(Purchase.wake_at)).limit(limit)
+                    select(Purchase)
+                    .where(
+                        or_(
+                            col(Purchase.wake_at) <= moment,
+                            col(Purchase.wake_at) > moment + 2 * LONGEST_SLEEP,
+                        ),
+                        col(Purchase.id).not_in(in_hand),
+                    )
+                    .order_by(col(Purchase.wake_at))
+                    .limit(limit)
                 )
             ).all()
-        for purchase_id in ids:
-            values = {"lease": secrets.token_hex(8), "leased_until": moment + LEASE}
-            try:
-                claimed.append(await self._change(purchase_id, list(due), values, bump=False))
-            except Lost:
-                continue
-        return claimed
 
-    async def renew_lease(self, purchase_id: str, lease: str) -> None:
-        """Raises Lost when the lease is no longer ours, or the purchase no longer in progress."""
-        await self._change(purchase_id, self._ours(lease), {"leased_until": now() + LEASE}, bump=False)
-
-    async def free_all_leases(self) -> None:
+    async def free_all_claims(self) -> None:
         """At start on SQLite: no other process can have one. Rule 10."""
         async with self.writing() as session:
-            await session.exec(update(Purchase).values(lease=None, leased_until=None))
             await session.exec(update(Bundle).values(claimed_until=None))
+
+    async def wake(self, purchase_id: str, happened: Happened) -> None:
+        """Somebody has learned something about it: the worker looks now."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.id) == purchase_id, col(Purchase.wake_at).is_not(None))
+                .values(wake_at=now())
+            )
+            row = await session.get(Purchase, purchase_id)
+            if row is not None:
+                self._put_on_record(session, row, happened)
 
     async def wake_all(self) -> None:
         """What was stopped by something that is mended, or has slept through a step of the clock, is looked at now."""
@@ -504,11 +513,10 @@ class Purchases(Database):
     async def save_step(
         self, purchase: Purchase, happened: Happened | None = None, *, bump: bool = True, **values: Any
     ) -> Purchase:
-        """A result of the worker's, written only while its lease holds. Raises Lost."""
-        assert purchase.lease is not None
+        """A result of the worker's, while it is the worker and nobody has taken the purchase elsewhere. Raises Lost, OutOfOffice."""
         durable = bool({"buying_at", "phone_number_sid"} & values.keys())
         return await self._change(
-            purchase.id, self._ours(purchase.lease), values, happened, bump=bump, durable=durable
+            purchase.id, _as_it_stood(purchase), values, happened, bump=bump, durable=durable, by_worker=True
         )
 
     async def pause(
@@ -519,12 +527,11 @@ class Purchases(Database):
         happened: Happened | None = None,
         tries: int = 0,
     ) -> Purchase:
-        """The lease given back until ``wake_at``; at once where somebody has acted since ``purchase`` was read."""
-        assert purchase.lease is not None
+        """To be looked at again at ``wake_at``; at once where somebody has acted since ``purchase`` was read."""
         wake_at = min(wake_at, now() + LONGEST_SLEEP)
         return await self._change(
             purchase.id,
-            self._ours(purchase.lease),
+            _as_it_stood(purchase),
             {
                 "tries": tries,
                 "wake_at": case(
@@ -532,15 +539,14 @@ class Purchases(Database):
                     else_=literal(now(), Utc()),
                 ),
                 "waiting": waiting,
-                "lease": None,
-                "leased_until": None,
             },
             happened,
             bump=waiting != purchase.waiting,
+            by_worker=True,
         )
 
     async def finish(self, purchase: Purchase, to: State, happened: Happened, **values: Any) -> Purchase:
-        """The purchase out of the worker's hands, in another state; its lease given back. Raises Lost."""
+        """The purchase out of the worker's hands, in another state. Raises Lost, OutOfOffice."""
         if to not in MOVES[purchase.state]:
             raise ValueError(f"the worker does not take a purchase from {purchase.state} to {to}")
         return await self.save_step(purchase, happened, **{"state": to, "waiting": None, **values})
@@ -548,13 +554,12 @@ class Purchases(Database):
     async def intend_to_buy(self, purchase: Purchase, price: Decimal, terms: dict[str, Any]) -> Purchase:
         """The intent, written before the paid call (rule 1). price: read just now. terms: for the record.
 
-        Raises Lost when the row is not the one that was just checked, or was withdrawn.
+        Raises Lost when the row is not the one that was just checked, or was withdrawn, and OutOfOffice.
         """
-        assert purchase.lease is not None
         return await self._change(
             purchase.id,
             [
-                *self._ours(purchase.lease),
+                *_as_it_stood(purchase),
                 *_as_read(purchase),
                 col(Purchase.state) == State.IN_PROGRESS,
                 col(Purchase.buying_at).is_(None),
@@ -563,11 +568,8 @@ class Purchases(Database):
             {"buying_at": now(), "looks": 0, "waiting": None, "charged": price},
             Happened("buying", details={**terms, "price": str(price), "revision": purchase.revision}),
             durable=True,
+            by_worker=True,
         )
-
-    @staticmethod
-    def _ours(lease: str) -> list[ColumnElement[bool]]:
-        return [col(Purchase.lease) == lease]
 
     # numbers
 
@@ -669,8 +671,11 @@ class Purchases(Database):
         *,
         bump: bool = True,
         durable: bool = False,
+        by_worker: bool = False,
     ) -> Purchase:
         async with self.writing(durable=durable) as session:
+            if by_worker:
+                await self.in_office(session)
             purchase = await self._update(session, purchase_id, conditions, values, bump=bump)
             if happened is not None:
                 self._put_on_record(session, purchase, happened)
@@ -687,15 +692,13 @@ class Purchases(Database):
     ) -> Purchase:
         """One conditional UPDATE, and the row as it is then. ``bump``: the card has to be drawn again.
 
-        Another state gives the lease back and sets the time to wake; an end frees a number that was not bought.
+        Another state sets the time to wake; an end frees a number that was not bought.
         """
         state = values.get("state")
         if state is not None:
             wake_at = now() if state == State.IN_PROGRESS else now() + LONGEST_SLEEP
             values = {
                 "wake_at": wake_at if state in UNFINISHED else None,
-                "lease": None,
-                "leased_until": None,
                 **values,
             }
         if bump:
@@ -731,6 +734,15 @@ class Purchases(Database):
         session.add_all(
             happened.rows(purchase.workspace_id, purchase_id=purchase.id, quote_no=purchase.quote_no)
         )
+
+
+def _as_it_stood(purchase: Purchase) -> list[ColumnElement[bool]]:
+    """In the same state and under the same quote: what a person does beside the worker changes one of them."""
+    return [
+        col(Purchase.state) == purchase.state,
+        col(Purchase.quote_no) == purchase.quote_no,
+        col(Purchase.revision) == purchase.revision,
+    ]
 
 
 def _as_read(purchase: Purchase) -> list[ColumnElement[bool]]:

@@ -104,7 +104,6 @@ async def observe(services: Services, seen: Bundle) -> Bundle:
         return told(services.settings, before, bundle, waiting) if is_news or before is not None else None
 
     bundle = await services.store.observe_bundle(seen, news)
-    services.worker.kick()
     return bundle
 
 

@@ -183,8 +183,7 @@ class Watch:
             if days is None or left < timedelta(0) or (bundle.lapse_told or 99) <= days:
                 continue
             warning = bundles.lapse_warning(settings, bundle, max(1, math.ceil(left / timedelta(days=1))))
-            if await store.warn_of_lapse(bundle, days, warning):
-                self._services.worker.kick()
+            await store.warn_of_lapse(bundle, days, warning)
 
     # Twilio's callback
 

@@ -80,7 +80,6 @@ async def submit(draft: Draft, services: Services, quote: dict[str, Any], purpos
         purchase = await services.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
     except Lost as lost:
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 
@@ -116,7 +115,6 @@ async def approve(purchase_id: str, quote_no: int, person_id: str, services: Ser
         given = {each.person_id for each in await services.store.approvals_of(purchase)}
         if given - counting:  # somebody approved in the same moment, and did not know of this one either
             purchase = await count_again(purchase, services)
-    services.worker.kick()
     return purchase
 
 
@@ -146,7 +144,6 @@ async def count_again(purchase: Purchase, services: Services) -> Purchase:
         purchase = await services.store.count_again(purchase, counting, needed, decided)
     except Lost as lost:
         return lost.purchase or purchase
-    services.worker.kick()
     return purchase
 
 
@@ -203,7 +200,6 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, ser
         purchase = await services.store.deny(purchase_id, quote_no, person_id, reason, happened)
     except Lost as lost:
         _explain(lost, quote_no)
-    services.worker.kick()
     return purchase
 
 
@@ -227,7 +223,6 @@ async def withdraw(purchase_id: str, person_id: str, services: Services) -> Purc
         if row is not None and row.state == State.IN_PROGRESS:
             raise BotError(N_("Too late: the number is being bought right now.")) from lost
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 
@@ -265,7 +260,6 @@ async def end(purchase_id: str, quote_no: int, person_id: str, services: Service
         )
     except Lost as lost:
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 
@@ -336,7 +330,6 @@ async def take_alternative(
         raise NotPossibleNow() from lost
     except NumberHeld as held:
         raise NumberTaken(number=phone(phone_number)) from held
-    services.worker.kick()
     return purchase
 
 
@@ -381,7 +374,6 @@ async def choose_service(
             )
     except Lost as lost:
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 
@@ -408,7 +400,6 @@ async def choose_address(
             purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except Lost as lost:
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 
@@ -494,7 +485,6 @@ async def give_bundle(
             purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except Lost as lost:
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 
@@ -538,7 +528,6 @@ async def _resumed(purchase: Purchase, happened: Happened, services: Services, *
         )
     except Lost as lost:
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 
@@ -549,7 +538,6 @@ async def _amended(purchase: Purchase, happened: Happened, services: Services, *
         )
     except Lost as lost:
         raise NotPossibleNow() from lost
-    services.worker.kick()
     return purchase
 
 

@@ -83,7 +83,6 @@ class OwnedNumbers:
             owed = news.both(self._services.settings, purchase, said)
         details = {"phone_number": number.phone_number, "phone_number_sid": number.phone_number_sid}
         await self._services.store.number_gone(number, Happened("released", details=details, owed=owed))
-        self._services.worker.kick()
 
     async def _met(self, account_sid: str, found: Any) -> None:
         """One that was bought elsewhere is held like ours; one that bears our name and no purchase explains is told once."""
@@ -103,4 +102,3 @@ class OwnedNumbers:
         await self._services.store.add_owned(
             account_sid, found.phone_number, str(found.sid), self._services.workspace_id, stray
         )
-        self._services.worker.kick()

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -32,8 +33,10 @@ from bot.purchases.steps import SILENT_TRIES, UNCHECKED, Done, Step, Wait, refus
 from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.client import TwilioError, Work, working_on
-from bot.twilio.numbers import Available, alternatives, substitutes
+from bot.twilio.numbers import Available, alternatives, owned, substitutes
+from storage.database import Unavailable
 from storage.models import IfGone, Purchase, State, now
+from storage.office import OutOfOffice
 from storage.purchases import LONGEST_SLEEP, Happened, Lost, NumberHeld
 
 log = logging.getLogger(__name__)
@@ -61,51 +64,76 @@ class Worker:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._store = services.store
-        self._kicked = asyncio.Event()
-        self._advancing: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._loops: list[asyncio.Task[None]] = []
+        self._duties: list[tuple[float, Callable[[], Awaitable[None]]]] = [(1, self._tick)]
         self._stopping = False
-        self._scheduler: Any = AsyncIOScheduler(  # type: ignore[no-untyped-call]  # it carries no types
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
+        self._scheduler: Any = None
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """A duty of its own, on the same clock."""
-        self._scheduler.add_job(work, Every(timedelta(seconds=seconds)), misfire_grace_time=None)
+        """A duty of its own, on the same clock, from the next start."""
+        self._duties.append((seconds, work))
 
     async def start(self) -> None:
+        """May follow a ``stop``: the office can come back."""
+        self._stopping = False
         if self._store.is_sqlite:
-            await self._store.free_all_leases()
+            await self._store.free_all_claims()
+        self._scheduler = AsyncIOScheduler(  # type: ignore[no-untyped-call]  # it carries no types
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        for seconds, work in self._duties:
+            self._scheduler.add_job(work, Every(timedelta(seconds=seconds)), misfire_grace_time=None)
         self._loops = [
             asyncio.create_task(self._work()),
             asyncio.create_task(self._mind_the_clock()),
         ]
-        self.every(1, self._tick)
         self._scheduler.start()
         self.kick()
 
     async def stop(self, grace: float = 10) -> None:
         """Ends after the steps that are being taken; what takes longer is cut off, and is settled at the next start."""
         self._stopping = True
-        if self._scheduler.running:
+        if self._scheduler is not None and self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        if self._advancing:
-            await asyncio.wait(self._advancing, timeout=grace)
-        rest = [*self._advancing]
-        for task in rest:
+        tasks = list(self._in_hand.values())
+        if tasks and grace:
+            await asyncio.wait(tasks, timeout=grace)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def lost(self) -> None:
+        """The office is another process's by now: everything is cut off, and what our last unsafe calls did is said to it."""
+        in_hand = list(self._in_hand)
+        await self.stop(grace=0)
+        for purchase_id in in_hand:
+            try:
+                await self._say_what_became_of(purchase_id)
+            except Exception as error:
+                log.warning("purchase %s: what became of it is not known: %s", purchase_id, error)
+
+    async def _say_what_became_of(self, purchase_id: str) -> None:
+        purchase = await self._store.purchase(purchase_id)
+        if purchase is None or purchase.buying_at is None or purchase.phone_number_sid is not None:
+            return
+        found = await owned(self._services.twilio, purchase.phone_number)
+        sid = str(found.sid) if found is not None and purchase.is_named(found.friendly_name) else None
+        await self._store.wake(
+            purchase_id, Happened("looked_after_office", details={"phone_number_sid": sid})
+        )
 
     def kick(self) -> None:
-        """Something was decided or written: nobody shall wait for the clock."""
-        self._kicked.set()
-        self._services.courier.kick()
+        """Something may be due: nobody shall wait for the clock."""
+        self._woken.set()
 
     async def _tick(self) -> None:
         self.kick()
+        self._services.courier.kick()
 
     async def _mind_the_clock(self) -> None:
         """A clock that steps back would leave every job, and whatever waits, until it has come round again."""
@@ -127,31 +155,28 @@ class Worker:
 
     async def _work(self) -> None:
         while True:
-            await self._kicked.wait()
-            self._kicked.clear()
-            free = AT_ONCE - len(self._advancing)
+            await self._woken.wait()
+            self._woken.clear()
+            free = AT_ONCE - len(self._in_hand)
             if free <= 0:
-                continue  # whoever finishes kicks again
+                continue  # whoever finishes wakes us
             try:
-                due = await self._store.claim_due(free)
+                due = await self._store.due(free, list(self._in_hand))
             except Exception:
-                log.exception("due purchases could not be claimed")
+                log.exception("what is due could not be read")
                 continue
             for purchase in due:
                 task = asyncio.create_task(self.advance(purchase))
-                self._advancing.add(task)
-                task.add_done_callback(self._advanced)
+                self._in_hand[purchase.id] = task
+                task.add_done_callback(partial(self._advanced, purchase.id))
 
-    def _advanced(self, task: asyncio.Task[None]) -> None:
-        self._advancing.discard(task)
+    def _advanced(self, purchase_id: str, _: asyncio.Task[None]) -> None:
+        self._in_hand.pop(purchase_id, None)
         self.kick()
 
     async def advance(self, purchase: Purchase) -> None:
         """Takes each step that is left: the whole machine. What has to wait for people is only looked at."""
-        lease = purchase.lease
-        assert lease is not None
-        work = Work(purchase.id, renew=lambda: self._store.renew_lease(purchase.id, lease))
-        token = working_on.set(work)
+        token = working_on.set(Work(purchase.id, renew=self._check))
         try:
             if purchase.state == State.IN_PROGRESS:
                 await self._advance(purchase)
@@ -159,24 +184,22 @@ class Worker:
                 await self._look_at(purchase)
         except Lost:
             log.info("purchase %s has moved on without this worker", purchase.id)
-            await self._let_go(purchase.id, lease)
+        except OutOfOffice:
+            log.warning("purchase %s is left to another process", purchase.id)
         except Exception:
-            log.exception("purchase %s could not be advanced", purchase.id)  # its lease runs out
+            log.exception("purchase %s could not be advanced; it is tried again", purchase.id)
+            await asyncio.sleep(1)
         finally:
             working_on.reset(token)
 
-    async def _let_go(self, purchase_id: str, lease: str) -> None:
-        """What somebody has changed under our lease is taken up again at once, not when the lease runs out."""
-        current = await self._store.purchase(purchase_id)
-        if current is not None and current.lease == lease and current.state == State.IN_PROGRESS:
-            with contextlib.suppress(Lost):
-                await self._store.pause(current, now(), current.waiting, tries=current.tries)
+    async def _check(self) -> None:
+        self._services.office.check()
 
     async def _look_at(self, purchase: Purchase) -> None:
         """One that waits for people: who may decide can have changed without anybody telling us (rule 36)."""
         if purchase.state == State.AWAITING_APPROVAL:
             purchase = await operations.count_again(purchase, self._services)
-        if purchase.lease is not None:
+        if purchase.state != State.IN_PROGRESS:
             await self._store.pause(purchase, now() + LONGEST_SLEEP, purchase.waiting, tries=purchase.tries)
 
     async def _advance(self, purchase: Purchase) -> None:
@@ -187,7 +210,7 @@ class Worker:
                 return
             try:
                 result = await step.do(purchase, self._services)
-            except Lost:
+            except (Lost, OutOfOffice, *Unavailable):
                 raise
             except Exception as error:
                 await self._stop_at(step, purchase, error)
@@ -202,7 +225,6 @@ class Worker:
                 Happened(step.event, details=result.details, owed=self._told(step, purchase, result)),
                 **values,
             )
-            self._services.courier.kick()
         await self._store.pause(purchase, now(), purchase.waiting)
 
     async def _rest(self, step: Step, purchase: Purchase, wait: Wait) -> None:
@@ -314,9 +336,9 @@ class Worker:
             purchase,
             Happened("quote_changed", owed=news.both(self._services.settings, purchase, error.said)),
             error.changed,
+            by_worker=True,
             problem=error.said,
         )
-        self._services.courier.kick()
 
     async def _ask_for_more(self, purchase: Purchase, error: ApprovalsVoid) -> None:
         await self._leave(
@@ -347,15 +369,13 @@ class Worker:
                         "price": offer.price,
                         "instead_of": quote.instead_of or quote.phone_number,
                     },
+                    by_worker=True,
                     wake_at=now(),
-                    lease=None,
-                    leased_until=None,
                     waiting=None,
                     tries=0,
                 )
             except NumberHeld:
                 continue
-            self.kick()
             return
         await self._hand_over(purchase, error)
 
@@ -443,12 +463,12 @@ class Worker:
         log.info("purchase %s: %s", purchase.id, to)
         details = {"problem": values["problem"].get("kind")} if values.get("problem") else {}
         await self._store.finish(purchase, to, Happened(what, details=details, owed=owed), **values)
-        self._services.courier.kick()
 
     async def _current(self, purchase: Purchase) -> Purchase:
-        """The row as it is now, as long as our lease on it holds."""
+        """The row as it is now, as long as nobody has taken it elsewhere."""
         current = await self._store.purchase(purchase.id)
-        if current is None or current.lease != purchase.lease:
+        stood = (purchase.state, purchase.quote_no, purchase.revision)
+        if current is None or (current.state, current.quote_no, current.revision) != stood:
             raise Lost(current)
         return current
 

@@ -154,9 +154,9 @@ async def test_a_database_that_was_brought_up_to_date_beforehand_is_used(store: 
     await prepare(store)
 
 
-def test_every_table_carries_the_workspace_but_the_numbers_which_are_the_accounts() -> None:
+def test_every_table_carries_the_workspace_but_the_accounts_numbers_and_the_office() -> None:
     every = SQLModel.metadata.tables.items()
-    assert [name for name, table in every if "workspace_id" not in table.columns] == ["numbers"]
+    assert [name for name, table in every if "workspace_id" not in table.columns] == ["numbers", "office"]
 
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)

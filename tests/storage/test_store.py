@@ -13,7 +13,8 @@ from sqlmodel import SQLModel, col, select
 
 from storage.database import InUse
 from storage.drafts import DraftMoved
-from storage.models import MOVES, UNFINISHED, Bundle, Draft, Purchase, State, now
+from storage.models import MOVES, UNFINISHED, Bundle, Draft, Office, Purchase, State, now
+from storage.office import OutOfOffice
 from storage.outbox import Lane, Owed
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
 from storage.store import Store
@@ -139,10 +140,11 @@ async def approved(store: Store, **values: Any) -> Purchase:
 
 
 async def claimed(store: Store, **values: Any) -> Purchase:
+    """One that the worker has in hand, which this process is."""
+    assert store.epoch or await store.take_office()
     purchase = await approved(store, **values)
-    (taken,) = await store.claim_due(10)
-    assert taken.id == purchase.id
-    return taken
+    assert purchase.id in [each.id for each in await store.due(10, [])]
+    return purchase
 
 
 async def said_of(store: Store, purchase: Purchase | Draft) -> list[str]:
@@ -254,7 +256,7 @@ async def test_an_approval_and_what_ends_it_at_once_never_both_happen(
         assert after.state == State.WITHDRAWN and after.wake_at is None
     else:
         assert len(won(outcomes)) == 1 and len(said) == 2
-    assert await store.claim_due(10) == [] or after.state == State.IN_PROGRESS
+    assert list(await store.due(10, [])) == [] or after.state == State.IN_PROGRESS
 
 
 async def test_what_is_being_bought_can_not_be_withdrawn_any_more(store: Store, other: Store) -> None:
@@ -333,8 +335,8 @@ async def test_a_number_is_held_from_the_submission_to_the_end_of_what_did_not_b
     assert await store.draft(draft.id) is not None, "it can be sent again with another"
     assert await store.record_of(draft.id) == []
     if end == "ended":
-        (taken,) = [each for each in [await approve(store, purchase)] if await store.claim_due(10)]
-        stopped = await store.finish(await now_of(store, taken), State.NEEDS_CHANGES, DONE)
+        assert await store.take_office()
+        stopped = await store.finish(await approve(store, purchase), State.NEEDS_CHANGES, DONE)
         await store.move(stopped, State.ENDED)
     else:
         await end(store, purchase)
@@ -396,7 +398,7 @@ async def test_a_held_number_is_no_alternative(store: Store) -> None:
     purchase = await claimed(store)
     with pytest.raises(NumberHeld):
         await store.revise(purchase, DONE, {"phone_number": OTHER})
-    assert (await now_of(store, purchase)).lease == purchase.lease, "and the worker goes on"
+    assert (await now_of(store, purchase)).revision == 0, "and the worker goes on"
     assert await store.held_numbers(ACCOUNT, [NUMBER]) == {NUMBER}
     stopped = await store.finish(purchase, State.NEEDS_CHANGES, DONE)
     with pytest.raises(NumberHeld):
@@ -482,17 +484,6 @@ async def test_only_what_may_go_before_the_approvers_again_is_quoted_anew(store:
                 await store.quote_again(purchase, DONE, {"price": Decimal("3")})
 
 
-async def test_a_worker_that_lost_its_lease_does_not_ask_for_approval_again(
-    store: Store, other: Store
-) -> None:
-    mine = await claimed(store)
-    await put(store, mine.id, leased_until=now() + PAST)
-    (theirs,) = await other.claim_due(10)
-    with pytest.raises(Lost):
-        await store.quote_again(mine, DONE, {"price": Decimal("3")})
-    assert (await now_of(store, mine)).lease == theirs.lease
-
-
 async def test_what_is_bought_is_not_quoted_anew(store: Store) -> None:
     stopped = await store.finish(await claimed(store), State.NEEDS_CHANGES, DONE, phone_number_sid=PN)
     with pytest.raises(Lost):
@@ -521,113 +512,136 @@ async def test_the_worker_takes_a_purchase_only_where_it_may_go(to: State, store
     purchase = await claimed(store)
     if to in MOVES[State.IN_PROGRESS]:
         after = await store.finish(purchase, to, DONE)
-        assert (after.state, after.lease, after.leased_until) == (to, None, None)
+        assert after.state == to
         assert (after.wake_at is None) == (to not in UNFINISHED)
     else:
         with pytest.raises(ValueError, match=f"to {to}"):
             await store.finish(purchase, to, DONE)
 
 
-# leases
+# the worker
 
 
-async def test_due_work_is_claimed_once(store: Store, other: Store) -> None:
-    purchases = [await approved(store, phone_number=f"+4477009003{nth:02}") for nth in range(6)]
-    outcomes = await at_once(store, store.claim_due(10), other.claim_due(10))
-    taken = [each for part in outcomes for each in part]
-    assert sorted(each.id for each in taken) == sorted(each.id for each in purchases)
-    assert len({each.lease for each in taken}) == 6
-    assert await other.claim_due(10) == []
-
-
-async def test_only_what_is_due_is_claimed_and_what_waits_longest_first(store: Store) -> None:
-    wakes = {"later": timedelta(hours=1), "never": None, "second": PAST, "first": 2 * PAST}
+async def test_only_what_is_due_is_found_and_what_waits_longest_first(store: Store) -> None:
+    wakes = {"later": timedelta(hours=1), "second": PAST, "first": 2 * PAST}
+    found = {}
     for nth, (name, wake_in) in enumerate(wakes.items()):
-        purchase = await approved(store, phone_number=f"+4477009003{nth:02}", purpose=name)
-        await put(store, purchase.id, wake_at=None if wake_in is None else now() + wake_in)
-    (first,) = await store.claim_due(1)
-    (second,) = await store.claim_due(10)
-    assert (first.purpose, second.purpose) == ("first", "second")
+        found[name] = await approved(store, phone_number=f"+4477009003{nth:02}", purpose=name)
+        await put(store, found[name].id, wake_at=now() + wake_in)
+    assert [each.purpose for each in await store.due(10, [])] == ["first", "second"]
+    assert [each.purpose for each in await store.due(1, [])] == ["first"]
+    assert [each.purpose for each in await store.due(10, [found["first"].id])] == ["second"], "not in hand"
 
 
 async def test_what_wakes_further_ahead_than_anything_may_sleep_is_due(store: Store) -> None:
     """It was written before the clock stepped back."""
     purchase = await approved(store)
     await put(store, purchase.id, wake_at=now() + timedelta(days=7))
-    assert [each.id for each in await store.claim_due(10)] == [purchase.id]
+    assert [each.id for each in await store.due(10, [])] == [purchase.id]
 
 
-async def test_a_claim_is_no_change_that_a_card_would_show(store: Store) -> None:
-    before = await approved(store)
-    (taken,) = await store.claim_due(1)
-    assert (taken.version, taken.updated_at) == (before.version, before.updated_at)
-
-
-async def test_a_renewed_lease_lasts_and_one_that_ran_out_is_taken_over(store: Store, other: Store) -> None:
-    mine = await claimed(store)
-    assert mine.lease is not None
-    await put(store, mine.id, leased_until=now() + PAST)
-    await store.renew_lease(mine.id, mine.lease)
-    assert await other.claim_due(10) == []
-    await put(store, mine.id, leased_until=now() + PAST)
-    (theirs,) = await other.claim_due(10)
-    assert theirs.lease != mine.lease
-    with pytest.raises(Lost):
-        await store.renew_lease(mine.id, mine.lease)
-
-
-async def test_a_lease_that_runs_out_is_taken_over_by_one(store: Store, other: Store) -> None:
-    mine = await claimed(store)
-    await put(store, mine.id, leased_until=now() + PAST)
-    outcomes = await at_once(store, store.claim_due(10), other.claim_due(10))
-    assert sorted(map(len, outcomes)) == [0, 1]
+async def test_what_is_finished_is_never_due(store: Store) -> None:
+    await store.finish(await claimed(store), State.COMPLETE, DONE, phone_number_sid=PN)
+    assert await store.due(10, []) == []
 
 
 WRITES: dict[str, Callable[[Store, Purchase], Awaitable[Any]]] = {
-    "renew": lambda store, mine: store.renew_lease(mine.id, str(mine.lease)),
     "save a step": lambda store, mine: store.save_step(mine, DONE, phone_number_sid=PN),
     "pause": lambda store, mine: store.pause(mine, now(), {"say": "Waiting."}),
     "finish": lambda store, mine: store.finish(mine, State.COMPLETE, DONE),
     "intend to buy": intend,
+    "quote again": lambda store, mine: store.quote_again(mine, DONE, {"price": 3}, by_worker=True),
+    "revise": lambda store, mine: store.revise(mine, DONE, {"address_sid": AD}, by_worker=True),
 }
 
 
 @pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("how", ["taken over", "withdrawn", "all freed"])
-async def test_nothing_is_written_with_a_lost_lease(write: str, how: str, store: Store, other: Store) -> None:
+@pytest.mark.parametrize("how", ["withdrawn", "quoted again", "revised"])
+async def test_the_worker_writes_nothing_over_what_a_person_did_meanwhile(
+    write: str, how: str, store: Store, other: Store
+) -> None:
     mine = await claimed(store)
-    if how == "taken over":
-        await put(store, mine.id, leased_until=now() + PAST)
-        assert len(await other.claim_due(10)) == 1
-    elif how == "withdrawn":
+    if how == "withdrawn":
         await withdraw(other, mine)
+    elif how == "revised":
+        await other.revise(mine, Happened("bundle_given"), {"address_sid": AD})
     else:
-        await other.free_all_leases()
+        await other.quote_again(mine, Happened("bundle_given"), {"price": Decimal("3")})
     before = (await now_of(store, mine)).model_dump()
-    with pytest.raises(Lost) as raised:
+    with pytest.raises(Lost):
         await WRITES[write](store, mine)
-    assert raised.value.purchase is not None
-    assert raised.value.purchase.model_dump() == before == (await now_of(store, mine)).model_dump()
+    assert (await now_of(store, mine)).model_dump() == before
     assert "done" not in await said_of(store, mine)
 
 
-async def test_at_start_all_leases_are_void(store: Store) -> None:
-    await claimed(store)
-    assert await store.claim_due(10) == []
-    await store.free_all_leases()
-    assert len(await store.claim_due(10)) == 1
+@pytest.mark.parametrize("write", WRITES)
+async def test_who_is_the_worker_no_more_writes_no_result(write: str, store: Store, other: Store) -> None:
+    if store.is_sqlite:
+        pytest.skip("SQLite has one process")
+    mine = await claimed(store)
+    await _run_out(store)
+    assert await other.take_office()
+    before = (await now_of(store, mine)).model_dump()
+    with pytest.raises(OutOfOffice):
+        await WRITES[write](store, mine)
+    assert (await now_of(store, mine)).model_dump() == before
+    await WRITES[write](other, mine)
 
 
-async def test_resting_gives_the_lease_back_until_the_time_has_come(store: Store) -> None:
+async def _run_out(store: Store) -> None:
+    """The process was frozen for longer than the office is held."""
+    async with store.writing() as session:
+        await session.exec(update(Office).values(held_until=datetime(2020, 1, 1, tzinfo=UTC)))
+
+
+async def test_one_process_holds_the_office_until_its_time_runs_out_or_it_leaves(
+    store: Store, other: Store
+) -> None:
+    if store.is_sqlite:
+        assert await store.take_office() and await store.renew_office()
+        return
+    outcomes = await at_once(store, store.take_office(), other.take_office())
+    assert sorted(outcomes) == [False, True]
+    holder, waiting = (store, other) if outcomes[0] else (other, store)
+    assert await holder.renew_office() and not await waiting.take_office()
+    await holder.leave_office()
+    assert await waiting.take_office()
+    assert not await holder.renew_office(), "its epoch is over"
+    await _run_out(waiting)
+    assert await holder.take_office() and holder.epoch > waiting.epoch
+
+
+async def test_a_commit_wakes_this_process_and_the_others(store: Store, other: Store) -> None:
+    woken: list[str] = []
+    store.on_commit.append(lambda: woken.append("own"))
+    if store.is_sqlite:
+        await approved(store)
+        assert woken
+        return
+    heard = asyncio.Event()
+
+    async def listen() -> None:
+        async for _ in other.heard():
+            heard.set()
+
+    listening = asyncio.create_task(listen())
+    while not heard.is_set():  # until it listens, nothing is heard
+        await put(store, "none", tries=1)
+        await asyncio.sleep(0.05)
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    assert woken
+
+
+async def test_pausing_says_why_until_the_time_has_come(store: Store) -> None:
     purchase = await claimed(store)
     wait = {"say": "Twilio is reviewing the bundle."}
     rested = await store.pause(purchase, now() + timedelta(hours=1), wait, tries=3)
-    assert (rested.lease, rested.leased_until, rested.waiting, rested.tries) == (None, None, wait, 3)
+    assert (rested.waiting, rested.tries) == (wait, 3)
     assert rested.version == purchase.version + 1, "the card says why"
-    assert await store.claim_due(10) == []
-    await put(store, purchase.id, wake_at=now() + PAST)
-    (again,) = await store.claim_due(10)
-    assert (await store.pause(again, now(), wait)).version == again.version, "nothing new to draw"
+    assert await store.due(10, []) == []
+    again = await store.pause(rested, now(), wait)
+    assert again.version == rested.version, "nothing new to draw"
 
 
 async def test_nobody_sleeps_over_what_somebody_did_meanwhile(store: Store, other: Store) -> None:
@@ -635,7 +649,7 @@ async def test_nobody_sleeps_over_what_somebody_did_meanwhile(store: Store, othe
     purchase = await claimed(store)
     await other.amend(purchase, DONE, wake_at=now())
     await store.pause(purchase, now() + timedelta(minutes=59), {"say": "There are no papers yet."})
-    assert len(await store.claim_due(10)) == 1, "it is looked at again"
+    assert len(await store.due(10, [])) == 1, "it is looked at again"
 
 
 async def test_nothing_sleeps_longer_than_an_hour(store: Store) -> None:
@@ -650,7 +664,6 @@ async def test_an_intent_fixes_what_is_bought_and_goes_on_record(store: Store) -
     purchase = await claimed(store)
     bought = await intend(store, purchase)
     assert bought.buying_at is not None and (bought.charged, bought.looks) == (Decimal("1.10"), 0)
-    assert bought.lease == purchase.lease
     event = (await store.record_of(purchase.id))[-1]
     assert (event.what, event.details) == (
         "buying",
@@ -661,7 +674,7 @@ async def test_an_intent_fixes_what_is_bought_and_goes_on_record(store: Store) -
 async def test_there_is_one_intent_at_a_time(store: Store, other: Store) -> None:
     purchase = await claimed(store)
     outcomes = await at_once(store, intend(store, purchase), intend(other, purchase))
-    assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], Lost)
+    assert len(won(outcomes)) == 1 and isinstance(lost(outcomes)[0], Lost | OutOfOffice)
     with pytest.raises(Lost):
         await intend(store, won(outcomes)[0])
 

@@ -254,7 +254,7 @@ async def test_after_a_doubt_twilio_is_asked_at_5_20_60_and_130_seconds_before_a
 def _resting(stage: Stage, purchase_id: str, looks: int) -> Any:
     async def resting() -> Any:
         purchase = await stage.store.purchase(purchase_id)
-        return purchase if purchase.looks == looks and purchase.lease is None else None
+        return purchase if purchase.looks == looks and purchase.wake_at > now() else None
 
     return resting
 
