@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import and_, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -58,13 +58,19 @@ class Known(Database):
         raise RuntimeError("a messaging service can be neither inserted nor found")
 
     async def claim_service(self, service: MessagingService, by: str) -> bool:
-        """Whether this purchase is now the one that makes the service; its own claim from before counts."""
+        """Whether this purchase is now the one that makes the service; its own claim from before counts.
+
+        Not when somebody has made it since ``service`` was read.
+        """
         return await self._update_service(
             service,
-            or_(
-                col(MessagingService.claimed_by).is_(None),
-                col(MessagingService.claimed_by) == by,
-                col(MessagingService.claimed_until) < now(),
+            and_(
+                col(MessagingService.sid).is_not_distinct_from(service.sid),
+                or_(
+                    col(MessagingService.claimed_by).is_(None),
+                    col(MessagingService.claimed_by) == by,
+                    col(MessagingService.claimed_until) < now(),
+                ),
             ),
             {"claimed_by": by, "claimed_until": now() + CLAIM},
         )

@@ -225,13 +225,12 @@ async def check_conditions(purchase: Purchase, services: Services) -> Terms | Do
     except CannotCheck as error:
         return Wait(error.said, _in(30))
     wanted = quote.service if purchase.wants_service else Service.NONE
-    earlier, bundle, offer, balance, known, made = await side_by_side(
+    earlier, bundle, offer, balance, services_now = await side_by_side(
         owned(services.twilio, quote.phone_number),
         _bundle_now(purchase, services),
         services.market.fresh_offer(quote.country, quote.number_type),
         _balance(purchase, services),
-        services.market.fresh_services() if wanted != Service.NONE else _nothing(),
-        _made_here(purchase, services) if wanted == Service.NEW else _nothing(),
+        _services_now(purchase, services, fresh=True) if wanted != Service.NONE else _nothing(),
     )
     if earlier is not None:
         if purchase.is_named(earlier.friendly_name):
@@ -244,8 +243,8 @@ async def check_conditions(purchase: Purchase, services: Services) -> Terms | Do
         await services.store.save_step(purchase, bundle_approved_at=None, waiting=why if told else None)
         return Wait(why if told else None, now())
     _check_price(quote, offer)
-    if wanted != Service.NONE:
-        service_for(purchase, known, made)
+    if services_now is not None:
+        service_for(purchase, *services_now)
     too_low = await _too_low(purchase, services, balance, offer)
     if too_low is not None:
         return too_low
@@ -377,6 +376,16 @@ def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingServi
     return same[0]
 
 
+async def _services_now(
+    purchase: Purchase, services: Services, *, fresh: bool
+) -> tuple[Sequence[Known], MessagingService | None]:
+    """Twilio's list, and for a new service our row of its name, read after the list: what another purchase of ours makes
+    meanwhile is in the row before it is in the list. fresh: else it may have been read directly before."""
+    known = await (services.market.fresh_services() if fresh else services.market.recent_services())
+    new = purchase.quote.service == Service.NEW
+    return known, await _made_here(purchase, services) if new else None
+
+
 async def _made_here(purchase: Purchase, services: Services) -> MessagingService:
     return await services.store.service_named(
         purchase.workspace_id, purchase.account_sid, purchase.quote.service_name
@@ -391,7 +400,9 @@ async def ensure_service(purchase: Purchase, services: Services) -> Done | Wait:
         return _in_service(sid, name)
     row = await _made_here(purchase, services)
     cut_off = row.claimed_by == purchase.id  # we began to make it once: the list that is kept may be older
-    known = await (services.market.fresh_services() if cut_off else services.market.recent_services())
+    known, made = await _services_now(purchase, services, fresh=cut_off)
+    assert made is not None
+    row = made
     sid = service_for(purchase, known, row)
     if sid is None:
         if cut_off and row.claimed_until is not None and now() < row.claimed_until - CLAIM + MADE_AGAIN:
@@ -401,13 +412,13 @@ async def ensure_service(purchase: Purchase, services: Services) -> Done | Wait:
                 say(N_("Another purchase is making the messaging service “{name}”."), name=name), _in(2)
             )
         try:
-            made = await services.twilio.messaging.v1.services.create_async(friendly_name=name)
+            created = await services.twilio.messaging.v1.services.create_async(friendly_name=name)
         except TwilioError as error:
             if not error.doubtful:
                 await services.store.service_made(row, None)
                 raise
             return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
-        sid = str(made.sid)
+        sid = str(created.sid)
         await services.market.service_made(sid, name)
     if row.sid != sid:
         await services.store.service_made(row, sid)

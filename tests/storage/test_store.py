@@ -733,6 +733,7 @@ async def test_a_messaging_service_has_one_row_and_one_maker(store: Store, other
     assert await store.claim_service(rows[0], maker), "its own claim counts"
     await store.service_made(rows[0], "MG1")
     assert (await store.service_named(WORKSPACE, ACCOUNT, "Support")).sid == "MG1"
+    assert not await store.claim_service(rows[0], "three"), "it was made since that row was read"
 
 
 @pytest.mark.parametrize("value", [None, [], {"a": [1, "é"]}, "text", 0])
