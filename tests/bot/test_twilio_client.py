@@ -87,6 +87,7 @@ class Server:
         self.most_at_once = 0
         self.takes = 0.0
         self.cuts_used_connections = False
+        self.answered = asyncio.Event()
         self._over = asyncio.Event()
         self._runner: web.AppRunner | None = None
         with socket.socket() as free:
@@ -144,6 +145,7 @@ class Server:
             return web.Response()
         finally:
             self.at_once -= 1
+            self.answered.set()
 
 
 @pytest.fixture
@@ -394,6 +396,39 @@ async def test_a_wait_that_is_too_long_is_left_to_the_caller(server: Server, cli
     assert len(server.seen) == 1
 
 
+async def test_what_one_call_is_told_to_wait_holds_for_all_to_that_host(server: Server) -> None:
+    server.next = [Answer(429, BUSY.body, {"Retry-After": "4"})]
+    async with client_of(server, patience=0.1) as client:
+        first = asyncio.create_task(fetch(client))
+        await server.answered.wait()
+        await asyncio.sleep(0.05)
+        elsewhere = asyncio.create_task(client.messaging.v1.services(MG).fetch_async())
+        await asyncio.gather(first, elsewhere, buy(client), fetch(client))
+    told, *later = server.seen
+    same = [each for each in later if each.host == told.host]
+    other = [each for each in later if each.host != told.host]
+    assert len(same) == 3 and all(each.at - told.at >= 0.39 for each in same)
+    assert len(other) == 1 and other[0].at - told.at < min(each.at for each in same) - told.at
+
+
+async def test_a_host_that_is_closed_for_long_is_not_called_meanwhile(server: Server, client: Client) -> None:
+    server.next = [Answer(429, BUSY.body, {"Retry-After": "3600"})]
+    for call in (fetch, buy, fetch):
+        with pytest.raises(TwilioError) as raised:
+            await call(client)
+        assert raised.value.status == 429 and not raised.value.doubtful
+        assert raised.value.retry_after is not None and 3000 < raised.value.retry_after <= 3600
+    assert len(server.seen) == 1
+
+
+async def test_nobody_waits_longer_than_the_longest_wait_in_all(server: Server) -> None:
+    server.then = Answer(429, BUSY.body, {"Retry-After": "12"})
+    async with client_of(server, patience=0.01) as client:
+        with pytest.raises(TwilioError) as raised:
+            await fetch(client)
+    assert len(server.seen) == 3 and raised.value.retry_after == 12
+
+
 def test_retry_after_may_be_a_date() -> None:
     seconds = _seconds(format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True))
     assert seconds is not None and 15 < seconds <= 20
@@ -464,8 +499,32 @@ async def test_a_refusal_of_either_shape_is_one_exception(
         await call(client)
     error = raised.value
     assert (error.status, error.code, error.message, error.more_info) == (400, code, message, more_info)
-    assert not error.doubtful and error.definite
+    assert error.definite == (code is not None)
+    assert error.doubtful == (code is None and call is buy), "a proxy may have said it"
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 407, 408, 413, 502])
+async def test_an_answer_that_may_be_a_proxys_leaves_a_doubt_about_a_purchase(
+    status: int, server: Server, client: Client
+) -> None:
+    server.next = [Answer(status, "<html>Proxy</html>")]
+    with pytest.raises(TwilioError) as raised:
+        await buy(client)
+    assert raised.value.doubtful and not raised.value.definite
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 20003), (403, 20005), (403, 20006), (401, 29999)])
+async def test_who_we_are_is_no_refusal_of_the_purchase_and_no_doubt_about_it(
+    status: int, code: int, server: Server, client: Client
+) -> None:
+    server.then = Answer(status, {"code": code, "message": "Authenticate", "status": status})
+    for call in (buy, fetch):
+        with pytest.raises(TwilioError) as raised:
+            await call(client)
+        assert not raised.value.doubtful and not raised.value.definite
+    assert len(server.seen) == 2, "asking again changes nothing"
 
 
 async def test_a_list_that_fails_on_its_second_page_is_the_same_exception(
