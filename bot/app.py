@@ -15,23 +15,28 @@ import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import DBAPIError
+from twilio.rest import Client
 
-from bot import settings
+from bot import refusals, settings
 from bot.bundles.watch import Watch
 from bot.core import Services
 from bot.purchases import policy as approval
 from bot.purchases.policy import Policy
 from bot.purchases.worker import Worker
+from bot.refusals import Kind, of_slack, of_twilio
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
 from bot.slack.once import OnceApp
 from bot.slack.people import People
 from bot.twilio import client as twilio_client
 from bot.twilio.catalogue import Market
+from bot.twilio.client import TwilioError
 from handlers import alerts, card, messages, routes
 from storage.database import InUse
+from storage.models import now
 from storage.schema import SchemaError, prepare
 from storage.store import Store
 
@@ -42,6 +47,14 @@ INTERACTIVE = aiohttp.ClientTimeout(total=2.5)
 BACKGROUND = aiohttp.ClientTimeout(total=15, connect=5)
 FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
+
+
+CONNECTED = "connected"
+"""The key under which the database remembers that it was connected to both platforms once."""
+
+
+class CannotStart(Exception):
+    """The text names the setting that an operator has to look at."""
 
 
 @dataclass
@@ -75,6 +88,9 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=5)],
         )
         workspace_id = (await patient.auth_test())["team_id"]
+        first_start = CONNECTED not in await store.kept(workspace_id)
+        if first_start:
+            await _check_credentials(twilio, config)
 
         people = People(store, patient, workspace_id)
         market = Market(twilio, store, workspace_id)
@@ -94,14 +110,16 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
 
         await alerts.check_channels(patient, config)
         first = asyncio.gather(market.refresh(), refresh_members())
+        stack.push_async_callback(first_done, first)
         if not market.countries():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(first), FIRST_LOOK.total_seconds())
         services.worker.every(60, market.refresh)
         services.worker.every(60, refresh_members)
         services.worker.every(1, services.watch.tick)
+        # asked for here, because the handler repeats a refusal for ever and hears no signal meanwhile
+        url = None if config.uses_http else await _socket_url(patient, config)
         await services.worker.start()
-        stack.push_async_callback(first_done, first)
         stack.push_async_callback(services.watch.stop)
         stack.push_async_callback(services.worker.stop)
         stack.push_async_callback(services.finish)
@@ -110,11 +128,33 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         if not config.uses_http:
             assert config.slack_app_token is not None
             socket = AsyncSocketModeHandler(bolt, config.slack_app_token.get_secret_value(), ping_interval=3)
+            socket.client.wss_uri = url
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
         port = await _serve(config, bolt, socket, services, stack) if config.port else None
+        if first_start:
+            await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
         yield Running(services, bolt, socket, port)
+
+
+async def _check_credentials(twilio: Client, config: Settings) -> None:
+    """At a first start only: later the app stays up, and goes on when Twilio lets it in again (rule 34). Raises CannotStart."""
+    try:
+        await twilio.incoming_phone_numbers.list_async(limit=1)
+    except TwilioError as error:
+        row = of_twilio(error)
+        if row.kind is Kind.PASSING:
+            log.warning("Twilio does not answer at the moment: %s", error)
+            return
+        names = refusals.TWILIO_SETTINGS if config.twilio_api_key else refusals.AUTH_TOKEN_SETTINGS
+        raise CannotStart(f"Twilio does not let the app in ({error}: {row.when}). See {names}.") from error
+
+
+async def _socket_url(client: AsyncWebClient, config: Settings) -> str:
+    assert config.slack_app_token is not None
+    answer = await client.apps_connections_open(app_token=config.slack_app_token.get_secret_value())
+    return str(answer["url"])
 
 
 async def _draw(client: AsyncWebClient, services: Services, drawing: Any) -> None:
@@ -174,7 +214,10 @@ async def _serve(
     runner = web.AppRunner(server, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "0.0.0.0", config.port).start()
+    try:
+        await web.TCPSite(runner, "0.0.0.0", config.port).start()
+    except OSError as error:
+        raise CannotStart(f"Nobody can listen on PORT {config.port}: {error.strerror}.") from error
     return int(config.port or 0)
 
 
@@ -192,23 +235,46 @@ def main() -> None:
         # the client has the token; Bolt warns because it stands in the environment as well
         logging.getLogger("slack_bolt").addFilter(lambda r: "will be unused" not in r.getMessage())
         asyncio.run(_until_told(config, approval.read(config.policy_file)))
-    except (SettingsError, InUse, SchemaError) as error:
+    except (SettingsError, CannotStart, InUse, SchemaError) as error:
         sys.exit(str(error))
-    except SlackApiError as error:
-        sys.exit(
-            f"Slack does not take the tokens: {error.response.get('error')}. See SLACK_BOT_TOKEN and SLACK_APP_TOKEN."
-        )
-    except aiohttp.ClientConnectionError as error:
-        sys.exit(f"Slack cannot be reached: {error}")
+    except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+        sys.exit(_why_not_slack(error))
+    except DBAPIError as error:
+        sys.exit(f"The database cannot be used, see DATABASE_URL: {str(error.orig).partition(chr(10))[0]}")
     except OSError as error:
         sys.exit(f"The app cannot start: {error}")
 
 
+def _why_not_slack(error: Exception) -> str:
+    row = of_slack(error)
+    if row.kind is Kind.PASSING:
+        return f"Slack cannot be reached at the moment ({type(error).__name__}, {row.code}). Start the app again."
+    return (
+        f"Slack does not let the app in ({row.code}: {row.when}). See {row.setting or 'the Slack settings'}."
+    )
+
+
 async def _until_told(config: Settings, policy: Policy) -> None:
+    """Until SIGTERM or SIGINT, which are heard during the start too, however long Slack or Twilio take."""
     told = asyncio.Event()
+    up = False
     loop = asyncio.get_running_loop()
+    this = asyncio.current_task()
+    assert this is not None
+
+    def stop() -> None:
+        if not up and not told.is_set():
+            this.cancel()
+        told.set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, told.set)
-    async with running(config, policy):
-        await told.wait()
-        log.info("Number Desk is stopping")
+        loop.add_signal_handler(each, stop)
+    try:
+        async with running(config, policy):
+            up = True
+            await told.wait()
+            log.info("Number Desk is stopping")
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+        log.info("Number Desk was told to stop before it was ready")

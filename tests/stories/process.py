@@ -2,12 +2,21 @@
 
 import asyncio
 import os
+import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.stories.stage import Control, until
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    said: str
+    """What it wrote, to either stream."""
 
 
 class AppProcess:
@@ -21,13 +30,28 @@ class AppProcess:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> None:
-        """Returns once the app is connected to Slack."""
+    async def run(self, told: signal.Signals | None = None, when: asyncio.Event | None = None) -> Ended:
+        """From the start to the end. told: sent to it as soon as the event has come."""
+        process = await self._launch()
+        try:
+            async with asyncio.timeout(60):
+                if told is not None and when is not None:
+                    await when.wait()
+                    process.send_signal(told)
+                return Ended(await process.wait(), self._log.read_text())
+        finally:
+            self.kill()
+
+    async def _launch(self) -> asyncio.subprocess.Process:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", cwd=ROOT, env=self._environment, stdout=log, stderr=log
             )
-        process = self._process
+        return self._process
+
+    async def start(self) -> None:
+        """Returns once the app is connected to Slack."""
+        process = await self._launch()
 
         async def connected() -> bool:
             assert process.returncode is None, f"the app ended: {self._log.read_text()[-3000:]}"
