@@ -74,23 +74,30 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         await prepare(store)
         username, secret = config.twilio_credentials
         twilio = await stack.enter_async_context(
-            twilio_client.connect(config.twilio_account_sid, username, secret, config.twilio_base_url)
+            twilio_client.connect(
+                config.twilio_account_sid,
+                username,
+                secret,
+                config.twilio_base_url,
+                proxy=config.twilio_proxy,
+            )
         )
-        interactive = await stack.enter_async_context(aiohttp.ClientSession(timeout=INTERACTIVE))
-        background = await stack.enter_async_context(aiohttp.ClientSession(timeout=BACKGROUND))
+        proxy = config.slack_proxy
+        interactive = await stack.enter_async_context(aiohttp.ClientSession(timeout=INTERACTIVE, proxy=proxy))
+        background = await stack.enter_async_context(aiohttp.ClientSession(timeout=BACKGROUND, proxy=proxy))
         token = config.slack_bot_token.get_secret_value()
         api = config.slack_api_url
-        client = AsyncWebClient(token, api, session=interactive, retry_handlers=[])
+        client = AsyncWebClient(token, api, session=interactive, proxy=proxy, retry_handlers=[])
         patient = AsyncWebClient(
             token,
             api,
             session=background,
+            proxy=proxy,
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=5)],
         )
         workspace_id = (await patient.auth_test())["team_id"]
         first_start = CONNECTED not in await store.kept(workspace_id)
-        if first_start:
-            await _check_credentials(twilio, config)
+        let_in = first_start and await _check_credentials(twilio, config)
 
         people = People(store, patient, workspace_id)
         market = Market(twilio, store, workspace_id)
@@ -119,6 +126,8 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         services.worker.every(1, services.watch.tick)
         # asked for here, because the handler repeats a refusal for ever and hears no signal meanwhile
         url = None if config.uses_http else await _socket_url(patient, config)
+        if let_in:
+            await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
         await services.worker.start()
         stack.push_async_callback(services.watch.stop)
         stack.push_async_callback(services.worker.stop)
@@ -127,28 +136,31 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         socket = None
         if not config.uses_http:
             assert config.slack_app_token is not None
-            socket = AsyncSocketModeHandler(bolt, config.slack_app_token.get_secret_value(), ping_interval=3)
+            app_token = config.slack_app_token.get_secret_value()
+            socket = AsyncSocketModeHandler(bolt, app_token, proxy=proxy, ping_interval=3)
             socket.client.wss_uri = url
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
         port = await _serve(config, bolt, socket, services, stack) if config.port else None
-        if first_start:
-            await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
         yield Running(services, bolt, socket, port)
 
 
-async def _check_credentials(twilio: Client, config: Settings) -> None:
-    """At a first start only: later the app stays up, and goes on when Twilio lets it in again (rule 34). Raises CannotStart."""
+async def _check_credentials(twilio: Client, config: Settings) -> bool:
+    """Whether Twilio lets the app in; False while it does not answer. Raises CannotStart.
+
+    At a first start only: later the app stays up, and goes on when Twilio lets it in again (rule 34).
+    """
     try:
         await twilio.incoming_phone_numbers.list_async(limit=1)
     except TwilioError as error:
         row = of_twilio(error)
         if row.kind is Kind.PASSING:
             log.warning("Twilio does not answer at the moment: %s", error)
-            return
+            return False
         names = refusals.TWILIO_SETTINGS if config.twilio_api_key else refusals.AUTH_TOKEN_SETTINGS
         raise CannotStart(f"Twilio does not let the app in ({error}: {row.when}). See {names}.") from error
+    return True
 
 
 async def _socket_url(client: AsyncWebClient, config: Settings) -> str:
@@ -225,6 +237,7 @@ def main() -> None:
     """``python -m bot``"""
     try:
         config = settings.read()
+        settings.clear()
         logging.basicConfig(
             level=config.log_level,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -232,8 +245,6 @@ def main() -> None:
         )
         for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access"):
             logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
-        # the client has the token; Bolt warns because it stands in the environment as well
-        logging.getLogger("slack_bolt").addFilter(lambda r: "will be unused" not in r.getMessage())
         asyncio.run(_until_told(config, approval.read(config.policy_file)))
     except (SettingsError, CannotStart, InUse, SchemaError) as error:
         sys.exit(str(error))

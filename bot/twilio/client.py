@@ -240,7 +240,11 @@ class Transport(AsyncHttpClient):
             ) as answer:
                 status = answer.status
                 text = (await answer.read()).decode(errors="replace")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,  # the proxy did not open the way, so nothing went over it
+        ) as error:
             raise TwilioError(f"Twilio cannot be reached: {type(error).__name__}", sent=False) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise TwilioError(f"the answer was lost: {type(error).__name__}", doubtful=writes) from error
@@ -332,13 +336,18 @@ def _seconds(retry_after: str) -> float | None:
 
 @asynccontextmanager
 async def connect(
-    account_sid: str, username: str, password: str, base_url: str | None = None, patience: float = 1.0
+    account_sid: str,
+    username: str,
+    password: str,
+    base_url: str | None = None,
+    patience: float = 1.0,
+    proxy: str | None = None,
 ) -> AsyncIterator[Client]:
     """The SDK's client; its connections are closed at the end."""
     async with (
-        aiohttp.ClientSession() as reads,
+        aiohttp.ClientSession(proxy=proxy) as reads,
         # that a kept connection has died shows only when it is used, and would be a doubt about a purchase
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as writes,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), proxy=proxy) as writes,
     ):
         transport = Transport(reads, writes, base_url, patience)
         client = Client(username, password, account_sid, http_client=transport)  # type: ignore[no-untyped-call]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from tests.proxy import closed_proxy
 from tests.stories.process import AppProcess, Ended
-from tests.stories.stage import Stage
+from tests.stories.stage import Stage, asks
 from tests.stories.stage import stage as set_stage
 
 CREDENTIALS = "TWILIO_ACCOUNT_SID, TWILIO_API_KEY, TWILIO_API_SECRET"
@@ -158,3 +159,37 @@ async def test_a_socket_that_never_opens_does_not_make_the_start_deaf(
     deaf.hears = {"auth.test", "conversations.info", "apps.connections.open"}
     app = app_of(empty, tmp_path, SLACK_API_URL=f"{deaf.url}/api/")
     assert (await app.run(signal.SIGTERM, when=deaf.asked)).code == 0
+
+
+# what else stands in the environment
+
+
+async def test_what_bolt_and_the_sdks_would_read_by_themselves_changes_nothing(
+    empty: Stage, tmp_path: Path
+) -> None:
+    """With a client ID, Bolt would answer that the app is to be installed; with a proxy, Slack's SDK would go there."""
+    nobody = "http://127.0.0.1:9"
+    app = app_of(
+        empty,
+        tmp_path,
+        SLACK_CLIENT_ID="1.2",
+        SLACK_CLIENT_SECRET="x",
+        SLACK_VERIFICATION_TOKEN="x",
+        TWILIO_EDGE="sydney",
+        TWILIO_REGION="au1",
+        **{
+            name: nobody
+            for each in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+            for name in (each, each.lower())
+        },
+    )
+    await app.start()
+    await asks(empty.person("requester"))
+    assert await app.stop() == 0
+
+
+async def test_slack_is_reached_through_the_proxy(empty: Stage, tmp_path: Path) -> None:
+    async with closed_proxy() as proxy:
+        app = app_of(empty, tmp_path, SLACK_API_URL="", HTTPS_PROXY=proxy.url)
+        assert "Slack cannot be reached" in one_sentence(await app.run())
+    assert set(proxy.asked) == {"CONNECT slack.com:443 HTTP/1.1"}
