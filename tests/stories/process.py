@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.stories.stage import Control, until
+from tests.stories.stage import PATIENCE, Control, until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -34,7 +34,7 @@ class AppProcess:
         """From the start to the end. told: sent to it as soon as the event has come."""
         process = await self._launch()
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 if told is not None and when is not None:
                     await when.wait()
                     process.send_signal(told)
@@ -57,7 +57,7 @@ class AppProcess:
             assert process.returncode is None, f"the app ended: {self._log.read_text()[-3000:]}"
             return bool((await self._slack.get("state"))["connections"])
 
-        await until(connected, "the app connects", within=20)
+        await until(connected, "the app connects")
 
     def kill(self) -> None:
         """``kill -9``, at once."""
@@ -67,12 +67,12 @@ class AppProcess:
 
     async def ended(self) -> int:
         assert self._process is not None
-        code = await asyncio.wait_for(self._process.wait(), 20)
+        code = await asyncio.wait_for(self._process.wait(), PATIENCE)
 
         async def gone() -> bool:
             return not (await self._slack.get("state"))["connections"]
 
-        await until(gone, "Slack has noticed", within=5)
+        await until(gone, "Slack has noticed")
         return code
 
     async def stop(self) -> int:
@@ -80,4 +80,4 @@ class AppProcess:
         assert self._process is not None
         if self._process.returncode is None:
             self._process.terminate()
-        return await asyncio.wait_for(self._process.wait(), 20)
+        return await asyncio.wait_for(self._process.wait(), PATIENCE)
