@@ -1,6 +1,9 @@
+import signal
 import sys
 
-from bot import app, cli
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the app listens: no traceback out of an import
+
+from bot import app, cli  # noqa: E402
 
 if sys.argv[1:]:
     cli.main(sys.argv[1:])

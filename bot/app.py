@@ -15,11 +15,13 @@ import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy.exc import DBAPIError
+from twilio.rest import Client
 
-from bot import settings
+from bot import refusals, settings
 from bot.bundles.watch import Watch
 from bot.core import Services
 from bot.office import Act, Office
@@ -27,14 +29,19 @@ from bot.purchases import policy as approval
 from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy
 from bot.purchases.worker import Worker
+from bot.refusals import Kind, of_slack, of_twilio
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
 from bot.slack.courier import LOOK, TOKEN, Courier
 from bot.slack.once import OnceApp
 from bot.slack.people import People
+from bot.twilio import access
 from bot.twilio import client as twilio_client
+from bot.twilio.access import Access
 from bot.twilio.catalogue import Market
+from bot.twilio.client import TwilioError
 from handlers import card, messages, routes
 from storage.database import InUse
+from storage.models import now
 from storage.schema import SchemaError, prepare
 from storage.store import Store
 
@@ -45,6 +52,14 @@ INTERACTIVE = aiohttp.ClientTimeout(total=2.5)
 BACKGROUND = aiohttp.ClientTimeout(total=15, connect=5)
 FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
+
+
+CONNECTED = "connected"
+"""The key under which the database remembers that it was connected to both platforms once."""
+
+
+class CannotStart(Exception):
+    """The text names the setting that an operator has to look at."""
 
 
 @dataclass
@@ -65,24 +80,35 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         await prepare(store)
         username, secret = config.twilio_credentials
         twilio = await stack.enter_async_context(
-            twilio_client.connect(config.twilio_account_sid, username, secret, config.twilio_base_url)
+            twilio_client.connect(
+                config.twilio_account_sid,
+                username,
+                secret,
+                config.twilio_base_url,
+                proxy=config.twilio_proxy,
+            )
         )
-        interactive = await stack.enter_async_context(aiohttp.ClientSession(timeout=INTERACTIVE))
-        background = await stack.enter_async_context(aiohttp.ClientSession(timeout=BACKGROUND))
+        proxy = config.slack_proxy
+        interactive = await stack.enter_async_context(aiohttp.ClientSession(timeout=INTERACTIVE, proxy=proxy))
+        background = await stack.enter_async_context(aiohttp.ClientSession(timeout=BACKGROUND, proxy=proxy))
         token = config.slack_bot_token.get_secret_value()
         api = config.slack_api_url
-        client = AsyncWebClient(token, api, session=interactive, retry_handlers=[])
+        client = AsyncWebClient(token, api, session=interactive, proxy=proxy, retry_handlers=[])
         patient = AsyncWebClient(
             token,
             api,
             session=background,
+            proxy=proxy,
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=5)],
         )
         workspace_id = (await patient.auth_test())["team_id"]
+        first_start = CONNECTED not in await store.kept(workspace_id)
+        let_in = first_start and await _check_credentials(twilio, config)
 
         people = People(store, patient, workspace_id)
         market = Market(twilio, store, workspace_id)
         services = Services(config, store, twilio, people, market, policy, workspace_id, background)
+        services.access = Access(twilio, store, config, workspace_id)
         services.watch = Watch(services)
         services.worker = Worker(services)
         services.courier = Courier(
@@ -105,7 +131,12 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         services.worker.every(60, OwnedNumbers(services).tick)
         services.worker.every(3600, partial(_sweep_out, store))
         services.worker.every(LOOK, services.courier.look_again)
+        services.worker.every(access.LOOK, services.access.look)
         services.worker.every(3600, services.courier.forget_old)
+        # asked for here, because the handler repeats a refusal for ever and hears no signal meanwhile
+        url = None if config.uses_http else await _socket_url(patient, config)
+        if let_in:
+            await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
         store.on_commit += [services.worker.kick, services.courier.kick]
         services.office = Office(store, *_duties_of_the_worker(services))
         await services.office.start()
@@ -123,7 +154,9 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         socket = None
         if not config.uses_http:
             assert config.slack_app_token is not None
-            socket = AsyncSocketModeHandler(bolt, config.slack_app_token.get_secret_value(), ping_interval=3)
+            app_token = config.slack_app_token.get_secret_value()
+            socket = AsyncSocketModeHandler(bolt, app_token, proxy=proxy, ping_interval=3)
+            socket.client.wss_uri = url
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
         port = await _serve(config, bolt, socket, services, stack) if config.port else None
@@ -154,6 +187,29 @@ async def _sweep_out(store: Store) -> None:
     """What has outlived its stated life (docs/operations.md), a little at a time."""
     while await store.delete_old_drafts():
         pass
+
+
+async def _check_credentials(twilio: Client, config: Settings) -> bool:
+    """Whether Twilio lets the app in; False while it does not answer. Raises CannotStart.
+
+    At a first start only: later the app stays up, and goes on when Twilio lets it in again (rule 34).
+    """
+    try:
+        await twilio.incoming_phone_numbers.list_async(limit=1)
+    except TwilioError as error:
+        row = of_twilio(error)
+        if row.kind is Kind.PASSING:
+            log.warning("Twilio does not answer at the moment: %s", error)
+            return False
+        names = refusals.TWILIO_SETTINGS if config.twilio_api_key else refusals.AUTH_TOKEN_SETTINGS
+        raise CannotStart(f"Twilio does not let the app in ({error}: {row.when}). See {names}.") from error
+    return True
+
+
+async def _socket_url(client: AsyncWebClient, config: Settings) -> str:
+    assert config.slack_app_token is not None
+    answer = await client.apps_connections_open(app_token=config.slack_app_token.get_secret_value())
+    return str(answer["url"])
 
 
 async def first_done(first: "asyncio.Future[Any]") -> None:
@@ -221,7 +277,10 @@ async def _serve(
     runner = web.AppRunner(server, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "0.0.0.0", config.port).start()
+    try:
+        await web.TCPSite(runner, "0.0.0.0", config.port).start()
+    except OSError as error:
+        raise CannotStart(f"Nobody can listen on PORT {config.port}: {error.strerror}.") from error
     return int(config.port or 0)
 
 
@@ -229,6 +288,7 @@ def main() -> None:
     """``python -m bot``"""
     try:
         config = settings.read()
+        settings.clear()
         logging.basicConfig(
             level=config.log_level,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
@@ -236,26 +296,47 @@ def main() -> None:
         )
         for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access"):
             logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
-        # the client has the token; Bolt warns because it stands in the environment as well
-        logging.getLogger("slack_bolt").addFilter(lambda r: "will be unused" not in r.getMessage())
         asyncio.run(_until_told(config, approval.read(config.policy_file)))
-    except (SettingsError, InUse, SchemaError) as error:
+    except (SettingsError, CannotStart, InUse, SchemaError) as error:
         sys.exit(str(error))
-    except SlackApiError as error:
-        sys.exit(
-            f"Slack does not take the tokens: {error.response.get('error')}. See SLACK_BOT_TOKEN and SLACK_APP_TOKEN."
-        )
-    except aiohttp.ClientConnectionError as error:
-        sys.exit(f"Slack cannot be reached: {error}")
+    except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+        sys.exit(_why_not_slack(error))
+    except DBAPIError as error:
+        sys.exit(f"The database cannot be used, see DATABASE_URL: {str(error.orig).partition(chr(10))[0]}")
     except OSError as error:
         sys.exit(f"The app cannot start: {error}")
 
 
+def _why_not_slack(error: Exception) -> str:
+    row = of_slack(error)
+    if row.kind is Kind.PASSING:
+        return f"Slack cannot be reached at the moment ({type(error).__name__}, {row.code}). Start the app again."
+    return (
+        f"Slack does not let the app in ({row.code}: {row.when}). See {row.setting or 'the Slack settings'}."
+    )
+
+
 async def _until_told(config: Settings, policy: Policy) -> None:
+    """Until SIGTERM or SIGINT, which are heard during the start too, however long Slack or Twilio take."""
     told = asyncio.Event()
+    up = False
     loop = asyncio.get_running_loop()
+    this = asyncio.current_task()
+    assert this is not None
+
+    def stop() -> None:
+        if not up and not told.is_set():
+            this.cancel()
+        told.set()
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, told.set)
-    async with running(config, policy):
-        await told.wait()
-        log.info("Number Desk is stopping")
+        loop.add_signal_handler(each, stop)
+    try:
+        async with running(config, policy):
+            up = True
+            await told.wait()
+            log.info("Number Desk is stopping")
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+        log.info("Number Desk was told to stop before it was ready")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from bot.slack.courier import Courier
     from bot.slack.people import People
+    from bot.twilio.access import Access
     from bot.twilio.catalogue import Market
     from storage.store import Store
 
@@ -38,6 +39,7 @@ class Services:
     courier: Courier = field(init=False)
     watch: Watch = field(init=False)
     office: Office = field(init=False)
+    access: Access = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def later(self, work: Coroutine[Any, Any, None], on_error: OnError) -> None:

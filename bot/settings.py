@@ -1,12 +1,18 @@
 """The environment, read once. All that is missing or wrong is named in one message."""
 
+import os
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed has it for macOS only
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CALLBACK_PATH = "/twilio/bundles"
+SLACK = "https://slack.com/api/"
+AROUND = "\ufeff \t\r\n"
+"""What an editor or a copied line leaves at the ends of a value (rule 37)."""
 
 
 class SettingsError(Exception):
@@ -23,6 +29,13 @@ def _starts_with(prefix: str, what: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _with_scheme(value: SecretStr | None) -> SecretStr | None:
+    """``proxy:3128`` is a proxy for curl; aiohttp wants it said in full."""
+    if value is None or "://" in value.get_secret_value():
+        return value
+    return SecretStr(f"http://{value.get_secret_value()}")
+
+
 def _with_slash(value: str) -> str:
     return value if value.endswith("/") else value + "/"
 
@@ -31,13 +44,17 @@ class Settings(BaseSettings):
     """One field a setting; the environment variable has the field's name in capitals. Explained in .env.example."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+        env_file=".env",
+        env_file_encoding="utf-8-sig",  # an editor's byte-order mark is no part of the first name
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     slack_bot_token: Annotated[SecretStr, _starts_with("xoxb-", "a bot token")]
     slack_app_token: Annotated[SecretStr | None, _starts_with("xapp-", "an app-level token")] = None
     slack_signing_secret: SecretStr | None = None
-    slack_api_url: Annotated[str, AfterValidator(_with_slash)] = "https://slack.com/api/"
+    slack_api_url: Annotated[str, AfterValidator(_with_slash)] = SLACK
     port: int | None = Field(default=None, ge=1, le=65535)
     public_url: str | None = None
 
@@ -55,6 +72,19 @@ class Settings(BaseSettings):
     bundle_email: str | None = None
     policy_file: Path = Path("policy.toml")
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    https_proxy: Annotated[SecretStr | None, AfterValidator(_with_scheme)] = None
+    no_proxy: str = ""
+    test_clock: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folded(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        folded = {
+            name: each.strip(AROUND) if isinstance(each, str) else each for name, each in values.items()
+        }
+        return {name: each for name, each in folded.items() if each != ""}
 
     @model_validator(mode="after")
     def _one_way_in(self) -> "Settings":
@@ -77,6 +107,19 @@ class Settings(BaseSettings):
         if not (self.public_url and self.port and self.twilio_auth_token):
             return None
         return self.public_url.rstrip("/") + CALLBACK_PATH
+
+    @property
+    def slack_proxy(self) -> str | None:
+        return self._proxy_to("slack.com") if self.slack_api_url == SLACK else None
+
+    @property
+    def twilio_proxy(self) -> str | None:
+        return self._proxy_to("api.twilio.com") if self.twilio_base_url is None else None
+
+    def _proxy_to(self, host: str) -> str | None:
+        if self.https_proxy is None or proxy_bypass_environment(host, {"no": self.no_proxy}):
+            return None
+        return self.https_proxy.get_secret_value()
 
     @property
     def twilio_credentials(self) -> tuple[str, str]:
@@ -110,3 +153,14 @@ def read() -> Settings:
             )
             lines.append(f"  {name + ': ' if name else ''}{said}")
         raise SettingsError("These settings are missing or wrong:\n" + "\n".join(lines)) from None
+
+
+def clear(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Takes out what Bolt and the SDKs would read by themselves; ours has been read (rule 40).
+
+    With SLACK_CLIENT_ID, Bolt answers every command with "please install this app"; TWILIO_EDGE moves hosts; Slack's SDK
+    uses a proxy whatever NO_PROXY says, for this machine too (slack_bolt 1.30, slack_sdk 3.47, twilio 9.13).
+    """
+    for name in list(environment):
+        if name.upper().startswith(("SLACK_", "TWILIO_")) or name.upper().endswith("_PROXY"):
+            del environment[name]

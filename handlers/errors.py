@@ -14,6 +14,7 @@ from bot import announcements as news
 from bot.core import Services
 from bot.errors import BotError, DraftGone, FormErrors, TwilioAway
 from bot.purchases.steps import refused
+from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, Texts, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms, modal
@@ -86,7 +87,10 @@ async def sentence(error: Exception, services: Services) -> Said:
         return DraftGone().said
     if isinstance(error, TwilioError):
         log.warning("Twilio: %s", error)
-        return (refused(error) if error.definite else TwilioAway()).said
+        kind = of_twilio(error).kind
+        if kind is Kind.OF_INSTALLATION:
+            await services.access.refused(error)
+        return (TwilioAway() if kind is Kind.PASSING else refused(error)).said
     reference = secrets.token_hex(2)
     log.error("something went wrong (%s)", reference, exc_info=error)
     try:

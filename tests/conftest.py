@@ -1,11 +1,16 @@
-"""What tests of several folders share: one headless Chromium for the whole run."""
+"""What tests of several folders share: one headless Chromium for the whole run, and what hypothesis may expect of a machine."""
 
 import os
 import shutil
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, async_playwright
+
+# how fast an example is made and tried says something about the machine only
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [

@@ -34,6 +34,7 @@ from bot.errors import (
     TwilioRefused,
 )
 from bot.purchases.operations import still_approved
+from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, moment, money, phone, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
@@ -66,7 +67,6 @@ class Wait:
     why: Said | None
     until: datetime | None
     tries: int | None = None
-    operators: Said | None = None
     tell: bool = False
 
 
@@ -333,7 +333,7 @@ def why_refused(error: TwilioError, purchase: Purchase) -> BotError:
 
 
 def refused(error: TwilioError) -> BotError:
-    if error.status in (401, 403):
+    if of_twilio(error).kind is Kind.OF_INSTALLATION:
         return AccountRefused(code=error.code or error.status)
     return TwilioRefused(
         message=error.message, code=error.code or error.status or "–", more_info=error.more_info or ""

@@ -30,6 +30,7 @@ from bot.errors import (
 )
 from bot.purchases import operations
 from bot.purchases.steps import SILENT_TRIES, UNCHECKED, Done, Step, Wait, refused, steps_of
+from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.client import TwilioError, Work, working_on
@@ -237,10 +238,7 @@ class Worker:
         asks = step.column == "bundle_approved_at" and current.waiting is None
         if wait.why is not None and (asks or (wait.tell and told != wait.why.get("kind"))):
             # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles/operations.py)
-            owed = news.both(self._services.settings, current, wait.why)
-            if wait.operators is not None:
-                owed = (*owed, news.operators(self._services.settings, wait.operators))
-            happened = Happened("waiting", owed=owed)
+            happened = Happened("waiting", owed=news.both(self._services.settings, current, wait.why))
         tries = current.tries if wait.tries is None else wait.tries
         await self._store.pause(current, until, wait.why, happened, tries)
 
@@ -278,14 +276,19 @@ class Worker:
 
     async def _stop_at(self, step: Step, purchase: Purchase, error: Exception) -> None:
         purchase = await self._current(purchase)
-        if isinstance(error, TwilioError) and (error.definite or error.status in (401, 403)):
+        if isinstance(error, TwilioError) and (kind := of_twilio(error).kind) is not Kind.PASSING:
+            if kind is Kind.OF_INSTALLATION:
+                await self._services.access.refused(error)
             error = refused(error)
         if isinstance(error, QuoteChanged):
             await self._ask_again(purchase, error)
         elif isinstance(error, ApprovalsVoid):
             await self._ask_for_more(purchase, error)
-        elif isinstance(error, AccountRefused):
-            await self._rest(step, purchase, self._of_the_installation(purchase, error))
+        elif isinstance(error, AccountRefused):  # it goes on by itself once that is mended (rule 34)
+            tries = min(purchase.tries + 1, 4)
+            until = now() + timedelta(seconds=2 * 2**tries)
+            said = {**error.said, "kind": type(error).__name__}
+            await self._rest(step, purchase, Wait(said, until, tries, tell=True))
         elif isinstance(error, NumberTaken) and purchase.quote.if_gone == IfGone.CLOSEST:
             await self._take_closest(purchase, error)
         elif isinstance(error, BotError):
@@ -299,12 +302,6 @@ class Worker:
             await self._store.pause(purchase, now() + timedelta(seconds=seconds), shown, tries=tries)
         else:
             await self._unexpected(step, purchase, error)
-
-    def _of_the_installation(self, purchase: Purchase, error: AccountRefused) -> Wait:
-        """Nothing that this purchase could do: it goes on by itself once that is mended (rule 34)."""
-        tries = min(purchase.tries + 1, 4)
-        said = {**error.said, "kind": type(error).__name__}
-        return Wait(said, now() + timedelta(seconds=2 * 2**tries), tries, operators=error.said, tell=True)
 
     async def _hand_over(self, purchase: Purchase, error: BotError) -> None:
         """To the people: the card says what is wrong and offers what they can do."""

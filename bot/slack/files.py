@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
 from bot.errors import BotError
+from bot.refusals import Kind, of_slack, slack_code
 from bot.texts import N_
 
 LARGEST = 5 * 1024 * 1024
@@ -40,21 +41,50 @@ async def download(
 
     Its name, type and size are only claims, so the content is looked at. The token goes to Slack's file host only (the
     host of ``api_url`` when that is not Slack's own), and no redirect is followed with it. Source: docs.slack.dev, files.
+
+    In some workspaces one of a file's two addresses answers a bot with the page to sign in, though it has the scope: then
+    the other is tried. Source: slack-go/slack#1284, slackapi/bolt-js#2585.
     """
-    url = file.get("url_private_download") or file.get("url_private")
     try:
-        if file.get("file_access") == "check_file_info" or not url:
-            answer = await client.files_info(file=file["id"])
-            url = answer["file"].get("url_private_download") or answer["file"].get("url_private")
-        address = URL(str(url or ""))
-        if not address.absolute or not _is_slacks(address, URL(api_url)):
+        addresses = [URL(each) for each in await _addresses(file, client)]
+        slacks = [each for each in addresses if each.absolute and _is_slacks(each, URL(api_url))]
+        if not slacks:
             raise FileProblem(N_("This file is not kept by Slack. Choose a file from your computer."))
-        async with session.get(
-            address, headers={"Authorization": f"Bearer {client.token}"}, allow_redirects=False
-        ) as answered:
-            return await _read(answered)
+        for address in slacks:
+            async with session.get(
+                address, headers={"Authorization": f"Bearer {client.token}"}, allow_redirects=False
+            ) as answered:
+                if not _asks_to_sign_in(answered):
+                    return await _read(answered)
     except (aiohttp.ClientError, TimeoutError, SlackApiError) as error:
+        if slack_code(error) == "missing_scope":
+            raise _scope_missing() from error
         raise FileProblem(N_("Slack did not hand over the file. Choose it again.")) from error
+    raise _scope_missing()
+
+
+async def _addresses(file: dict[str, Any], client: AsyncWebClient) -> list[str]:
+    """Where the file is, the best first. What the modal says may be old, or (Slack Connect) missing: Slack is asked."""
+    try:
+        known = (await client.files_info(file=file["id"]))["file"]
+    except (aiohttp.ClientError, TimeoutError, SlackApiError) as error:
+        if of_slack(error).kind is not Kind.PASSING or file.get("file_access") == "check_file_info":
+            raise
+        known = file
+    both = (known.get("url_private_download"), known.get("url_private"))
+    return list(dict.fromkeys(str(each) for each in both if each))
+
+
+def _asks_to_sign_in(answered: aiohttp.ClientResponse) -> bool:
+    return 300 <= answered.status < 400 or answered.content_type == "text/html"
+
+
+def _scope_missing() -> FileProblem:
+    return FileProblem(
+        N_(
+            "Slack asked Number Desk to sign in in place of handing over the file. The operators have to give the app the scope files:read; then choose the file again."
+        )
+    )
 
 
 def _is_slacks(address: URL, api: URL) -> bool:
@@ -64,12 +94,6 @@ def _is_slacks(address: URL, api: URL) -> bool:
 
 
 async def _read(answered: aiohttp.ClientResponse) -> File:
-    if 300 <= answered.status < 400 or answered.content_type == "text/html":
-        raise FileProblem(
-            N_(
-                "Slack asked Number Desk to sign in in place of handing over the file. The operators have to give the app the scope files:read; then choose the file again."
-            )
-        )
     if answered.status != 200:
         raise FileProblem(N_("Slack did not hand over the file. Choose it again."))
     content = bytearray()

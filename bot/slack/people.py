@@ -5,6 +5,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from aiohttp import ClientError
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -132,7 +133,7 @@ class People:
         async def ask() -> Any:
             try:
                 return await question
-            except (SlackClientError, OSError, TimeoutError) as error:
+            except (SlackClientError, ClientError, OSError, TimeoutError) as error:
                 log.warning("Slack did not answer about %s: %s", key.partition(":")[0], type(error).__name__)
                 return None
             finally:

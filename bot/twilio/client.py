@@ -25,6 +25,8 @@ from twilio.http.response import Response
 from twilio.rest import Client
 from yarl import URL
 
+from bot import refusals
+
 log = logging.getLogger(__name__)
 
 AT_ONCE = 10
@@ -69,7 +71,7 @@ class TwilioError(Exception):
     """A call that failed, for whatever reason.
 
     status: HTTP's; None when no answer came that could be read. doubtful: it may have been carried out all the same,
-    so Twilio must be asked first. ``str()`` leaves the message of an answer out: it may quote what somebody typed.
+    so Twilio must be asked first: an answer was lost, or is none of Twilio's. retry_after: seconds until it may be sent again. ``str()`` leaves the message of an answer out: it may quote what somebody typed.
     """
 
     def __init__(
@@ -94,12 +96,22 @@ class TwilioError(Exception):
 
     @property
     def definite(self) -> bool:
-        """Twilio has looked at the call and refused it."""
-        return self.status is not None and self.status < 500 and self.status != 429
+        """Twilio has looked at the call and refused it: a 4xx with its code that says more than "not now" and "not you" (rule 2)."""
+        return refusals.of_twilio(self).kind is refusals.Kind.OF_THIS
+
+    @property
+    def limited(self) -> bool:
+        """Too many calls: this one was not looked at."""
+        return self.status == 429 or self.code == 20429
 
     def may_repeat(self, kind: Kind) -> bool:
-        """429 means that nothing was done; a call that was never sent did nothing either."""
-        return self.status == 429 or not self.sent or (kind.repeat and not self.definite)
+        """A call that was limited or never sent has done nothing; a 4xx comes again, but for a proxy that was too slow."""
+        lost = self.status is None or self.status >= 500 or (self.status == 408 and self.code is None)
+        return self.limited or not self.sent or (kind.repeat and lost)
+
+
+class _NotYet(TwilioError):
+    """Not sent, because the host has said when it takes calls again."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +140,9 @@ class Transport(AsyncHttpClient):
         self._base = URL(base_url) if base_url else None
         self._patience = patience
         self._free = asyncio.Semaphore(AT_ONCE)
+        self._open_at: dict[
+            str | None, float
+        ] = {}  # by host: until then it takes no calls, as a 429 has said
 
     async def request(  # type: ignore[override]  # the SDK awaits it where is_async is set
         self,
@@ -150,20 +165,21 @@ class Transport(AsyncHttpClient):
             query: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
             address = address.extend_query(query)
 
-        doubtful = False
-        for nth in range(1, TRIES + 1):
+        doubtful, sent, waited = False, 0, 0.0
+        while True:
             try:
                 return await self._attempt(method, address, kind, given, body)
             except TwilioError as error:
                 if method == "DELETE" and error.status == 404 and doubtful:
                     return Response(204, "")  # the try whose answer was lost had deleted it
                 doubtful = doubtful or error.doubtful
-                wait = _back_off(nth) if error.retry_after is None else error.retry_after
-                if nth == TRIES or wait > LONGEST_WAIT or not error.may_repeat(kind):
+                sent += not isinstance(error, _NotYet)
+                wait = _back_off(sent) if error.retry_after is None else error.retry_after
+                waited += wait
+                if sent == TRIES or waited > LONGEST_WAIT or not error.may_repeat(kind):
                     error.doubtful = doubtful and not error.definite
                     raise
             await asyncio.sleep(wait * self._patience)
-        raise AssertionError("the last try returns or raises")
 
     async def _attempt(
         self, method: str, address: URL, kind: Kind, headers: Mapping[str, str], body: Any
@@ -171,8 +187,9 @@ class Transport(AsyncHttpClient):
         """One line in the log, without query and body: both may hold what somebody typed."""
         work = working_on.get()
         async with self._free:
+            self._check_open(address.host)  # only now: the wait for a free place may have been long
             if work is not None:
-                await work.renew()  # only now: the wait for a free place may have been long
+                await work.renew()  # and for the same reason
             outcome = "no answer"
             began = time.monotonic()
             try:
@@ -181,6 +198,8 @@ class Transport(AsyncHttpClient):
                 return response
             except TwilioError as error:
                 outcome = str(error) if error.status else f"no answer ({error})"
+                if error.limited and error.retry_after is not None:
+                    self._close(address.host, error.retry_after)
                 raise
             finally:
                 log.info(
@@ -192,6 +211,16 @@ class Transport(AsyncHttpClient):
                     (time.monotonic() - began) * 1000,
                     f", purchase {work.purchase_id}" if work else "",
                 )
+
+    def _check_open(self, host: str | None) -> None:
+        left = (self._open_at.get(host, 0.0) - time.monotonic()) / self._patience
+        if left > 0:
+            raise _NotYet("Twilio takes no calls for a while", 429, 20429, sent=False, retry_after=left)
+
+    def _close(self, host: str | None, seconds: float) -> None:
+        """What one call was told holds for all: each that is sent before adds to what Twilio counts."""
+        until = time.monotonic() + seconds * self._patience
+        self._open_at[host] = max(until, self._open_at.get(host, 0.0))
 
     async def _send(
         self, method: str, address: URL, kind: Kind, headers: Mapping[str, str], body: Any
@@ -211,13 +240,20 @@ class Transport(AsyncHttpClient):
             ) as answer:
                 status = answer.status
                 text = (await answer.read()).decode(errors="replace")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except (
+            aiohttp.ClientConnectorError,
+            aiohttp.ConnectionTimeoutError,
+            aiohttp.ClientHttpProxyError,  # the proxy did not open the way, so nothing went over it
+        ) as error:
             raise TwilioError(f"Twilio cannot be reached: {type(error).__name__}", sent=False) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise TwilioError(f"the answer was lost: {type(error).__name__}", doubtful=writes) from error
         said = _object(text)
         if status >= 300:
-            raise _refusal(status, said, answer.headers, doubtful=writes and status >= 500)
+            refused = _refusal(status, said, answer.headers)
+            # without Twilio's code it may be a proxy's, and the call may have gone on to Twilio
+            refused.doubtful = writes and not refused.limited and (refused.code is None or status >= 500)
+            raise refused
         if said is None and status != 204 and method != "DELETE":
             raise TwilioError(f"the answer (HTTP {status}) is not JSON", doubtful=writes)
         return Response(status, text, answer.headers)
@@ -273,9 +309,7 @@ def _object(text: str) -> dict[str, Any] | None:
     return said if isinstance(said, dict) else None
 
 
-def _refusal(
-    status: int, said: Mapping[str, Any] | None, headers: Mapping[str, str], doubtful: bool
-) -> TwilioError:
+def _refusal(status: int, said: Mapping[str, Any] | None, headers: Mapping[str, str]) -> TwilioError:
     """From either shape: ``code, message, more_info``, or problem+json's ``code, title, detail, type``."""
     said = said or {}
     code = str(said.get("code", ""))
@@ -284,7 +318,6 @@ def _refusal(
         status,
         int(code) if code.isdecimal() else None,
         said.get("more_info") or said.get("type"),
-        doubtful,
         retry_after=_seconds(headers.get("Retry-After", "")),
     )
 
@@ -303,13 +336,18 @@ def _seconds(retry_after: str) -> float | None:
 
 @asynccontextmanager
 async def connect(
-    account_sid: str, username: str, password: str, base_url: str | None = None, patience: float = 1.0
+    account_sid: str,
+    username: str,
+    password: str,
+    base_url: str | None = None,
+    patience: float = 1.0,
+    proxy: str | None = None,
 ) -> AsyncIterator[Client]:
     """The SDK's client; its connections are closed at the end."""
     async with (
-        aiohttp.ClientSession() as reads,
+        aiohttp.ClientSession(proxy=proxy) as reads,
         # that a kept connection has died shows only when it is used, and would be a doubt about a purchase
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as writes,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), proxy=proxy) as writes,
     ):
         transport = Transport(reads, writes, base_url, patience)
         client = Client(username, password, account_sid, http_client=transport)  # type: ignore[no-untyped-call]

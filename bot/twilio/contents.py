@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from bot.core import Services
-from bot.slack.files import File
+from bot.slack.files import File, FileProblem
 from bot.texts import N_, Said, say
 from bot.twilio.client import TwilioError
 from bot.twilio.regulations import ADDRESS, Field, Part, Regulation
@@ -379,7 +379,7 @@ async def save_document(
     typed: Mapping[str, str | None],
     file: File | None,
 ) -> Papers:
-    """The document made, or replaced (a file cannot be exchanged at Twilio), or brought up to date. Raises TwilioError.
+    """The document made, or replaced (a file cannot be exchanged at Twilio), or brought up to date. Raises TwilioError, FileProblem.
 
     An old one is taken out of the bundle first, because of a type it takes only as many as are asked for, and then deleted.
     """
@@ -413,13 +413,21 @@ async def _create(services: Services, name: str, kind: Part, sent: Attributes, f
             friendly_name=name, type=kind.type, attributes=sent
         )
         return str(made.sid)
-    form = aiohttp.FormData()
-    form.add_field("FriendlyName", name)
-    form.add_field("Type", kind.type)
-    form.add_field("Attributes", json.dumps(sent))
-    form.add_field("File", io.BytesIO(file.content), filename=file.name, content_type=file.type)
-    answer = await services.twilio.request_async("POST", UPLOAD, data=form)  # type: ignore[arg-type]
-    return str(json.loads(answer.text)["sid"])
+    for _ in range(2):
+        form = aiohttp.FormData()
+        form.add_field("FriendlyName", name)
+        form.add_field("Type", kind.type)
+        form.add_field("Attributes", json.dumps(sent))
+        form.add_field("File", io.BytesIO(file.content), filename=file.name, content_type=file.type)
+        answer = await services.twilio.request_async("POST", UPLOAD, data=form)  # type: ignore[arg-type]
+        said = json.loads(answer.text)
+        if said.get("mime_type"):  # without one there is no file in it, and a review would refuse it
+            return str(said["sid"])
+        log.warning("%s was made without its file", said["sid"])
+        await _delete(services, str(said["sid"]))
+    raise FileProblem(
+        N_("Twilio did not keep the file, twice in a row. Choose it again, or save it anew as a PDF first.")
+    )
 
 
 async def _assign(services: Services, bundle: Bundle, sid: str) -> tuple[str, ...]:
@@ -445,6 +453,11 @@ async def _take_out(services: Services, bundle: Bundle, sid: str, items: Sequenc
         except TwilioError as error:
             if error.status != 404:
                 raise
+    await _delete(services, sid)
+
+
+async def _delete(services: Services, sid: str) -> None:
+    compliance = services.twilio.numbers.v2.regulatory_compliance
     kind = compliance.end_users if sid.startswith("IT") else compliance.supporting_documents
     try:
         await kind(sid).delete_async()

@@ -44,14 +44,18 @@ class Slack:
     def __init__(self) -> None:
         self.url = ""
         self.files: dict[str, Answer | Endless] = {}
-        self.info: dict[str, Any] = {}
+        self.info: dict[str, Any] | None = None
+        """What files.info answers; None: what the modal said."""
+        self.file: dict[str, Any] = {}
         self.seen: list[Seen] = []
+        self.looked_up: list[Seen] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         asked = {**request.query, **await request.post()}
         self.seen.append(Seen(request.path, request.headers.get("Authorization"), asked))
         if request.path == "/api/files.info":
-            return web.json_response(self.info)
+            self.looked_up.append(self.seen.pop())
+            return web.json_response(self.info or {"ok": True, "file": self.file})
         answer = self.files[request.path]
         if isinstance(answer, Endless):
             return await self._endless(request, answer)
@@ -88,6 +92,7 @@ async def slack() -> AsyncIterator[Slack]:
 async def fetch(slack: Slack, api_url: str | None = None, **file: Any) -> File:
     """The file object ``file`` as the app downloads it."""
     client = AsyncWebClient(token=TOKEN, base_url=f"{slack.url}/api/")
+    slack.file = file
     async with aiohttp.ClientSession() as session:
         return await download({"id": "F1", **file}, client, session, api_url or f"{slack.url}/api/")
 
@@ -196,6 +201,7 @@ async def test_a_file_that_is_refused_has_to_be_chosen_again(status: int, slack:
 
 async def test_a_connection_that_breaks_is_said_as_such(slack: Slack) -> None:
     client = AsyncWebClient(token=TOKEN, base_url=f"{slack.url}/api/")
+    slack.file = {"url_private": "http://127.0.0.1:9/F1"}
     nobody = "http://127.0.0.1:9"
     async with aiohttp.ClientSession() as session:
         with pytest.raises(FileProblem) as raised:
@@ -256,7 +262,7 @@ async def test_a_file_without_an_address_is_asked_for_by_its_id(slack: Slack) ->
     slack.files["/files/F1"] = Answer()
     slack.info = {"ok": True, "file": {"url_private_download": f"{slack.url}/files/F1"}}
     assert (await fetch(slack)).content == PDF
-    looked_up, fetched = slack.seen
+    (looked_up,), (fetched,) = slack.looked_up, slack.seen
     assert (looked_up.path, looked_up.asked, looked_up.token) == (
         "/api/files.info",
         {"file": "F1"},
@@ -270,7 +276,38 @@ async def test_a_file_that_has_to_be_looked_up_is_looked_up(slack: Slack) -> Non
     slack.files["/files/F1"] = Answer()
     slack.info = {"ok": True, "file": {"url_private": f"{slack.url}/files/F1"}}
     found = await fetch(slack, file_access="check_file_info", url_private=f"{slack.url}/old")
-    assert found.content == PDF and [each.path for each in slack.seen] == ["/api/files.info", "/files/F1"]
+    assert found.content == PDF and [each.path for each in slack.seen] == ["/files/F1"]
+
+
+PAGE = Answer(b"<!DOCTYPE html><title>Sign in</title>", type="text/html")
+
+
+@pytest.mark.parametrize("page", [PAGE, Answer(b"", 302, headers={"Location": "https://slack.com/signin"})])
+async def test_where_one_address_asks_to_sign_in_the_other_is_tried(page: Answer, slack: Slack) -> None:
+    slack.files = {"/download/F1": page, "/files/F1": Answer()}
+    where = {"url_private_download": f"{slack.url}/download/F1", "url_private": f"{slack.url}/files/F1"}
+    assert (await fetch(slack, **where)).content == PDF
+    assert [each.path for each in slack.seen] == ["/download/F1", "/files/F1"]
+
+
+async def test_only_where_both_ask_to_sign_in_the_scope_is_blamed(slack: Slack) -> None:
+    slack.files = {"/download/F1": PAGE, "/files/F1": PAGE}
+    with pytest.raises(FileProblem, match="files:read"):
+        await fetch(
+            slack, url_private_download=f"{slack.url}/download/F1", url_private=f"{slack.url}/files/F1"
+        )
+
+
+async def test_a_missing_scope_that_slack_names_is_said(slack: Slack) -> None:
+    slack.info = {"ok": False, "error": "missing_scope", "needed": "files:read"}
+    with pytest.raises(FileProblem, match="files:read"):
+        await fetch(slack, url_private=f"{slack.url}/files/F1")
+
+
+async def test_where_slack_cannot_say_where_it_is_now_what_the_modal_said_is_tried(slack: Slack) -> None:
+    slack.info = {"ok": False, "error": "internal_error"}
+    slack.files["/files/F1"] = Answer()
+    assert (await fetch(slack, url_private=f"{slack.url}/files/F1")).content == PDF
 
 
 async def test_what_the_look_up_names_is_believed_no_more_than_the_modal(slack: Slack) -> None:
@@ -296,8 +333,6 @@ async def test_a_file_that_slack_does_not_know_any_more_has_to_be_chosen_again(
     assert said in text(raised.value)
 
 
-async def test_a_file_without_a_whole_address_is_refused() -> None:
-    async with aiohttp.ClientSession() as session:
-        with pytest.raises(FileProblem):
-            file = {"id": "F1", "url_private": "/relative"}
-            await download(file, AsyncWebClient("x"), session, "http://127.0.0.1:9/api/")
+async def test_a_file_without_a_whole_address_is_refused(slack: Slack) -> None:
+    with pytest.raises(FileProblem, match="not kept by Slack"):
+        await fetch(slack, url_private="/relative")

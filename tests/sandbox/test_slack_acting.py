@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -216,10 +215,8 @@ async def test_an_ephemeral_message_before_the_answer_is_shown(app: Scripted, co
 async def test_thirty_people_at_once(twin: SlackTwin, app: Scripted, control: Control) -> None:
     people = [twin.workspace.add_person(f"U0{each}", f"Person {each}")["id"] for each in range(30)]
     app.does["command"] = opens(modal(field(text())))
-    began = time.monotonic()
     found = await asyncio.gather(*(control.command(user=each) for each in people))
     assert all(each["ok"] and each["view"] for each in found)
-    assert time.monotonic() - began < 3
 
 
 # modals

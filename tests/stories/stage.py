@@ -38,8 +38,13 @@ PEOPLE = {
 APPROVALS = "C0APPROVALS"
 
 
-async def until(asked: Callable[[], Any], what: str, within: float = 20.0) -> Any:
-    """What ``asked`` gives as soon as it is true. Fails with ``what`` when it does not become so in time."""
+PATIENCE = 50.0
+"""Seconds after which nothing will come any more. No measure of speed, for a machine may be busy with something else, but
+less than the minute after which the app looks for itself at what an event should have told it."""
+
+
+async def until(asked: Callable[[], Any], what: str, within: float = PATIENCE) -> Any:
+    """What ``asked`` gives as soon as it is true. Fails with ``what`` when it does not come to that."""
     give_up_at = time.monotonic() + within
     while True:
         answer = asked()
@@ -177,7 +182,9 @@ class Stage:
             if (each.get("metadata") or {}).get("event_type") == "purchase"
         ]
 
-    async def card(self, state: str | None = None, number: str | None = None, within: float = 20.0) -> Any:
+    async def card(
+        self, state: str | None = None, number: str | None = None, within: float = PATIENCE
+    ) -> Any:
         """The newest card (of this number), once its metadata says ``state``."""
 
         async def there() -> Any:

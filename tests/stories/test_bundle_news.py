@@ -46,7 +46,7 @@ async def settled(stage: Stage) -> None:
             undone = select(Outgoing).where(col(Outgoing.done_at).is_(None))
             return (await session.exec(undone)).first() is None
 
-    await until(nothing_owed, "everything is delivered", within=30)
+    await until(nothing_owed, "everything is delivered")
 
 
 def statuses(messages: list[dict[str, Any]], sid: str) -> list[str]:
@@ -316,7 +316,7 @@ async def test_callbacks_lost_doubled_and_out_of_order_do_no_harm(
         async def approved(sid: str = sid) -> bool:
             return "twilio-approved" in statuses(await channel(stage), sid)
 
-        await until(approved, f"the approval is told, callback {fault}", within=8)
+        await until(approved, f"the approval is told, callback {fault}")
         await settled(stage)
     await stage.twilio_twin.callbacks.settled()
     await polls(stage)

@@ -18,7 +18,7 @@ async def test_cards_converge_after_slack_was_away(stage: Stage, requester: Pers
     await until(stage.bought, "it is bought while Slack is away")
     assert state_of((await stage.cards())[-1]) == "awaiting_approval"
     await stage.slack.delete("faults")
-    card = await stage.card("complete", within=15)
+    card = await stage.card("complete")
     await stage.in_thread(card, "is bought and in its messaging service")
     assert await stage.bought() == [number] and len(await stage.cards()) == 1
 
@@ -26,7 +26,7 @@ async def test_cards_converge_after_slack_was_away(stage: Stage, requester: Pers
 async def test_the_card_comes_once_slack_is_back(stage: Stage, requester: Person) -> None:
     await stage.slack.post("faults", method="chat.postMessage", times=2, fault={"status": 500})
     await asks(requester)
-    await stage.card("awaiting_approval", within=12)
+    await stage.card("awaiting_approval")
     assert len(await stage.cards()) == 1
 
 
@@ -46,7 +46,7 @@ async def test_a_second_card_becomes_a_pointer_to_the_first(
     async def two() -> bool:
         return len(await stage.cards()) == 2
 
-    await until(two, "the card whose answer was lost is posted again", within=12)
+    await until(two, "the card whose answer was lost is posted again")
     orphan = (await stage.cards())[0]
     await approver.clicks(orphan, "approve")
     await stage.card("complete")
@@ -154,14 +154,14 @@ async def test_thirty_messages_keep_to_slacks_rate(tmp_path_factory: pytest.Temp
         async def four() -> bool:
             return len(await limited.cards()) == 4
 
-        await until(four, "four cards", within=10)
+        await until(four, "four cards")
         approver = limited.person("approver")
         await asyncio.gather(*(approver.clicks(each, "approve") for each in await limited.cards()))
 
         async def done() -> bool:
             return all(state_of(each) == "complete" for each in await limited.cards())
 
-        await until(done, "all cards are true", within=15)
+        await until(done, "all cards are true")
         calls = await limited.slack.get("calls")
         assert [each for each in calls if each.get("error") == "ratelimited"] == []
         assert "Done" in shown((await limited.cards())[0])
