@@ -104,7 +104,7 @@ class People:
             found: list[str] = []
             cursor = ""
             while True:
-                answer = await self._client.conversations_members(channel=name, limit=1000, cursor=cursor)
+                answer = await self._client.conversations_members(channel=name, limit=999, cursor=cursor)
                 found += answer["members"]
                 cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
                 if not cursor:

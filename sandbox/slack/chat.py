@@ -48,6 +48,10 @@ class Chat:
         found = self.workspace.channels[channel]
         if BOT_USER not in found["members"]:
             raise SlackError("channel_not_found" if found["is_private"] else "not_in_channel")
+        if found.get("is_archived"):
+            raise SlackError("is_archived")
+        if found["is_im"] and self.workspace.people[found["user"]].get("deleted"):
+            raise SlackError("user_disabled")  # which of the words for it: [assumed]
         return channel
 
     async def _post(self, args: Json) -> Json:
@@ -82,6 +86,8 @@ class Chat:
 
     async def _update(self, args: Json) -> Json:
         self.workspace.need("chat:write")
+        if str(args.get("channel") or "") in self.workspace.people:
+            raise SlackError("channel_not_found")  # it wants the D-id of a direct message
         channel = self.channel(args.get("channel"))
         message = self._own(channel, args.get("ts"), "cant_update_message")
         if len(str(args.get("text") or "")) > LONGEST_UPDATE:

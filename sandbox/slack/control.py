@@ -9,10 +9,11 @@ from aiohttp import web
 from sandbox.slack.acting import Acting
 from sandbox.slack.delivery import Delivery
 from sandbox.slack.faults import Faults
-from sandbox.slack.files import LARGEST_FILE, Files
+from sandbox.slack.files import BOT_TOKEN, LARGEST_FILE, Files
 from sandbox.slack.payloads import Place
 from sandbox.slack.values import CannotDo
-from sandbox.slack.workspace import Json, SlackError, Workspace
+from sandbox.slack.web_api import APP_TOKEN, WebApi
+from sandbox.slack.workspace import APP_ID, BOT_USER, Json, SlackError, Workspace
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +45,9 @@ class Control:
         files: Files,
         faults: Faults,
         calls: list[Json],
+        api: WebApi,
     ) -> None:
+        self.api = api
         self.workspace = workspace
         self.acting = acting
         self.delivery = delivery
@@ -60,6 +63,11 @@ class Control:
                 web.get("/twin/messages", self.messages),
                 web.get("/twin/home", self.home),
                 web.get("/twin/calls", self.list_calls),
+                web.post("/twin/channels/{id}", self.change_channel),
+                web.post("/twin/people/{id}", self.change_person),
+                web.post("/twin/usergroups/{id}", self.change_group),
+                web.delete("/twin/messages", self.delete_message),
+                web.post("/twin/tokens", self.change_tokens),
                 web.post("/twin/people", self.add_person),
                 web.post("/twin/channels", self.add_channel),
                 web.post("/twin/usergroups", self.add_group),
@@ -136,6 +144,59 @@ class Control:
         self.workspace.usergroups[group] = made
         self.workspace.tell({"type": "state"})
         return web.json_response(made)
+
+    # what is changed
+
+    async def change_channel(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        _only(body, "is_archived", "is_private", "remove", "add")
+        for name in ("remove", "add"):
+            for each in body.get(name) or []:
+                if each not in (BOT_USER, APP_ID, "app"):
+                    self.acting.person(each)
+            body[name] = [BOT_USER if each in (APP_ID, "app") else each for each in body.get(name) or []]
+        return web.json_response(self.workspace.change_channel(request.match_info["id"], body))
+
+    async def change_person(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        _only(body, "name", "deleted", "is_restricted", "is_ultra_restricted", "is_bot", "team_id", "locale")
+        return web.json_response(self.workspace.change_person(request.match_info["id"], body))
+
+    async def change_group(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        _only(body, "users", "date_delete")
+        group = self.workspace.usergroups.get(request.match_info["id"])
+        if group is None:
+            raise Wrong("there is no such user group")
+        if "users" in body:
+            group["users"] = self._people(body, "users")
+        if "date_delete" in body:
+            group["date_delete"] = int(body["date_delete"] or 0)
+        self.workspace.tell({"type": "state"})
+        return web.json_response(group)
+
+    async def delete_message(self, request: web.Request) -> web.Response:
+        """By an admin, or because of how long messages are kept."""
+        channel = self.workspace.channel_id(_asked(request, "channel"))
+        message = self.workspace.find_message(channel, _asked(request, "ts"))
+        if message is None:
+            raise Wrong("there is no such message")
+        self.workspace.delete_message(channel, message)
+        return web.json_response({"deleted": message["ts"]})
+
+    async def change_tokens(self, request: web.Request) -> web.Response:
+        """``{"revoke": "bot" / "app"}`` or ``{"restore": ...}``. Without the app-level token the websockets end."""
+        body = await _body(request)
+        _only(body, "revoke", "restore")
+        tokens = {"bot": BOT_TOKEN, "app": APP_TOKEN}
+        for name, act in (("revoke", self.api.revoke), ("restore", self.api.restore)):
+            if name in body:
+                if body[name] not in tokens:
+                    raise Wrong(f"{name} is bot or app")
+                act(tokens[body[name]])
+        if body.get("revoke") == "app":
+            await self.delivery.sockets.close()
+        return web.json_response({"revoked": [name for name in tokens if tokens[name] in self.api.revoked]})
 
     # what people do
 
@@ -259,6 +320,11 @@ async def _body(request: web.Request) -> Json:
     if not isinstance(body, dict):
         raise Wrong("the body is a JSON object")
     return body
+
+
+def _only(body: Json, *names: str) -> None:
+    if unknown := sorted(set(body) - set(names)):
+        raise Wrong(f"unknown: {', '.join(unknown)}; there is {', '.join(names)}")
 
 
 def _text(body: Json, name: str) -> str:

@@ -36,6 +36,7 @@ class Directory:
     # people
 
     def _user(self, user_id: str, include_locale: bool) -> Json:
+        about = self.workspace.people.get(user_id, {})
         if user_id == BOT_USER:
             name, locale = "Number Desk", "en-US"
         elif user_id in self.workspace.people:
@@ -46,22 +47,22 @@ class Directory:
         handle = name.lower().replace(" ", ".")
         user: Json = {
             "id": user_id,
-            "team_id": TEAM_ID,
+            "team_id": about.get("team_id", TEAM_ID),
             "name": handle,
-            "deleted": False,
+            "deleted": bool(about.get("deleted")),
             "color": "9f69e7",
             "real_name": name,
             "tz": zone,
             "tz_label": label,
             "tz_offset": offset,
             # no e-mail address: that needs users:read.email
-            "profile": {"real_name": name, "display_name": name, "team": TEAM_ID},
+            "profile": {"real_name": name, "display_name": name, "team": about.get("team_id", TEAM_ID)},
             "is_admin": False,
             "is_owner": False,
             "is_primary_owner": False,
-            "is_restricted": False,
-            "is_ultra_restricted": False,
-            "is_bot": user_id == BOT_USER,
+            "is_restricted": bool(about.get("is_restricted")),
+            "is_ultra_restricted": bool(about.get("is_ultra_restricted")),
+            "is_bot": user_id == BOT_USER or bool(about.get("is_bot")),
             "is_app_user": False,
             "updated": 1761200000,
         }
@@ -90,8 +91,10 @@ class Directory:
                 "is_usergroup": True,
                 "name": group["name"],
                 "handle": group.get("handle", group["name"]),
-                "date_delete": 0,
+                "date_delete": group.get("date_delete", 0),
             }
+            if shown["date_delete"] and not is_true(args.get("include_disabled")):
+                continue
             if is_true(args.get("include_users")):
                 shown["users"] = list(group["users"])
             if is_true(args.get("include_count")):
@@ -102,8 +105,8 @@ class Directory:
     async def _usergroup_users(self, args: Json) -> Json:
         self.workspace.need("usergroups:read")
         group = self.workspace.usergroups.get(str(args.get("usergroup")))
-        if group is None:
-            raise SlackError("no_such_subteam")
+        if group is None or (group.get("date_delete") and not is_true(args.get("include_disabled"))):
+            raise SlackError("no_such_subteam")  # for a disabled one: [assumed]
         return {"users": list(group["users"])}
 
     # places
@@ -150,6 +153,8 @@ class Directory:
             raise SlackError("method_not_supported_for_channel_type")  # not reproduced: groups of people
         if users[0] == BOT_USER:
             raise SlackError("cannot_dm_bot")
+        if self.workspace.people.get(users[0], {}).get("deleted"):
+            raise SlackError("user_disabled")
         channel = self.workspace.direct_channel(users[0])
         if is_true(args.get("return_im")):
             return {"channel": {**_as_shown(channel), "is_open": True}}
@@ -174,7 +179,7 @@ def _as_shown(channel: Json) -> Json:
         "is_im": False,
         "is_mpim": False,
         "is_private": channel["is_private"],
-        "is_archived": False,
+        "is_archived": bool(channel.get("is_archived")),
         "is_general": False,
         "is_member": BOT_USER in channel["members"],
     }
@@ -185,7 +190,7 @@ def _paged(name: str, found: list[Any], args: Json) -> Json:
         start, limit = int(args.get("cursor") or 0), int(args.get("limit") or 100)
     except ValueError as error:
         raise SlackError("invalid_cursor") from error
-    if not 0 < limit <= 1000:
+    if not 0 < limit <= 999:
         raise SlackError("invalid_limit")
     end = start + limit
     cursor = str(end) if end < len(found) else ""

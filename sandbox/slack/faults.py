@@ -21,6 +21,7 @@ class Planned:
     times: int
     method: str | None = None
     of_file: bool = False
+    channel: str | None = None
 
 
 @dataclass
@@ -46,13 +47,21 @@ class Faults:
         if not (fault in CUTS if isinstance(fault, str) else _is_known(fault)):
             raise ValueError(f"fault is one of {', '.join(CUTS)}, or an object with {', '.join(KEYS)}")
         assert isinstance(fault, str | dict)
-        self._planned.append(Planned(fault, times, str(body.get("method", "*"))))
+        channel = str(body["channel"]) if body.get("channel") else None
+        self._planned.append(Planned(fault, times, str(body.get("method", "*")), channel=channel))
 
     def clear(self) -> None:
         self._planned.clear()
 
-    def of_call(self, method: str) -> Fault | None:
-        return self._take(lambda each: each.method is not None and fnmatch.fnmatchcase(method, each.method))
+    def of_call(self, method: str, channel: str = "") -> Fault | None:
+        """channel: the one that the call names, for a fault of one channel only."""
+        return self._take(
+            lambda each: (
+                each.method is not None
+                and fnmatch.fnmatchcase(method, each.method)
+                and each.channel in (None, channel)
+            )
+        )
 
     def of_file(self) -> bool:
         """Whether the app is only told the id of the file that is uploaded now."""

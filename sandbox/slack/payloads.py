@@ -83,9 +83,12 @@ def escaped(text: str) -> str:
 def interaction(workspace: Workspace, kind: str, user: str) -> Json:
     """What all of them begin with. kind: block_actions, block_suggestion, view_submission, view_closed."""
     name = handle_of(workspace, user)
+    team_id = workspace.people.get(user, {}).get(
+        "team_id", TEAM_ID
+    )  # another company's where a channel is shared
     return {
         "type": kind,
-        "user": {"id": user, "username": name, "name": name, "team_id": TEAM_ID},
+        "user": {"id": user, "username": name, "name": name, "team_id": team_id},
         "api_app_id": APP_ID,
         "token": TOKEN,
         "team": dict(TEAM),

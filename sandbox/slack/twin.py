@@ -33,7 +33,7 @@ class SlackTwin:
         )
         self._acting = Acting(self.workspace, self.delivery, self.refused)
         self._control = Control(
-            self.workspace, self._acting, self.delivery, self._api.files, faults, self.calls
+            self.workspace, self._acting, self.delivery, self._api.files, faults, self.calls, self._api
         )
         self._runner: web.AppRunner | None = None
         self.url = ""

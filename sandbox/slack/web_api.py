@@ -65,6 +65,8 @@ class WebApi:
         self.calls = calls
         self.refused = refused
         self.url = ""
+        self.revoked: set[str] = set()
+        """Tokens that an admin has taken back."""
         self.chat = Chat(workspace, refused)
         self.files = Files(workspace, self.chat, faults, calls)
         self._rates = Rates(workspace, on=rate_limits)
@@ -84,7 +86,6 @@ class WebApi:
     async def handle(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         began = time.monotonic()
-        fault = self.faults.of_call(method)
         args: Json = {}
         headers: dict[str, str] = {}
         malformed: SlackError | None = None
@@ -92,6 +93,7 @@ class WebApi:
             args = await _arguments(request)
         except SlackError as error:
             malformed = error
+        fault = self.faults.of_call(method, str(args.get("channel") or ""))
         if isinstance(fault, dict) and "delay" in fault:
             await asyncio.sleep(
                 float(fault["delay"])
@@ -150,8 +152,7 @@ class WebApi:
             )
         return {**said, **error.more}
 
-    @staticmethod
-    def _check_token(request: web.Request, method: str, args: Json) -> None:
+    def _check_token(self, request: web.Request, method: str, args: Json) -> None:
         if method == "blocks.validate":
             return
         given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip() or args.get("token")
@@ -159,6 +160,14 @@ class WebApi:
             raise SlackError("not_authed")
         if given != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
             raise SlackError("invalid_auth")
+        if given in self.revoked:
+            raise SlackError("token_revoked")
+
+    def revoke(self, token: str) -> None:
+        self.revoked.add(token)
+
+    def restore(self, token: str) -> None:
+        self.revoked.discard(token)
 
     async def _auth_test(self, args: Json) -> Json:
         return {

@@ -151,6 +151,27 @@ class Workspace:
         self.tell({"type": "state"})
         return self.channels[channel_id]
 
+    def change_channel(self, channel_id: str, changes: Json) -> Json:
+        """changes: ``is_archived, is_private``, and people (or the app) to ``add`` and to ``remove``. Raises channel_not_found."""
+        channel = self.channels.get(channel_id)
+        if channel is None:
+            raise SlackError("channel_not_found")
+        for name in ("is_archived", "is_private"):
+            if name in changes:
+                channel[name] = bool(changes[name])
+        stay = [each for each in channel["members"] if each not in changes.get("remove", ())]
+        channel["members"] = list(dict.fromkeys([*stay, *changes.get("add", ())]))
+        self.tell({"type": "state"})
+        return channel
+
+    def change_person(self, user_id: str, changes: Json) -> Json:
+        """Gone, a guest, a bot, of another company, of another language. Raises user_not_found."""
+        if user_id not in self.people:
+            raise SlackError("user_not_found")
+        self.people[user_id] |= changes
+        self.tell({"type": "state"})
+        return self.people[user_id]
+
     def direct_channel(self, user_id: str) -> Json:
         """The app's direct messages with this person: always the same channel."""
         if user_id not in self.people:

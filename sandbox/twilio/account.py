@@ -111,9 +111,11 @@ def update_account(call: Call) -> Answer:
 
 @routes.get(V2010 + "/Balance.json")
 def balance(call: Call) -> Answer:
-    if call.account.owner_sid != call.account.sid:
+    account = call.account
+    if account.has_parent or account.owner_sid != account.sid:
         raise not_found(call.path)  # subaccounts have none; the code is [assumed]
-    return 200, {"account_sid": call.account.sid, "balance": f"{call.account.balance:.2f}", "currency": "USD"}
+    amount = None if account.balance is None else f"{account.balance:.2f}"
+    return 200, {"account_sid": account.sid, "balance": amount, "currency": account.currency}
 
 
 # API keys. One made here is a Standard key, whatever was asked for.

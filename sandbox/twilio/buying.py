@@ -11,7 +11,7 @@ from sandbox.twilio.account import family
 from sandbox.twilio.errors import TwilioError, not_found
 from sandbox.twilio.inventory import FROM_PATH, NORTH_AMERICA, Available, friendly, is_phone_number
 from sandbox.twilio.search import fold
-from sandbox.twilio.state import Account, Bundle, Owned
+from sandbox.twilio.state import Account, Bundle, Owned, World
 from sandbox.twilio.wire import V2010, Answer, Call, Routes, page_v2010, rfc2822
 
 routes = Routes("api", V2010 + "/IncomingPhoneNumbers")
@@ -113,10 +113,15 @@ def _buy(call: Call, only: str | None) -> Owned:
     return _charge(call, available)
 
 
-def _charge(call: Call, available: Available) -> Owned:
-    price = call.world.market.countries[available.country].types[available.number_type].current_price
-    now = call.world.now()
-    new = Owned(
+def buy_by_hand(world: World, account: Account, available: Available) -> Owned:
+    """As in the Console, where nothing is asked that this twin would know of."""
+    return _charged(world, account, _new(world, available))
+
+
+def _new(world: World, available: Available) -> Owned:
+    price = world.market.countries[available.country].types[available.number_type].current_price
+    now = world.now()
+    return Owned(
         sid="",
         phone_number=available.phone_number,
         friendly_name=friendly(available.phone_number),
@@ -129,14 +134,24 @@ def _charge(call: Call, available: Available) -> Owned:
         created_at=now,
         updated_at=now,
     )
+
+
+def _charge(call: Call, available: Available) -> Owned:
+    new = _new(call.world, available)
     _apply(call, new, checked=True)  # may still refuse the settings: nothing is bought before that
-    new.sid = call.world.sids.new("PN")
-    call.world.market.remove(new.phone_number)
-    call.account.owned[new.sid] = new
+    return _charged(call.world, call.account, new)
+
+
+def _charged(world: World, account: Account, new: Owned) -> Owned:
+    new.sid = world.sids.new("PN")
+    world.market.remove(new.phone_number)
+    account.owned[new.sid] = new
     # The balance is taken as it is, also below zero: the real refusal is not known (contract 6.2).
-    call.account.balance -= price
-    call.account.purchases += 1
-    call.account.ledger.append({"sid": new.sid, "phone_number": new.phone_number, "cost": price, "at": now})
+    if account.balance is not None:
+        account.balance -= new.cost
+    account.purchases += 1
+    line = {"sid": new.sid, "phone_number": new.phone_number, "cost": new.cost, "at": new.created_at}
+    account.ledger.append(line)
     return new
 
 

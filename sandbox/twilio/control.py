@@ -11,9 +11,10 @@ from aiohttp import web
 
 from sandbox.twilio import review
 from sandbox.twilio.bundles import STATUSES
+from sandbox.twilio.buying import buy_by_hand, owned_json
 from sandbox.twilio.inventory import IN_PRICES, IN_URIS, is_phone_number
 from sandbox.twilio.shown import bundle_shown, state_shown
-from sandbox.twilio.state import Bundle
+from sandbox.twilio.state import Bundle, Service
 
 if TYPE_CHECKING:
     from sandbox.twilio.twin import TwilioTwin
@@ -43,6 +44,14 @@ def mount(app: web.Application, twin: TwilioTwin) -> None:
         ("POST", "/twin/taken", steer.taken),
         ("POST", "/twin/prices", steer.prices),
         ("POST", "/twin/account", steer.account),
+        ("POST", "/twin/credentials", steer.credentials),
+        ("POST", "/twin/lag", steer.lag),
+        ("POST", "/twin/owned", steer.own),
+        ("DELETE", "/twin/owned/{sid}", steer.release),
+        ("POST", "/twin/services", steer.make_service),
+        ("POST", "/twin/services/{sid}", steer.rename_service),
+        ("DELETE", "/twin/services/{sid}", steer.delete_service),
+        ("GET", "/twin/clock", steer.time),
         ("POST", "/twin/clock", steer.clock),
         ("GET", "/twin/faults", steer.faults),
         ("POST", "/twin/faults", steer.add_fault),
@@ -206,17 +215,40 @@ class Control:
         }
 
     def account(self, _request: web.Request, body: dict[str, Any]) -> Any:
-        _only(body, "type", "balance", "status", "friendly_name")
+        """key: ``restricted`` may not read Balance and Accounts, or what ``denied`` names; ``standard`` takes that back."""
+        _only(
+            body,
+            "type",
+            "balance",
+            "currency",
+            "status",
+            "friendly_name",
+            "key",
+            "denied",
+            "subaccount",
+        )
         account = self.twin.account
+        if body.get("key", "standard") not in ("standard", "restricted"):
+            raise Wrong("key is standard or restricted")
+        denied = body.get(
+            "denied", ["Balance.json", "Accounts.json"] if body.get("key") == "restricted" else []
+        )
+        if not isinstance(denied, list) or not all(isinstance(each, str) for each in denied):
+            raise Wrong("denied is a list of resources, such as Balance")
         if body.get("type", "Full") not in ("Trial", "Full"):
             raise Wrong("type is Trial or Full")
         if body.get("status", "active") not in ("active", "suspended", "closed"):
             raise Wrong("status is active, suspended or closed")
         try:
-            balance = Decimal(str(body.get("balance", account.balance)))
+            given = body.get("balance", account.balance)
+            balance = None if given is None else Decimal(str(given))
         except InvalidOperation:
-            raise Wrong("balance is a number such as 0.50") from None
+            raise Wrong("balance is a number such as 0.50, or null") from None
         account.balance = balance
+        account.currency = str(body.get("currency", account.currency))
+        account.has_parent = bool(body.get("subaccount", account.has_parent))
+        if "key" in body or "denied" in body:
+            account.denied = denied
         account.type, account.status = body.get("type", account.type), body.get("status", account.status)
         account.friendly_name = body.get("friendly_name", account.friendly_name)
         return state_shown(self.twin)["account"]
@@ -227,7 +259,73 @@ class Control:
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
             raise Wrong("forward is a number of seconds")
         self.twin.forward(seconds)
-        return {"now": self.twin.world.now().isoformat()}
+        return self.time(_request, body)
+
+    def time(self, _request: web.Request, _body: dict[str, Any]) -> Any:
+        clock = self.twin.clock
+        return {"now": clock.now().isoformat(), "ahead": clock.ahead.total_seconds()}
+
+    def lag(self, _request: web.Request, body: dict[str, Any]) -> Any:
+        """From now on reads find what is written so many seconds late."""
+        _only(body, "seconds")
+        seconds = body.get("seconds")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
+            raise Wrong("seconds is a number")
+        self.twin.lag = float(seconds)
+        return {"seconds": self.twin.lag}
+
+    def credentials(self, _request: web.Request, body: dict[str, Any]) -> Any:
+        """As after a change of the secret: every call is refused with 20003 until it is taken back."""
+        _only(body, "refuse")
+        self.twin.refuses_credentials = bool(body.get("refuse"))
+        return {"refuse": self.twin.refuses_credentials}
+
+    # What people do in the Console
+
+    def own(self, _request: web.Request, body: dict[str, Any]) -> Any:
+        _only(body, "phone_number", "friendly_name")
+        number = str(body.get("phone_number", ""))
+        available = self.twin.world.market.find(number)
+        if available is None:
+            raise Wrong(f"{number or 'phone_number'} is not for sale")
+        owned = buy_by_hand(self.twin.world, self.twin.account, available)
+        owned.friendly_name = str(body.get("friendly_name") or owned.friendly_name)
+        return owned_json(self.twin.account, owned)
+
+    def release(self, request: web.Request, _body: dict[str, Any]) -> Any:
+        account, sid = self.twin.account, request.match_info["sid"]
+        if account.owned.pop(sid, None) is None:
+            raise Wrong(f"no number {sid}", 404)
+        for service in account.services.values():
+            service.numbers.pop(sid, None)
+        return {"released": sid}
+
+    def _service(self, request: web.Request) -> Service:
+        found = self.twin.account.services.get(request.match_info["sid"])
+        if found is None:
+            raise Wrong(f"no service {request.match_info['sid']}", 404)
+        return found
+
+    def make_service(self, _request: web.Request, body: dict[str, Any]) -> Any:
+        _only(body, "friendly_name")
+        if not body.get("friendly_name"):
+            raise Wrong("friendly_name is missing")
+        moment = self.twin.world.now()
+        sid = self.twin.world.sids.new("MG")
+        made = Service(sid, str(body["friendly_name"]), moment, moment, {})
+        self.twin.account.services[sid] = made
+        return {"sid": sid, "friendly_name": made.friendly_name}
+
+    def rename_service(self, request: web.Request, body: dict[str, Any]) -> Any:
+        _only(body, "friendly_name")
+        found = self._service(request)
+        found.friendly_name = str(body.get("friendly_name") or found.friendly_name)
+        return {"sid": found.sid, "friendly_name": found.friendly_name}
+
+    def delete_service(self, request: web.Request, _body: dict[str, Any]) -> Any:
+        found = self._service(request)
+        del self.twin.account.services[found.sid]
+        return {"deleted": found.sid}
 
     def faults(self, _request: web.Request, _body: dict[str, Any]) -> Any:
         return {"faults": [f.json() for f in self.twin.faults.ordered]}

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 CUTS = ("cut_before", "cut_after")
+ODD = ("broken",)
+"""The work was done, and the answer is no JSON."""
 CALLBACKS = ("lost", "twice", "late")
 
 
@@ -16,7 +18,8 @@ class Fault:
     """One order. times: how often it still happens; None means until it is taken back.
 
     cut: ``cut_before`` (nothing was done) or ``cut_after`` (the work was done, the answer is lost).
-    status, code: an error answer; with ``processed`` the work was done before it.
+    status, code: an error answer; with ``processed`` the work was done before it. plain: it comes from a proxy, as HTML
+    and without a code.
     callback: what happens to a bundle's next status callback.
     """
 
@@ -29,6 +32,7 @@ class Fault:
     code: int | None = None
     retry_after: float | None = None
     processed: bool = False
+    plain: bool = False
     callback: str | None = None
 
     @classmethod
@@ -44,11 +48,13 @@ class Fault:
             what = {"cut": what}
         if not isinstance(what, dict):
             raise ValueError("fault is 'cut_before', 'cut_after' or an object")
-        known = {"delay", "cut", "status", "code", "retry_after", "processed", "callback"}
+        known = {"delay", "cut", "status", "code", "retry_after", "processed", "plain", "callback"}
         if strange := set(what) - known:
             raise ValueError(f"unknown in fault: {', '.join(sorted(strange))}")
-        if what.get("cut") not in (None, *CUTS):
-            raise ValueError(f"cut is one of {', '.join(CUTS)}")
+        if what.get("cut") not in (None, *CUTS, *ODD):
+            raise ValueError(f"cut is one of {', '.join((*CUTS, *ODD))}")
+        if what.get("plain") and not what.get("status"):
+            raise ValueError("plain goes with a status")
         if what.get("callback") not in (None, *CALLBACKS):
             raise ValueError(f"callback is one of {', '.join(CALLBACKS)}")
         times = order.get("times", 1)

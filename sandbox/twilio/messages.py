@@ -254,7 +254,8 @@ def _leave(world: World, account: Account, message: Message) -> None:
         _move(world, account, message, "undelivered")
         return
     message.sent_at, message.price = world.now(), SMS_PRICE * message.segments
-    account.balance -= message.price
+    if account.balance is not None:
+        account.balance -= message.price
     _move(world, account, message, "sent")
 
 

@@ -213,7 +213,12 @@ class Account:
     owner_sid: str
     type: str = "Full"
     status: str = "active"
-    balance: Decimal = Decimal("500.00")
+    balance: Decimal | None = Decimal("500.00")
+    currency: str = "USD"
+    denied: list[str] = field(default_factory=list)
+    """What a restricted key may not read: parts of paths, such as ``Balance``."""
+    has_parent: bool = False
+    """As a subaccount, which has no balance of its own."""
     purchases: int = 0
     owned: dict[str, Owned] = field(default_factory=dict)
     addresses: dict[str, Address] = field(default_factory=dict)

@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -113,6 +113,10 @@ class TwilioTwin:
         self.faults = Faults()
         self.url = ""
         self.in_flight = 0
+        self.refuses_credentials = False
+        self.lag = 0.0
+        """Seconds for which reads do not find what was written."""
+        self._shown_at: dict[str, datetime] = {}
         self.changes = 0  # grows with everything that the page should show
         self._numbers = itertools.count(1)
         self._runner: web.AppRunner | None = None
@@ -264,7 +268,39 @@ class TwilioTwin:
         if status == 204:
             return web.Response(status=204, headers=headers)
         text = json.dumps(body, ensure_ascii=False)
+        if fault and fault.cut == "broken":
+            text = text[: len(text) // 2]
+        if fault and fault.plain:
+            text = f"<html><body><h1>{status}</h1></body></html>"
+            return web.Response(status=status, text=text, content_type="text/html", headers=headers)
         return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+
+    # Reads that lag behind writes
+
+    def _written(self, method: str, status: int, body: Any) -> None:
+        if (
+            self.lag
+            and method == "POST"
+            and status in (200, 201)
+            and isinstance(body, dict)
+            and "sid" in body
+        ):
+            self._shown_at[str(body["sid"])] = self.world.now() + timedelta(seconds=self.lag)
+
+    def _is_hidden(self, sid: Any) -> bool:
+        shown_at = self._shown_at.get(str(sid))
+        return shown_at is not None and shown_at > self.world.now()
+
+    def _as_read(self, body: Any) -> Any:
+        """A list without what is not shown yet."""
+        if not isinstance(body, dict):
+            return body
+        return {
+            key: [each for each in value if not (isinstance(each, dict) and self._is_hidden(each.get("sid")))]
+            if isinstance(value, list)
+            else value
+            for key, value in body.items()
+        }
 
     async def _pause(self, seconds: float) -> None:
         """Sleep; raises Cut when the twin stops meanwhile."""
@@ -307,11 +343,16 @@ class TwilioTwin:
         try:
             if self.in_flight > CONCURRENT:
                 raise TwilioError(20429)
+            if any(self._is_hidden(part.removesuffix(".json")) for part in path.split("/")):
+                raise not_found(path)
             credentials = self._who(request)
             status, body = self._dispatch(
                 request, host, path, Call(request.method, host, path, query, form, self.world, self.account, credentials),
                 decoded, upload, multipart,
             )  # fmt: skip
+            self._written(request.method, status, body)
+            if request.method == "GET":
+                body = self._as_read(body)
         except TwilioError as error:
             status, body = error.status, error.body()
             if status == 401:
@@ -377,7 +418,8 @@ class TwilioTwin:
         with contextlib.suppress(ValueError):
             if scheme.lower() == "basic":
                 user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-                if found := seeds.credentials(self.world, user, password):
+                found = seeds.credentials(self.world, user, password)
+                if found and not self.refuses_credentials:
                     return found
         raise TwilioError(20003)
 
@@ -404,6 +446,8 @@ class TwilioTwin:
         if route.method != request.method:
             self.complain(f"method not allowed: {request.method} {host}.twilio.com{path}")
             raise TwilioError(20004)
+        if any(f"/{each}" in path for each in own.denied):
+            raise TwilioError(20003)
         call.account, call.args = own, match.groupdict()
         call.json, call.upload, call.multipart = decoded, upload, multipart
         if (named := call.args.pop("account", None)) and named != own.sid:

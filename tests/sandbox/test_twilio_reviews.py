@@ -19,6 +19,7 @@ from tests.sandbox.twilio_world import (
     running,
     submitted,
 )
+from tests.stories.stage import until
 
 
 @pytest.fixture
@@ -92,10 +93,11 @@ async def test_a_review_happens_by_itself_and_documents_want_a_file() -> None:
     async with running(review_after=0.05) as world:
         bundle, _, documents = await papers(world, a_regulation("EE", "mobile", "business"))
         await compliance(world).bundles(bundle.sid).update_async(status="pending-review")
-        for _ in range(100):
-            await world.twin.callbacks.settled()
-            if (await compliance(world).bundles(bundle.sid).fetch_async()).status == "twilio-rejected":
-                break
+
+        async def rejected() -> bool:
+            return (await compliance(world).bundles(bundle.sid).fetch_async()).status == "twilio-rejected"
+
+        await until(rejected, "the review ends by itself")
         document = await compliance(world).supporting_documents(documents[0].sid).fetch_async()
         assert document.failure_reason == "The document has no readable file."
 
