@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import DBAPIError
 from twilio.rest import Client
 
-from bot import refusals, settings
+from bot import clock, refusals, settings
 from bot.bundles.watch import Watch
 from bot.core import Services
 from bot.office import Act, Office
@@ -138,6 +138,9 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         if let_in:
             await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
         store.on_commit += [services.worker.kick, services.courier.kick]
+        if config.test_clock and config.twilio_base_url:
+            following = asyncio.create_task(clock.follow(config.twilio_base_url, background, store.on_commit))
+            stack.push_async_callback(first_done, following)
         services.office = Office(store, *_duties_of_the_worker(services))
         await services.office.start()
         stack.push_async_callback(services.office.stop)

@@ -59,6 +59,17 @@ class AppProcess:
 
         await until(connected, "the app connects")
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def signal(self, sent: int) -> None:
+        """Such as SIGSTOP, which freezes it."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(sent)
+
     def kill(self) -> None:
         """``kill -9``, at once."""
         assert self._process is not None

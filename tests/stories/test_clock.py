@@ -45,3 +45,22 @@ async def test_a_clock_that_steps_forward_a_week_stops_nothing(
         await approver.clicks(await stage.card("awaiting_approval"), "approve")
         await stage.card("complete")
         assert await stage.bought() == [number]
+
+
+async def test_with_the_test_only_setting_the_apps_clock_goes_with_the_twins(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await stage.stop_app()
+    await stage.start_app(TEST_CLOCK="1")
+    number = await asks(requester)
+    await stage.twilio.post("account", balance="0.50")
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    await stage.in_thread(await stage.card("in_progress"), "does not cover")
+    await stage.twilio.post("account", balance="50.00")
+    await stage.twilio.post("clock", forward=3600)
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+    assert now() - datetime.now(UTC) > timedelta(minutes=59)
+    await stage.stop_app()
+    assert now() - datetime.now(UTC) < timedelta(seconds=1)
+    await stage.start_app(TEST_CLOCK="")

@@ -1,0 +1,115 @@
+"""Two processes on one PostgreSQL: one is the worker, the other answers Slack and takes over when it dies or freezes. Rule 10."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.store import Store
+from tests.postgres import new_database, server
+from tests.stories.process import AppProcess
+from tests.stories.stage import Stage, asks, state_of, until
+from tests.stories.stage import stage as set_stage
+
+TAKEN_OVER = 10.0
+"""Seconds within which the other process is the worker."""
+
+
+@pytest.fixture
+async def two(tmp_path: Path) -> AsyncIterator[tuple[Stage, list[AppProcess], Store]]:
+    """Both started at once, on an empty database."""
+    with server() as postgres:
+        async with set_stage(tmp_path) as stage:
+            await stage.stop_app()
+            stage.environment["DATABASE_URL"] = new_database(postgres)
+            apps = [AppProcess(stage.environment, stage.slack, tmp_path / f"app{n}.log") for n in (1, 2)]
+            await asyncio.gather(*(each.start() for each in apps))
+            store = Store(stage.environment["DATABASE_URL"])
+            yield stage, apps, store
+            await store.close()
+            for each in apps:
+                await each.stop()
+
+
+async def office(store: Store) -> tuple[int, int]:
+    """The epoch, and the process that holds it."""
+    async with store.engine.connect() as connection:
+        row = (await connection.exec_driver_sql("SELECT epoch, holder FROM office")).one()
+    return int(row[0]), int(str(row[1]).split()[-1])
+
+
+async def worker(apps: list[AppProcess], store: Store) -> AppProcess:
+    _, pid = await office(store)
+    return next(each for each in apps if each.pid == pid)
+
+
+async def taken_over(store: Store, epoch: int) -> float:
+    began = time.monotonic()
+
+    async def by_another() -> bool:
+        return (await office(store))[0] > epoch
+
+    await until(by_another, "another process is the worker")
+    return time.monotonic() - began
+
+
+async def approve_all(stage: Stage) -> bool:
+    """Presses Approve on whatever waits for it; whether every purchase is complete."""
+    cards = {each["metadata"]["event_payload"]["id"]: each for each in await stage.cards()}
+    for card in cards.values():
+        if state_of(card) == "awaiting_approval":
+            with contextlib.suppress(AssertionError):
+                await stage.person("approver").clicks(card, "approve")
+    return bool(cards) and all(state_of(each) == "complete" for each in cards.values())
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_when_the_worker_dies_or_freezes_the_other_takes_over_and_nothing_is_bought_twice(
+    how: signal.Signals, two: tuple[Stage, list[AppProcess], Store]
+) -> None:
+    stage, apps, store = two
+    requester = stage.person("requester")
+    numbers = [
+        await asks(requester, review={"messaging_service": "new", "messaging_service_name": f"S{n % 2}"})
+        for n in range(4)
+    ]
+
+    async def all_posted() -> bool:
+        return len(await stage.cards()) >= len(numbers)
+
+    await until(all_posted, "every card is posted")
+    check = stage.twilio_twin.checker
+    struck: list[Any] = []
+    victim = await worker(apps, store)
+    epoch, _ = await office(store)
+
+    def strike(exchange: Any) -> list[str]:
+        """Twilio has sold a number; the worker never hears of it."""
+        if not struck and exchange.method == "POST" and exchange.path.endswith("/IncomingPhoneNumbers.json"):
+            struck.append(exchange)
+            victim.signal(how)
+        return check(exchange) if check else []
+
+    stage.twilio_twin.checker = strike
+    await approve_all(stage)
+    await until(lambda: struck, "a number was bought")
+    assert await taken_over(store, epoch) < TAKEN_OVER
+    if how == signal.SIGSTOP:
+        await asyncio.sleep(1)
+        victim.signal(signal.SIGCONT)
+
+    async def done() -> bool:
+        return await approve_all(stage)
+
+    await until(done, "every purchase is complete")
+    assert Counter(await stage.bought()) == Counter(numbers), "each once"
+    state = await stage.twilio.get("state")
+    attached = [sender["phone_number"] for each in state["services"] for sender in each["senders"]]
+    assert Counter(attached) == Counter(numbers)
+    assert Counter(each["friendly_name"] for each in state["services"])["S0"] == 1
