@@ -4,8 +4,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 
-demo: .venv/ready ## Start the sandbox and the app against it; Ctrl-C ends both
-	@$(PY) -m sandbox.demo
+demo: .venv/ready ## Start the sandbox and the app against it; Ctrl-C ends both (SLACK_PORT=, TWILIO_PORT=)
+	@SLACK_PORT=$(SLACK_PORT) TWILIO_PORT=$(TWILIO_PORT) $(PY) -m sandbox.demo
 
 test: .venv/ready ## Run every test (browser tests too, where there is a Chromium)
 	@$(PY) -m pytest -n auto --dist worksteal

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -15,7 +14,8 @@ from sandbox.slack.twin import SlackTwin
 from sandbox.twilio.twin import TwilioTwin
 
 FOLDER = Path(".sandbox")
-SLACK_PORT, TWILIO_PORT = 3001, 3002
+PORTS = {"SLACK_PORT": 3001, "TWILIO_PORT": 3002}
+"""Unless the environment says otherwise: ``make demo SLACK_PORT=4001 TWILIO_PORT=4002``."""
 READY_WITHIN = 30.0
 
 WELCOME = """
@@ -32,18 +32,35 @@ WELCOME = """
 """
 
 
+def ports() -> tuple[int, int]:
+    """Slack's and Twilio's."""
+    slack, twilio = (int(os.environ.get(name) or port) for name, port in PORTS.items())
+    return slack, twilio
+
+
 async def main() -> int:
+    try:
+        slack_port, twilio_port = ports()
+    except ValueError:
+        _say("SLACK_PORT and TWILIO_PORT are numbers.")
+        return 1
     slack, twilio = SlackTwin(), TwilioTwin()
     async with contextlib.AsyncExitStack() as stack:
-        for twin, name, port in ((slack, "Slack", SLACK_PORT), (twilio, "Twilio", TWILIO_PORT)):
+        for twin, name, port in ((slack, "Slack", slack_port), (twilio, "Twilio", twilio_port)):
             try:
                 await twin.start(port)
             except OSError:
-                _say(f"Port {port}, for the {name} twin, is in use. Stop what uses it and try again.")
+                _say(
+                    f"Port {port}, for the {name} twin, is in use. Stop what uses it, or name another one: "
+                    f"make demo {name.upper()}_PORT=..."
+                )
                 return 1
             stack.push_async_callback(twin.stop)
-        _emptied()
-        app = await _started(settings(slack.url, twilio.url))
+        usual = slack_port == PORTS["SLACK_PORT"]
+        folder = FOLDER if usual else FOLDER / str(slack_port)  # two demos at once have a database each
+        _emptied(folder)
+        database = {"DATABASE_URL": f"sqlite:///{folder}/numberdesk.db"}
+        app = await _started({**settings(slack.url, twilio.url), **database})
         stack.push_async_callback(_ended, app)
         told = asyncio.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
@@ -60,9 +77,10 @@ async def main() -> int:
         return 0 if told.is_set() else 1
 
 
-def _emptied() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir()
+def _emptied(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("numberdesk.db*"):
+        file.unlink()
 
 
 async def _started(environment: dict[str, str]) -> asyncio.subprocess.Process:
