@@ -361,7 +361,7 @@ def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingServi
             return quote.service_sid
         if not same:
             raise ServiceGone(name=name or quote.service_sid)
-    elif made is not None and made.sid is not None and (made.sid in same or _lately(made.made_at)):
+    elif made is not None and made.sid is not None and (made.sid in same or _is_late(made, known)):
         return made.sid
     elif not same:
         return None
@@ -374,6 +374,11 @@ def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingServi
         if by != purchase.id and made is not None and made.claimed_until and made.claimed_until > now():
             return None  # another purchase of ours is making it right now
     return same[0]
+
+
+def _is_late(made: MessagingService, known: Sequence[Known]) -> bool:
+    """It was made just now and the list does not show it yet. One that is there under another name was renamed."""
+    return _lately(made.made_at) and made.sid not in {each.sid for each in known}
 
 
 async def _services_now(
