@@ -26,8 +26,9 @@ from bot.bundles.watch import Watch
 from bot.core import Services
 from bot.office import Act, Office
 from bot.purchases import policy as approval
+from bot.purchases.authority import Authority
 from bot.purchases.owned import OwnedNumbers
-from bot.purchases.policy import Policy
+from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
 from bot.refusals import Kind, of_slack, of_twilio
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
@@ -50,6 +51,8 @@ log = logging.getLogger(__name__)
 INTERACTIVE = aiohttp.ClientTimeout(total=2.5)
 """Somebody waits, and Slack waits three seconds."""
 BACKGROUND = aiohttp.ClientTimeout(total=15, connect=5)
+POLICY_LOOK = 1.0
+"""Seconds between two looks at the policy file."""
 FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
 
@@ -101,14 +104,19 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             proxy=proxy,
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=5)],
         )
-        workspace_id = (await patient.auth_test())["team_id"]
+        us = await patient.auth_test()
+        workspace_id = us["team_id"]
         first_start = CONNECTED not in await store.kept(workspace_id)
         let_in = first_start and await _check_credentials(twilio, config)
 
-        people = People(store, patient, workspace_id)
+        people = People(store, patient, workspace_id, us.get("enterprise_id"))
+        policy_file = PolicyFile(config.policy_file, policy, config.operators_channel)
         market = Market(twilio, store, workspace_id)
-        services = Services(config, store, twilio, people, market, policy, workspace_id, background)
+        services = Services(
+            config, store, twilio, people, market, policy_file.policy, workspace_id, background
+        )
         services.access = Access(twilio, store, config, workspace_id)
+        authority = Authority(services, policy_file)
         services.watch = Watch(services)
         services.worker = Worker(services)
         services.courier = Courier(
@@ -122,11 +130,8 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         await market.load()
         bolt = _bolt(config, client, services)
 
-        async def refresh_members() -> None:
-            await people.refresh_members(policy.groups, policy.channels)
-
         services.worker.every(60, market.refresh)
-        services.worker.every(60, refresh_members)
+        services.worker.every(60, authority.refresh)
         services.worker.every(1, services.watch.tick)
         services.worker.every(60, OwnedNumbers(services).tick)
         services.worker.every(3600, partial(_sweep_out, store))
@@ -148,7 +153,9 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         stack.push_async_callback(services.watch.stop)
         stack.push_async_callback(services.worker.stop)
         stack.push_async_callback(services.finish)
-        first = asyncio.gather(market.refresh(), refresh_members())
+        first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
+        watching = asyncio.create_task(_again_and_again(authority.look_at_file, POLICY_LOOK))
+        stack.push_async_callback(first_done, watching)
         stack.push_async_callback(first_done, first)
         if not market.countries():
             with contextlib.suppress(TimeoutError):
@@ -215,6 +222,16 @@ async def _socket_url(client: AsyncWebClient, config: Settings) -> str:
     return str(answer["url"])
 
 
+async def _again_and_again(work: Act, seconds: float) -> None:
+    """What each process does for itself, whether it is the worker or not."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except Exception:
+            log.exception("%s failed; it is tried again", work.__qualname__)
+
+
 async def first_done(first: "asyncio.Future[Any]") -> None:
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
@@ -231,9 +248,11 @@ def _bolt(config: Settings, client: AsyncWebClient, services: Services) -> OnceA
         request_verification_enabled=config.uses_http,
     )
 
-    async def known(context: AsyncBoltContext, next_: Any) -> None:
+    async def known(context: AsyncBoltContext, body: dict[str, Any], next_: Any) -> None:
         """What every listener may name: ``services``, and ``t`` in the language of the person."""
         context["services"] = services
+        if context.user_id:
+            services.people.acts(context.user_id, body)
         context["t"] = await services.people.texts(context.user_id or "")
         await next_()
 

@@ -50,6 +50,22 @@ class CannotCheck(BotError):
     text = N_("Slack did not say who belongs to the group that may do this. Please try again in a moment.")
 
 
+class UnknownList(CannotCheck):
+    """The operators are told why (``People.troubles``)."""
+
+    text = N_(
+        "The policy names {list}, whose members Slack does not show, so nobody can be let in by it. Whoever runs Number Desk has to correct that."
+    )
+
+
+class BarredFromHere(BotError):
+    """A guest, a bot, somebody deactivated or of another company; says which (rule 16)."""
+
+
+class NobodyCouldApprove(BotError):
+    """Says how many approvals are needed, and how many people could give one."""
+
+
 class MayNotGivePapers(BotError):
     text = N_(
         "You are not on the list of people who may give papers. Whoever runs Number Desk can add you to its policy."

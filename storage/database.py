@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 DRIVERS = {
@@ -65,6 +67,22 @@ CHANNEL = "numberdesk"
 """On PostgreSQL every commit is notified there, so that another process need not wait for its clock."""
 FROZEN = 3000
 """Milliseconds after which PostgreSQL ends the session of a process that has frozen inside a transaction."""
+
+
+def inserting(session: AsyncSession, table: type[SQLModel]) -> Any:
+    """An INSERT that knows ON CONFLICT, for either database."""
+    name = session.get_bind().dialect.name
+    return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
+
+
+async def upsert(session: AsyncSession, row: SQLModel) -> None:
+    """The row inserted, or in place of the one with its key: of two processes at once neither fails."""
+    table = type(row)
+    keys = [column.name for column in table.__table__.primary_key]  # type: ignore[attr-defined]
+    values = row.model_dump()
+    statement = inserting(session, table).values(**values)
+    changed = {name: statement.excluded[name] for name in values if name not in keys}
+    await session.exec(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
 class Database:

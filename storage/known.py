@@ -1,6 +1,6 @@
 """What is known of the world outside: people, groups, countries, prices, messaging services; all with their age."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,20 +8,33 @@ from sqlalchemy import and_, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from storage.database import Database
+from storage.database import Database, upsert
 from storage.models import Kept, MessagingService, Person, now
 
 CLAIM = timedelta(seconds=60)
+MEMBERS = "members:"
 
 
 class Known(Database):
-    async def people(self) -> Sequence[Person]:
+    async def people(self, workspace_id: str) -> Sequence[Person]:
         async with self.reading() as session:
-            return (await session.exec(select(Person))).all()
+            return (await session.exec(select(Person).where(Person.workspace_id == workspace_id))).all()
 
     async def remember_person(self, person: Person) -> None:
         async with self.writing() as session:
-            await session.merge(person)
+            await upsert(session, person)
+
+    async def members(self, workspace_id: str) -> dict[str, tuple[frozenset[str], datetime]]:
+        """Who belongs to each user group and channel that was read: ``{its id: (people, read_at)}``."""
+        lists = select(Kept).where(Kept.workspace_id == workspace_id, col(Kept.key).startswith(MEMBERS))
+        async with self.reading() as session:
+            rows = (await session.exec(lists)).all()
+            return {row.key.removeprefix(MEMBERS): (frozenset(row.value), row.read_at) for row in rows}
+
+    async def keep_members(
+        self, workspace_id: str, list_id: str, members: Iterable[str], read_at: datetime
+    ) -> None:
+        await self.keep(workspace_id, MEMBERS + list_id, sorted(members), read_at)
 
     async def kept(self, workspace_id: str) -> dict[str, tuple[Any, datetime]]:
         """Everything kept for the workspace: ``{key: (value, read_at)}``."""
@@ -31,7 +44,7 @@ class Known(Database):
 
     async def keep(self, workspace_id: str, key: str, value: Any, read_at: datetime) -> None:
         async with self.writing() as session:
-            await session.merge(Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))
+            await upsert(session, Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))
 
     # messaging services made under a name
 

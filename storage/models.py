@@ -579,14 +579,36 @@ class Trouble(SQLModel, table=True):
     said: dict[str, Any] = column(JSON, "the sentence, with the setting's name")
 
 
+class Barred(StrEnum):
+    """Why somebody may do nothing here, unless the policy names them (rule 16)."""
+
+    GUEST = "guest"
+    """a guest of one or of several channels"""
+    BOT = "bot"
+    """an app's user"""
+    DEACTIVATED = "deactivated"
+    """no longer a member of the workspace"""
+    ELSEWHERE = "elsewhere"
+    """of another company, in a channel that is shared with it"""
+
+
 class Person(SQLModel, table=True):
+    """Somebody in Slack, as last read from there."""
+
     __tablename__ = "people"
 
-    user_id: str = Field(primary_key=True)
-    workspace_id: str
-    locale: str
-    dm_channel: str | None = None
-    read_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+    user_id: str = column(String, "Slack's id", key=True)
+    workspace_id: str = column(String, "Slack's team: where we met them")
+    locale: str = column(String, "the language of their Slack, such as ja-JP")
+    display_name: str | None = column(
+        String, "as they call themselves; empty when hidden from us", nullable=True
+    )
+    team_id: str | None = column(String, "the Slack team that they belong to", nullable=True)
+    barred: Barred | None = column(
+        Choice(Barred), "why they may do nothing here; none: they may", nullable=True
+    )
+    dm_channel: str | None = column(String, "the app's direct messages with them", nullable=True)
+    read_at: datetime = column(Utc, "when Slack said so")
 
 
 class Kept(SQLModel, table=True):

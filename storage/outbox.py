@@ -24,13 +24,12 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.columns import Utc
-from storage.database import Database
+from storage.database import Database, inserting
 from storage.models import Card, Outgoing, Purchase, Trouble, now
 
 LINK_TRIES = 4
@@ -80,12 +79,6 @@ class Owed:
         )
 
 
-def _insert(session: AsyncSession, table: Any) -> Any:
-    """An INSERT that knows ON CONFLICT."""
-    name = session.get_bind().dialect.name
-    return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
-
-
 async def card_changed(session: AsyncSession, *purchase_ids: str) -> None:
     """Owes each purchase's card a drawing, in the transaction that changed what it shows.
 
@@ -111,7 +104,7 @@ async def card_changed(session: AsyncSession, *purchase_ids: str) -> None:
         .where(col(Card.purchase_id).in_(purchase_ids))
         .order_by(col(Card.purchase_id))
     )
-    insert = _insert(session, Outgoing).from_select(list(values), shown)
+    insert = inserting(session, Outgoing).from_select(list(values), shown)
     await session.exec(
         insert.on_conflict_do_update(
             index_elements=["drawing_of"],
@@ -345,7 +338,7 @@ class Outbox(Database):
     async def open_trouble(self, trouble: Trouble, owed: Sequence[Owed] = ()) -> bool:
         """Whether it was not known before; then it is told, in the same transaction."""
         async with self.writing() as session:
-            insert = _insert(session, Trouble).values(**trouble.model_dump()).on_conflict_do_nothing()
+            insert = inserting(session, Trouble).values(**trouble.model_dump()).on_conflict_do_nothing()
             if (await session.exec(insert.returning(col(Trouble.key)))).first() is None:
                 return False
             session.add_all(each.row(trouble.workspace_id) for each in owed)

@@ -10,12 +10,11 @@ from bot.errors import (
     BotError,
     BundleDoesNotFit,
     CannotCheck,
-    MayNotApprove,
     NotPossibleNow,
     NumberTaken,
     OldQuote,
-    OwnRequest,
 )
+from bot.purchases.policy import Verb
 from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
 from storage.models import STOPPED, Bundle, Draft, Purchase, Quote, State, now
@@ -89,7 +88,7 @@ async def submit(draft: Draft, services: Services, quote: dict[str, Any], purpos
 async def approve(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
     """The purchase with this approval. Raises MayNotApprove, OwnRequest, AlreadyDecided, OldQuote, CannotCheck."""
     purchase = await _existing(purchase_id, services)
-    await services.policy.check_approve(person_id, purchase, services.people)
+    await services.policy.check(Verb.APPROVE, person_id, purchase, services.people)
     counting = {*await approvers_now(purchase, services), person_id}
     needed = services.policy.approve.approvals
     counted = say(
@@ -120,14 +119,8 @@ async def approve(purchase_id: str, quote_no: int, person_id: str, services: Ser
 
 async def approvers_now(purchase: Purchase, services: Services) -> set[str]:
     """Of the people who have approved this quote those who may approve it now (rule 8). Raises CannotCheck."""
-    found = set()
-    for each in await services.store.approvals_of(purchase):
-        try:
-            await services.policy.check_approve(each.person_id, purchase, services.people)
-        except (MayNotApprove, OwnRequest):
-            continue
-        found.add(each.person_id)
-    return found
+    given = [each.person_id for each in await services.store.approvals_of(purchase)]
+    return set(await services.policy.approvers_now(given, purchase, services.people))
 
 
 async def count_again(purchase: Purchase, services: Services) -> Purchase:
@@ -176,7 +169,7 @@ def _decided(by: str, quote: Quote, services: Services, counting: Collection[str
 async def check_decidable(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
     """The purchase, if this person could decide about this quote of it now. Raises as ``approve`` does."""
     purchase = await _existing(purchase_id, services)
-    await services.policy.check_approve(person_id, purchase, services.people)
+    await services.policy.check(Verb.DENY, person_id, purchase, services.people)
     if purchase.state != State.AWAITING_APPROVAL or purchase.quote_no != quote_no:
         _explain(Lost(purchase), quote_no)
     return purchase
@@ -209,7 +202,7 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, ser
 async def withdraw(purchase_id: str, person_id: str, services: Services) -> Purchase:
     """Raises NotYours, and NotPossibleNow once the number is being bought."""
     purchase = await _existing(purchase_id, services)
-    await services.policy.check_change(person_id, purchase, services.people)
+    await services.policy.check(Verb.WITHDRAW, person_id, purchase, services.people)
     said = say(
         N_("{person} has withdrawn the request for {number}."),
         person=person(person_id),
@@ -228,7 +221,7 @@ async def withdraw(purchase_id: str, person_id: str, services: Services) -> Purc
 
 async def end(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
     """One that has stopped, given up. A number that is bought stays owned and goes on costing money, and that is said."""
-    purchase = await _changeable(purchase_id, quote_no, person_id, STOPPED, services)
+    purchase = await _changeable(Verb.END, purchase_id, quote_no, person_id, STOPPED, services)
     number, by = phone(purchase.phone_number), person(person_id)
     if purchase.phone_number_sid is not None:
         quote = purchase.quote
@@ -268,7 +261,8 @@ async def end(purchase_id: str, quote_no: int, person_id: str, services: Service
 
 async def retry(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
     """The purchase in the worker's hands again, at the step where it stopped; one that waits for the balance looks now."""
-    purchase = await _changeable(purchase_id, quote_no, person_id, (*STOPPED, State.IN_PROGRESS), services)
+    states = (*STOPPED, State.IN_PROGRESS)
+    purchase = await _changeable(Verb.RETRY, purchase_id, quote_no, person_id, states, services)
     happened = _go_on(services, "retried", person_id, N_("{person} has it tried again."))
     if purchase.state == State.IN_PROGRESS:
         if "retry" not in ways_on(purchase):
@@ -280,10 +274,9 @@ async def retry(purchase_id: str, quote_no: int, person_id: str, services: Servi
 
 async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
     """The number bought though the balance looks too low: for an approver to say (rule 30, 41)."""
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check_approve(person_id, purchase, services.people)
-    if purchase.quote_no != quote_no:
-        raise OldQuote()
+    purchase = await _changeable(
+        Verb.BUY_ANYWAY, purchase_id, quote_no, person_id, (State.IN_PROGRESS,), services
+    )
     if "buy_anyway" not in ways_on(purchase) or not purchase.is_unbought:
         raise NotPossibleNow()
     happened = _go_on(
@@ -296,7 +289,9 @@ async def take_alternative(
     purchase_id: str, quote_no: int, phone_number: str, person_id: str, services: Services
 ) -> Purchase:
     """One of the numbers that the card offers, in place of the lost one: another number is another quote (rule 5)."""
-    purchase = await _changeable(purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services)
+    purchase = await _changeable(
+        Verb.PICK_NUMBER, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services
+    )
     chosen = next(
         (each for each in from_kept(purchase.alternatives) if each.phone_number == phone_number), None
     )
@@ -351,7 +346,7 @@ async def choose_service(
 
     Before the number is bought that is another quote; afterwards a matter of the right to change it (rule 5).
     """
-    purchase = await _changeable(purchase_id, quote_no, person_id, STOPPED, services)
+    purchase = await _changeable(Verb.CHOOSE_SERVICE, purchase_id, quote_no, person_id, STOPPED, services)
     if choice["service"] == Kind.NONE:
         text = N_("{person} has it finished without a messaging service.")
     else:
@@ -381,7 +376,9 @@ async def choose_address(
     purchase_id: str, quote_no: int, person_id: str, services: Services, address_sid: str
 ) -> Purchase:
     """An address for a number that needs one. The first one, where the quote says "to be added", is within its approval."""
-    purchase = await _changeable(purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services)
+    purchase = await _changeable(
+        Verb.CHOOSE_ADDRESS, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services
+    )
     quote = purchase.quote
     said = say(N_("{person} has chosen an address for the number."), person=person(person_id))
     happened = Happened(
@@ -408,10 +405,7 @@ async def take_over(purchase_id: str, quote_no: int, person_id: str, services: S
 
     Raises NotPossibleNow when the account does not own it (any more), TwilioError.
     """
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check_approve(person_id, purchase, services.people)
-    if purchase.quote_no != quote_no:
-        raise OldQuote()
+    purchase = await _changeable(Verb.TAKE_OVER, purchase_id, quote_no, person_id, (State.FAILED,), services)
     if "take_over" not in ways_on(purchase):
         raise NotPossibleNow()
     found = await owned(services.twilio, purchase.phone_number)
@@ -436,8 +430,7 @@ async def take_over(purchase_id: str, quote_no: int, person_id: str, services: S
 async def check_papers(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
     """The purchase, if this person could give it a bundle now. Raises MayNotGivePapers, NotPossibleNow."""
     purchase = await _existing(purchase_id, services)
-    if person_id != purchase.requester_id:
-        await services.policy.check_papers(person_id, services.people)
+    await services.policy.check(Verb.ADD_BUNDLE, person_id, purchase, services.people)
     waiting = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
     if purchase.state not in waiting or not purchase.is_unbought or purchase.quote_no != quote_no:
         raise NotPossibleNow()
@@ -499,10 +492,15 @@ async def _existing(purchase_id: str, services: Services) -> Purchase:
 
 
 async def _changeable(
-    purchase_id: str, quote_no: int, person_id: str, states: Collection[State], services: Services
+    verb: Verb,
+    purchase_id: str,
+    quote_no: int,
+    person_id: str,
+    states: Collection[State],
+    services: Services,
 ) -> Purchase:
     purchase = await _existing(purchase_id, services)
-    await services.policy.check_change(person_id, purchase, services.people)
+    await services.policy.check(verb, person_id, purchase, services.people)
     if purchase.state not in states:
         raise NotPossibleNow()
     if purchase.quote_no != quote_no:

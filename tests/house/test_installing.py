@@ -3,29 +3,20 @@
 import re
 import subprocess
 import tomllib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import SecretStr
-from slack_sdk.web.async_client import AsyncWebClient
 from twilio.request_validator import RequestValidator
 
 from bot.bundles.watch import REASONS, Watch
-from bot.errors import CannotCheck, MayNotGivePapers
 from bot.purchases import policy as approval
-from bot.purchases.policy import Approve, Ask, Papers, Policy
-from bot.settings import CALLBACK_PATH, Settings, SettingsError
-from bot.slack.people import People
+from bot.purchases.policy import Approve, Ask, Bundles, Operators, Policy
+from bot.settings import CALLBACK_PATH, Settings
 from sandbox.environment import settings as sandbox_settings
-from storage.models import now
-from storage.schema import prepare
-from storage.store import Store
 from tests.house.tree import ROOT
 
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -183,84 +174,10 @@ def test_every_line_of_the_example_policy_can_be_used() -> None:
     whole = re.sub(r"^#(?=\[|\w+ = )", "", (ROOT / "policy.example.toml").read_text(), flags=re.MULTILINE)
     read = tomllib.loads(whole)
     Policy.model_validate(read)
-    for part, model in (("ask", Ask), ("approve", Approve), ("papers", Papers)):
+    parts = (("ask", Ask), ("approve", Approve), ("bundles", Bundles), ("operators", Operators))
+    for part, model in parts:
         fields = {field.alias or name for name, field in model.model_fields.items()}
         assert set(read[part]) == fields, part
-
-
-@pytest.fixture
-async def people(tmp_path: Path) -> AsyncIterator[People]:
-    """U0KEEPER is in the group S0KEEPERS, U0VISITOR in the channel C0PUBLIC; Slack can not be asked for more."""
-    store = Store(f"sqlite:///{tmp_path}/people.db")
-    await prepare(store)
-    await store.keep("T0", "group:S0KEEPERS", ["U0KEEPER"], now())
-    await store.keep("T0", "channel:C0PUBLIC", ["U0VISITOR"], now())
-    async with aiohttp.ClientSession() as session:
-        client = AsyncWebClient("xoxb-x", "http://127.0.0.1:9/api/", session=session, retry_handlers=[])
-        found = People(store, client, "T0")
-        await found.load()
-        yield found
-    await store.close()
-
-
-def policy(**parts: Any) -> Policy:
-    return Policy.model_validate({"approve": {"people": ["U0APPROVER"]}, **parts})
-
-
-async def may_give_papers(rules: Policy, person: str, people: People) -> bool:
-    try:
-        await rules.check_papers(person, people)
-    except MayNotGivePapers:
-        return False
-    return True
-
-
-async def who_may(rules: Policy, people: People) -> set[str]:
-    everybody = ("U0APPROVER", "U0KEEPER", "U0VISITOR", "U0SOMEBODY")
-    return {each for each in everybody if await may_give_papers(rules, each, people)}
-
-
-async def test_without_a_list_of_its_own_whoever_may_ask_or_approve_may_give_papers(people: People) -> None:
-    assert await who_may(policy(), people) == {"U0APPROVER", "U0KEEPER", "U0VISITOR", "U0SOMEBODY"}
-    some = policy(ask={"people": ["U0SOMEBODY"], "groups": ["S0KEEPERS"]})
-    assert await who_may(some, people) == {"U0APPROVER", "U0SOMEBODY", "U0KEEPER"}
-    assert await who_may(policy(ask={"except": ["U0SOMEBODY", "U0APPROVER"]}), people) == {
-        "U0APPROVER",
-        "U0KEEPER",
-        "U0VISITOR",
-    }
-
-
-async def test_with_a_list_of_its_own_nobody_else_may_give_papers(people: People) -> None:
-    assert await who_may(policy(papers={"people": ["U0SOMEBODY"]}), people) == {"U0SOMEBODY"}
-    assert await who_may(policy(papers={"groups": ["S0KEEPERS"]}), people) == {"U0KEEPER"}
-    lists = {"people": ["U0SOMEBODY"], "groups": ["S0KEEPERS"], "channels": ["C0PUBLIC"]}
-    assert await who_may(policy(papers=lists), people) == {"U0SOMEBODY", "U0KEEPER", "U0VISITOR"}
-
-
-async def test_nobody_gives_papers_whose_group_can_not_be_looked_up(people: People) -> None:
-    with pytest.raises(CannotCheck):
-        await policy(papers={"groups": ["S0UNKNOWN"]}).check_papers("U0SOMEBODY", people)
-
-
-def test_the_groups_and_channels_of_every_part_are_kept_up_to_date() -> None:
-    """Each once, whatever the parts in which it is named."""
-    whole = policy(
-        ask={"groups": ["S2"], "channels": ["C2"]},
-        approve={"groups": ["S1", "S2"], "channels": ["C1"]},
-        papers={"groups": ["S3", "S1"], "channels": ["C3", "C1"]},
-    )
-    assert (whole.groups, whole.channels) == (["S1", "S2", "S3"], ["C1", "C2", "C3"])
-
-
-@pytest.mark.parametrize(
-    ("line", "said"), [("approvals = 2", "papers.approvals"), ('people = "U1"', "papers.people")]
-)
-def test_what_does_not_belong_under_papers_is_named(line: str, said: str, tmp_path: Path) -> None:
-    file = tmp_path / "policy.toml"
-    file.write_text(f'[approve]\npeople = ["U1"]\n[papers]\n{line}\n')
-    with pytest.raises(SettingsError, match=said):
-        approval.read(file)
 
 
 # dependencies

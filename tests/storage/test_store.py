@@ -736,6 +736,13 @@ async def test_a_messaging_service_has_one_row_and_one_maker(store: Store, other
     assert not await store.claim_service(rows[0], "three"), "it was made since that row was read"
 
 
+async def test_what_two_processes_keep_at_once_is_kept(store: Store, other: Store) -> None:
+    moment = now()
+    kept = (each.keep(WORKSPACE, "key", n, moment) for n, each in enumerate((store, other)))
+    assert lost(await at_once(store, *kept)) == []
+    assert (await store.kept(WORKSPACE))["key"][0] in (0, 1)
+
+
 @pytest.mark.parametrize("value", [None, [], {"a": [1, "é"]}, "text", 0])
 async def test_what_is_kept_comes_back_with_its_age(value: Any, store: Store) -> None:
     read_at = now()

@@ -222,7 +222,9 @@ async def test_a_stale_direct_channel_is_opened_anew_once(stage: Stage, requeste
     await asks(requester)
     await stage.told(requester, "sent for approval")
     people = stage.services.people
-    (known,) = [each for each in await stage.store.people() if each.user_id == requester.id]
+    (known,) = [
+        each for each in await stage.store.people(stage.services.workspace_id) if each.user_id == requester.id
+    ]
     known.dm_channel = "D0STALE"
     await stage.store.remember_person(known)
     await people.load()

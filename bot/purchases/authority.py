@@ -1,0 +1,69 @@
+"""Keeps what is known of who may do what up to date: the policy file, the members of its lists, what waits for them."""
+
+import logging
+
+from bot import announcements as news
+from bot.core import Services
+from bot.purchases.operations import count_all_again
+from bot.purchases.policy import PolicyFile
+from bot.texts import Said, Texts
+from storage.models import Trouble, now
+
+log = logging.getLogger(__name__)
+
+
+class Authority:
+    def __init__(self, services: Services, file: PolicyFile) -> None:
+        self._services = services
+        self._file = file
+        self._undecidable: Said | None = None
+
+    @property
+    def troubles(self) -> dict[str, Said]:
+        """What the operators have to know as it is now, by a key that stays the same: a file that cannot be used, lists
+        that Slack does not show, requests that nobody could approve."""
+        found = {f"policy:{list_id}": said for list_id, said in self._services.people.troubles.items()}
+        if self._file.problem:
+            found["policy:POLICY_FILE"] = self._file.problem
+        if self._undecidable:
+            found["policy:approve"] = self._undecidable
+        return found
+
+    async def look_at_file(self) -> None:
+        """Every second, in each process: an edit takes effect without a restart."""
+        edit = await self._file.check()
+        if edit is None:
+            return
+        if edit.problem:
+            log.error("%s", edit.problem["with"]["reason"])
+        if edit.policy:
+            log.info("the policy has changed (version %s)", edit.policy.version)
+            self._services.policy = edit.policy
+            await self.refresh(changed=True)
+        else:
+            await self._tell()
+
+    async def refresh(self, changed: bool = False) -> None:
+        """Every minute, by the worker; changed: the policy has, or is new to us. What waits is judged by the people of now."""
+        services = self._services
+        moved = await services.people.refresh_members(services.policy.groups, services.policy.channels)
+        if moved or changed:
+            self._undecidable = await services.policy.undecidable(services.people)
+            if self._undecidable:
+                log.error("%s", Texts("en").said(self._undecidable))
+            if services.office.is_ours:
+                await count_all_again(services)
+        await self._tell()
+
+    async def _tell(self) -> None:
+        """The operators, once of each trouble as it is; by the worker, for all see the same."""
+        services = self._services
+        if not services.office.is_ours:
+            return
+        found = self.troubles
+        for trouble in await services.store.troubles():
+            if trouble.key.startswith("policy:") and found.get(trouble.key) != trouble.said:
+                await services.store.close_trouble(trouble)
+        for key, said in found.items():
+            trouble = Trouble(key=key, workspace_id=services.workspace_id, since=now(), said=said)
+            await services.store.open_trouble(trouble, [news.operators(services.settings, said)])
