@@ -1,4 +1,4 @@
-"""The account itself: its resource, balance, subaccounts, API keys and verified caller IDs (contract 1)."""
+"""The account itself: its resource, balance, subaccounts, API keys and verified caller IDs (twins 1)."""
 
 from __future__ import annotations
 

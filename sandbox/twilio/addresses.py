@@ -1,4 +1,4 @@
-"""Addresses of api.twilio.com (contract 5.1)."""
+"""Addresses of api.twilio.com (twins 5.1)."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _checked_names(form: Params, customer: str, emergency: bool) -> str | None:
 def _validated(form: Params, street: str, city: str, postal_code: str, country: str) -> tuple[str, str]:
     """Street and city as Twilio stores them.
 
-    In the twin a street with INVALID is not found, one with NEAR is found as a similar one (contract 11.2).
+    In the twin a street with INVALID is not found, one with NEAR is found as a similar one (twins 9.1).
     """
     pattern = POSTAL_CODES.get(country)
     if "INVALID" in street or (pattern and not re.fullmatch(pattern, postal_code.strip().upper())):

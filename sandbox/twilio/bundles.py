@@ -1,4 +1,4 @@
-"""Bundles of numbers.twilio.com, what is assigned to them, evaluations and copies (contract 5.4 to 5.7)."""
+"""Bundles of numbers.twilio.com, what is assigned to them, evaluations and copies (twins 5.4 to 5.7)."""
 
 from __future__ import annotations
 

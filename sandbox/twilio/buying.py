@@ -1,4 +1,4 @@
-"""IncomingPhoneNumbers: buying, listing, changing and releasing numbers (contract 6)."""
+"""IncomingPhoneNumbers: buying, listing, changing and releasing numbers (twins 6)."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _of_a_type(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def _buy(call: Call, only: str | None) -> Owned:
-    """The number, bought now or owned already. The order of the checks is that of contract 6.2."""
+    """The number, bought now or owned already. The order of the checks is that of twins 6.2."""
     phone_number = call.form.get("PhoneNumber")
     if phone_number is None:
         phone_number = _in_area(call, only)
@@ -146,7 +146,7 @@ def _charged(world: World, account: Account, new: Owned) -> Owned:
     new.sid = world.sids.new("PN")
     world.market.remove(new.phone_number)
     account.owned[new.sid] = new
-    # The balance is taken as it is, also below zero: the real refusal is not known (contract 6.2).
+    # The balance is taken as it is, also below zero: the real refusal is not known (twins 6.2).
     if account.balance is not None:
         account.balance -= new.cost
     account.purchases += 1

@@ -1,4 +1,4 @@
-"""Signed POSTs from Twilio to the app (contract 5.4, 8.2, 8.3): 15 seconds, one retry when nobody listens."""
+"""Signed POSTs from Twilio to the app (twins 5.4, 8.2, 8.3): 15 seconds, one retry when nobody listens."""
 
 from __future__ import annotations
 

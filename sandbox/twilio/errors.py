@@ -1,4 +1,4 @@
-"""Twilio's error codes: the HTTP status and words that come with each (contract 0.5, 5, 6.2, 7, 8).
+"""Twilio's error codes: the HTTP status and words that come with each (twins 0.5, 5, 6.2, 7, 8).
 
 Statuses other than 400 that the vendor's dictionary does not give are [assumed].
 """

@@ -1,4 +1,4 @@
-"""Whether a bundle holds what its regulation asks for, computed from the regulation (contract 4.2, 4.3, 5.6)."""
+"""Whether a bundle holds what its regulation asks for, computed from the regulation (twins 4.2, 4.3, 5.6)."""
 
 from __future__ import annotations
 

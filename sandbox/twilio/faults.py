@@ -1,4 +1,4 @@
-"""Failures that tests and people order: slow, cut, refused, and callbacks that go astray (contract 11.3)."""
+"""Failures that tests and people order: slow, cut, refused, and callbacks that go astray (twins 9.2)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ COUNTRIES = Path(__file__).parent / "data" / "countries.json"
 NORTH_AMERICA = frozenset({"US", "CA"})
 PER_BLOCK = 120
 
-# One number type, four spellings (contract 3): Twilio's regulations say `toll-free`, the path of a search `TollFree`,
+# One number type, four spellings (twins 3): Twilio's regulations say `toll-free`, the path of a search `TollFree`,
 # the list of countries `toll_free`, the price list `toll free`. The twin itself uses the first.
 IN_PATH = {"local": "Local", "mobile": "Mobile", "national": "National", "toll-free": "TollFree"}
 FROM_PATH = {path: number_type for number_type, path in IN_PATH.items()}

@@ -1,4 +1,4 @@
-"""Messages of api.twilio.com: accepted, queued, sent, delivered by the twin's clock (contract 8.1)."""
+"""Messages of api.twilio.com: accepted, queued, sent, delivered by the twin's clock (twins 8.1)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FIELDS = (
     ),
     *("SendAsMms", "RiskCheck", "FallbackFrom"),
 )
-# Twilio's magic numbers (contract 6.5): the code with which a text to or from each is refused.
+# Twilio's magic numbers (twins 6.5): the code with which a text to or from each is refused.
 MAGIC_TO = {"+15005550001": 21211, "+15005550002": 21612, "+15005550003": 21408, "+15005550004": 21610}
 MAGIC_TO["+15005550009"] = 21614
 MAGIC_FROM = {"+15005550001": 21212, "+15005550007": 21606, "+15005550008": 21611}

@@ -1,4 +1,4 @@
-"""messaging.twilio.com: services, their numbers, and what is registered for them (contract 7.1, 7.2, 7.4)."""
+"""messaging.twilio.com: services, their numbers, and what is registered for them (twins 7.1, 7.2, 7.4)."""
 
 from __future__ import annotations
 

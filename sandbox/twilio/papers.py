@@ -1,4 +1,4 @@
-"""End users and supporting documents of numbers.twilio.com, and the upload of files (contract 5.2, 5.3)."""
+"""End users and supporting documents of numbers.twilio.com, and the upload of files (twins 5.2, 5.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pricing.twilio.com: what a number costs per month, and a text (contract 3). Prices are strings."""
+"""pricing.twilio.com: what a number costs per month, and a text (twins 3). Prices are strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""numbers.twilio.com: regulations, and the types of end users and documents that they use (contract 4)."""
+"""numbers.twilio.com: regulations, and the types of end users and documents that they use (twins 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renewing a bundle by way of a copy, and cloning it into another account of the family (contract 5.7)."""
+"""Renewing a bundle by way of a copy, and cloning it into another account of the family (twins 5.7)."""
 
 from __future__ import annotations
 

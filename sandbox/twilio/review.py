@@ -1,4 +1,4 @@
-"""What happens to a bundle after it was submitted: review, verdict, callback, lapse (contract 5.4, 11.2)."""
+"""What happens to a bundle after it was submitted: review, verdict, callback, lapse (twins 5.4, 11.2)."""
 
 from __future__ import annotations
 

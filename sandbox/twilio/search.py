@@ -1,4 +1,4 @@
-"""AvailablePhoneNumbers: which countries sell what, and the search with all its filters (contract 2)."""
+"""AvailablePhoneNumbers: which countries sell what, and the search with all its filters (twins 2)."""
 
 from __future__ import annotations
 

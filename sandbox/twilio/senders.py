@@ -1,4 +1,4 @@
-"""Channels/Senders of messaging v2: WhatsApp senders, with JSON bodies and 202 answers (contract 7.3)."""
+"""Channels/Senders of messaging v2: WhatsApp senders, with JSON bodies and 202 answers (twins 7.3)."""
 
 from __future__ import annotations
 

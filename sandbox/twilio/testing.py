@@ -1,4 +1,4 @@
-"""Twilio's test credentials: magic numbers, nothing stored, nothing charged (contract 6.5)."""
+"""Twilio's test credentials: magic numbers, nothing stored, nothing charged (twins 6.5)."""
 
 from __future__ import annotations
 

@@ -26,3 +26,14 @@ def test_no_file_cites_a_page_outside_the_repository() -> None:
     outside = re.compile(r"\b(RULES|STYLE|PRODUCT|SANDBOX|STACK|CONTRACT)\.md\b")
     found = [str(p.relative_to(ROOT)) for p in CODE if p != Path(__file__) and outside.search(p.read_text())]
     assert found == []
+
+
+def test_every_cited_section_of_the_twins_exists() -> None:
+    page = (ROOT / "docs/twins.md").read_text()
+    there = set(re.findall(r"^## (\d+)\.", page, re.M)) | set(re.findall(r"^- \*\*(\d+\.\d+)", page, re.M))
+    cited = {
+        (section, str(path.relative_to(ROOT)))
+        for path in CODE
+        for section in re.findall(r"\btwins (\d+(?:\.\d+)?)", path.read_text())
+    }
+    assert cited and {(section, path) for section, path in cited if section not in there} == set()
