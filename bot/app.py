@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from twilio.rest import Client
 
 from bot import clock, refusals, settings
+from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import Services
 from bot.office import Act, Office
@@ -68,6 +69,9 @@ class CannotStart(Exception):
 @dataclass
 class Running:
     services: Services
+    worker: Worker
+    courier: Courier
+    watch: Watch
     bolt: OnceApp
     socket: AsyncSocketModeHandler | None
     port: int | None
@@ -113,13 +117,21 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         policy_file = PolicyFile(config.policy_file, policy, config.operators_channel)
         market = Market(twilio, store, workspace_id)
         services = Services(
-            config, store, twilio, people, market, policy_file.policy, workspace_id, background
+            config,
+            store,
+            twilio,
+            people,
+            market,
+            policy_file.policy,
+            workspace_id,
+            background,
+            Access(twilio, store, config, workspace_id),
+            BundleMemory(store, workspace_id, config.twilio_account_sid),
         )
-        services.access = Access(twilio, store, config, workspace_id)
         authority = Authority(services, policy_file)
-        services.watch = Watch(services)
-        services.worker = Worker(services)
-        services.courier = Courier(
+        watch = Watch(services)
+        worker = Worker(services)
+        courier = Courier(
             services,
             patient,
             picture=partial(card.picture, services=services),
@@ -130,28 +142,29 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         await market.load()
         bolt = _bolt(config, client, services)
 
-        services.worker.every(60, market.refresh)
-        services.worker.every(60, authority.refresh)
-        services.worker.every(1, services.watch.tick)
-        services.worker.every(60, OwnedNumbers(services).tick)
-        services.worker.every(3600, partial(_sweep_out, store))
-        services.worker.every(LOOK, services.courier.look_again)
-        services.worker.every(access.LOOK, services.access.look)
-        services.worker.every(3600, services.courier.forget_old)
+        worker.every(60, market.refresh)
+        worker.every(60, authority.refresh)
+        worker.every(1, watch.tick)
+        worker.every(60, OwnedNumbers(services).tick)
+        worker.every(3600, partial(_sweep_out, store))
+        worker.every(1, courier.tick)
+        worker.every(LOOK, courier.look_again)
+        worker.every(access.LOOK, services.access.look)
+        worker.every(3600, courier.forget_old)
         # asked for here, because the handler repeats a refusal for ever and hears no signal meanwhile
         url = None if config.uses_http else await _socket_url(patient, config)
         if let_in:
             await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
-        store.on_commit += [services.worker.kick, services.courier.kick]
+        store.on_commit += [worker.kick, courier.kick]
         if config.test_clock and config.twilio_base_url:
             following = asyncio.create_task(clock.follow(config.twilio_base_url, background, store.on_commit))
             stack.push_async_callback(first_done, following)
-        services.office = Office(store, *_duties_of_the_worker(services))
+        services.office = Office(store, *_duties_of_the_worker(services, worker, courier, watch))
         await services.office.start()
         stack.push_async_callback(services.office.stop)
-        stack.push_async_callback(services.courier.stop)
-        stack.push_async_callback(services.watch.stop)
-        stack.push_async_callback(services.worker.stop)
+        stack.push_async_callback(courier.stop)
+        stack.push_async_callback(watch.stop)
+        stack.push_async_callback(worker.stop)
         stack.push_async_callback(services.finish)
         first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
         watching = asyncio.create_task(_again_and_again(authority.look_at_file, POLICY_LOOK))
@@ -169,22 +182,24 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             socket.client.wss_uri = url
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
-        port = await _serve(config, bolt, socket, services, stack) if config.port else None
+        port = await _serve(config, bolt, socket, services, watch, stack) if config.port else None
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
-        yield Running(services, bolt, socket, port)
+        yield Running(services, worker, courier, watch, bolt, socket, port)
 
 
-def _duties_of_the_worker(services: Services) -> tuple[Act, Act, Act]:
+def _duties_of_the_worker(
+    services: Services, worker: Worker, courier: Courier, watch: Watch
+) -> tuple[Act, Act, Act]:
     """What begins when this process becomes the worker, what is cut off when it is none any more, and what the others do."""
 
     async def begin() -> None:
-        await services.courier.start()
-        await services.worker.start()
+        await courier.start()
+        await worker.start()
 
     async def lost() -> None:
-        await services.worker.lost()
-        await services.watch.stop(grace=0)
-        await services.courier.stop(grace=0)
+        await worker.lost()
+        await watch.stop(grace=0)
+        await courier.stop(grace=0)
 
     async def reload() -> None:
         await services.people.load()
@@ -266,6 +281,7 @@ async def _serve(
     bolt: OnceApp,
     socket: AsyncSocketModeHandler | None,
     services: Services,
+    watch: Watch,
     stack: contextlib.AsyncExitStack,
 ) -> int:
     """``/health``, ``/readyz``, Twilio's callback for bundles, and ``/slack/events`` when Slack delivers over HTTP."""
@@ -290,7 +306,7 @@ async def _serve(
         """Answered at once and without a body. The address is the public one: behind a proxy the server sees another."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         signature = request.headers.get("X-Twilio-Signature", "")
-        theirs = services.watch.called_back(config.callback_url or str(request.url), form, signature)
+        theirs = watch.called_back(config.callback_url or str(request.url), form, signature)
         return web.Response(status=204 if theirs else 403)
 
     server.router.add_get("/health", health)

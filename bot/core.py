@@ -1,26 +1,21 @@
 """What a listener, a step and the worker may use. Put together in ``bot/app.py``."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from aiohttp import ClientSession
-    from twilio.rest import Client
+from aiohttp import ClientSession
+from twilio.rest import Client
 
-    from bot.bundles.watch import Watch
-    from bot.office import Office
-    from bot.purchases.policy import Policy
-    from bot.purchases.worker import Worker
-    from bot.settings import Settings
-    from bot.slack.courier import Courier
-    from bot.slack.people import People
-    from bot.twilio.access import Access
-    from bot.twilio.catalogue import Market
-    from storage.store import Store
+from bot.bundles.memory import BundleMemory
+from bot.office import Office
+from bot.purchases.policy import Policy
+from bot.settings import Settings
+from bot.slack.people import People
+from bot.twilio.access import Access
+from bot.twilio.catalogue import Market
+from storage.store import Store
 
 OnError = Callable[[Exception], Awaitable[None]]
 
@@ -35,11 +30,9 @@ class Services:
     policy: Policy
     workspace_id: str
     http: ClientSession
-    worker: Worker = field(init=False)
-    courier: Courier = field(init=False)
-    watch: Watch = field(init=False)
+    access: Access
+    bundle_memory: BundleMemory
     office: Office = field(init=False)
-    access: Access = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def later(self, work: Coroutine[Any, Any, None], on_error: OnError) -> None:

@@ -91,7 +91,7 @@ async def _reasons(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
         if not error.definite:  # told later; what Twilio refuses for good is told without
             raise
     lines = [f"• *{escape(t(name))}*: {escape(reason)}" for name, reason in found]
-    in_words = services.watch.reason(bundle.sid)
+    in_words = services.bundle_memory.reason(bundle.sid)
     if in_words and not any(in_words == reason for _, reason in found):
         said = t("Twilio's words: {reason}", reason=escape(in_words))
         lines.append(said)

@@ -96,11 +96,11 @@ async def observe(services: Services, seen: Bundle) -> Bundle:
 
     Until the watch has seen the account as a whole, a bundle that is found in it is how things are, and no news.
     """
-    is_news = await services.watch.knows_account()
+    is_news = await services.bundle_memory.knows_account()
 
     def news(before: Bundle | None, bundle: Bundle, waiting: Sequence[Purchase]) -> Happened | None:
         if before is not None and before.status == REJECTED:
-            services.watch.forget_reason(bundle.sid)
+            services.bundle_memory.forget_reason(bundle.sid)
         return told(services.settings, before, bundle, waiting) if is_news or before is not None else None
 
     bundle = await services.store.observe_bundle(seen, news)

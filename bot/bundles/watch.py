@@ -8,7 +8,6 @@ wakes the poll: what it says is not believed, but for the reason in words, which
 import asyncio
 import logging
 import math
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,8 +26,6 @@ SWEEP = timedelta(hours=1)
 PAGE = 100
 LAPSES = (30, 7, 1)
 """Days ahead of ``valid_until`` at which people are told."""
-SWEPT = "bundles:swept"
-REASONS = 200
 
 
 class Watch:
@@ -37,11 +34,9 @@ class Watch:
         self._polled_at: datetime | None = None
         self._swept_at: datetime | None = None
         self._newest: datetime | None = None
-        self._account: str | None = None
         self._woken = False
         self._polling: asyncio.Task[None] | None = None
         self._unreadable: set[str] = set()
-        self._reasons: OrderedDict[str, str] = OrderedDict()
 
     def wake(self) -> None:
         """Something is said to have changed: look at the next tick."""
@@ -105,7 +100,6 @@ class Watch:
 
     async def _sweep(self) -> None:
         """All of them. The first one of an account makes it known: what is found before is no news."""
-        store, settings = self._services.store, self._services.settings
         self._unreadable.clear()
         asked_at = now()
         context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
@@ -127,18 +121,10 @@ class Watch:
                 await bundles.read(self._services, row)  # also one that was made while we read
         if not all_read:  # once more in a minute
             return
-        await store.keep(self._services.workspace_id, SWEPT, settings.twilio_account_sid, asked_at)
-        self._account = settings.twilio_account_sid
+        await self._services.bundle_memory.swept(asked_at)
         self._swept_at = asked_at
         dates = [bundles.aware(each.date_updated) for each in found]
         self._newest = max([at for at in dates if at is not None], default=None)
-
-    async def knows_account(self) -> bool:
-        """Whether a sweep of the account has ended, now or before a restart."""
-        if self._account is None:
-            kept = await self._services.store.kept(self._services.workspace_id)
-            self._account = kept[SWEPT][0] if SWEPT in kept else ""
-        return bool(self._account == self._services.settings.twilio_account_sid)
 
     async def _known(self) -> Mapping[str, Bundle]:
         known: Mapping[str, Bundle] = await self._services.store.known_bundles(
@@ -200,19 +186,9 @@ class Watch:
             return False
         sid, reason = form.get("BundleSID", ""), form.get("FailureReason", "")
         if sid and reason:
-            self._reasons[sid] = reason
-            while len(self._reasons) > REASONS:
-                self._reasons.popitem(last=False)
+            self._services.bundle_memory.remember_reason(sid, reason)
         self.wake()
         return True
-
-    def reason(self, sid: str) -> str | None:
-        """Why Twilio refused a bundle, in its words; in memory only, for a callback alone tells it."""
-        return self._reasons.get(sid)
-
-    def forget_reason(self, sid: str) -> None:
-        """The bundle is not rejected any more."""
-        self._reasons.pop(sid, None)
 
 
 def _is_new(found: Any, row: Bundle | None) -> bool:

@@ -134,7 +134,6 @@ class Worker:
 
     async def _tick(self) -> None:
         self.kick()
-        self._services.courier.kick()
 
     async def _mind_the_clock(self) -> None:
         """A clock that steps back would leave every job, and whatever waits, until it has come round again."""

@@ -185,6 +185,10 @@ class Courier:
         """Something is owed: nobody shall wait for the clock."""
         self._owed.set()
 
+    async def tick(self) -> None:
+        """A duty: something may be due again."""
+        self.kick()
+
     async def forget_old(self) -> None:
         """A duty: what was delivered long ago is deleted, little by little."""
         while True:

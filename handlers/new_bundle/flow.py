@@ -276,7 +276,7 @@ async def opened(about: About, services: Services, t: Texts, mark: str) -> View:
         left = {i: sid for i, sid in form.bundle.addresses.items() if i not in refused}
         bundle = await services.store.amend_bundle(form.bundle.id, addresses=left)
         return await next_view(replace(form, bundle=bundle), services, t, mark)
-    reason = services.watch.reason(form.bundle.sid)
+    reason = services.bundle_memory.reason(form.bundle.sid)
     note = (
         t("Twilio refused the bundle: {reason}", reason=escape(reason))
         if reason

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 from twilio.request_validator import RequestValidator
 
 from bot import errors
+from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import Services
 from bot.purchases.policy import Approve, Policy
-from bot.purchases.worker import Worker
 from bot.settings import Settings
-from bot.slack.courier import Courier
 from bot.slack.people import People
 from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, escape, money, phone, say
 from bot.twilio import contents as papers
+from bot.twilio.access import Access
 from bot.twilio.addresses import FIELDS, AddressProblem, Known
 from bot.twilio.catalogue import Market, Offer, Service
 from bot.twilio.client import connect
 from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Document, EndUser, Page, Papers
 from bot.twilio.regulations import Part, Regulation
 from handlers import address as address_form
-from handlers import alerts, blocks, bundles, card, messages, modal
+from handlers import alerts, blocks, bundles, card, modal
 from handlers import errors as shown_errors
 from handlers.buy_number import address, choose, end_user, find, review
 from handlers.new_bundle import address as bundle_address
@@ -167,6 +166,7 @@ def every_error() -> Iterator[errors.BotError]:
         "price": money(Decimal("2.30"), "USD"),
         "status": say(BUNDLE_STATES["provisionally-approved"]),
         "count": 3,
+        "list": "S0APPROVERS",
     }
     for _, kind in inspect.getmembers(errors, inspect.isclass):
         if issubclass(kind, errors.BotError) and kind.__dict__.get("text"):
@@ -512,16 +512,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         client = AsyncWebClient("xoxb-x", config.slack_api_url, session=http)
         policy = Policy(approve=Approve(people=["U1"]))
         market, people = Market(twilio, store, "T0"), People(store, client, "T0")
-        services = Services(config, store, twilio, people, market, policy, "T0", http)
-        services.watch = Watch(services)
-        services.worker = Worker(services)
-        services.courier = Courier(
-            services,
-            client,
-            picture=partial(card.picture, services=services),
-            compose=partial(messages.compose, services=services),
-            begun_again=card.begun_again,
-        )
+        access = Access(twilio, store, config, "T0")
+        memory = BundleMemory(store, "T0", config.twilio_account_sid)
+        services = Services(config, store, twilio, people, market, policy, "T0", http, access, memory)
         yield Desk(services, world, client, views)
 
 
@@ -611,7 +604,7 @@ async def test_long_reasons_of_a_refusal_are_within_slacks_limits(language: str,
     called = {"BundleSID": str(there.sid), "Status": "twilio-rejected", "FailureReason": reason}
     url = "https://example.com/twilio/bundles"
     validator: Any = RequestValidator(TOKEN)  # type: ignore[no-untyped-call]
-    assert desk.services.watch.called_back(url, called, validator.compute_signature(url, called))
+    assert Watch(desk.services).called_back(url, called, validator.compute_signature(url, called))
     news = {"status": "twilio-rejected", "before": "in-review", "days": 2, "submitted_by": "U0SENDER"}
     message = await alerts.bundle_news(news, row, desk.services, Texts(language))
     assert message_problems(message["blocks"], message["text"]) == []

@@ -83,3 +83,40 @@ def test_an_import_that_goes_upwards_is_found(module: str, source: str) -> None:
 )
 def test_an_import_that_goes_downwards_is_not(module: str, source: str) -> None:
     assert forbidden(module, source) == []
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Each way that leads back to where it began, once."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def follow(module: str, way: list[str]) -> None:
+        if module in way:
+            found.append([*way[way.index(module) :], module])
+            return
+        if module in done:
+            return
+        for each in sorted(imports.get(module, ())):
+            follow(each, [*way, module])
+        done.add(module)
+
+    for module in sorted(imports):
+        follow(module, [])
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Also not for types alone, nor inside a function: who reads one has to be able to read it without the other."""
+    files = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts): file
+        for file in python_files("storage", "bot", "handlers")
+    }
+    imports = {
+        module: {each for each in imported(module, file.read_text()) if each in files and each != module}
+        for module, file in files.items()
+    }
+    assert circles(imports) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c", "a"]]

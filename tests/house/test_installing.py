@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
-from bot.bundles.watch import REASONS, Watch
+from bot.bundles.memory import REASONS, BundleMemory
+from bot.bundles.watch import Watch
 from bot.purchases import policy as approval
 from bot.purchases.policy import Approve, Ask, Bundles, Operators, Policy
 from bot.settings import CALLBACK_PATH, Settings
@@ -101,11 +102,14 @@ class Some:
     """What the watch asks of the services here."""
 
     settings: Settings
+    bundle_memory: BundleMemory
 
 
-def watch(token: str | None = TOKEN) -> Watch:
-    services: Any = Some(settings(twilio_auth_token=token))
-    return Watch(services)
+def watch(token: str | None = TOKEN) -> tuple[Watch, BundleMemory]:
+    nowhere: Any = None  # reasons are in memory: no database is asked
+    memory = BundleMemory(nowhere, "T0", "AC0")
+    services: Any = Some(settings(twilio_auth_token=token), memory)
+    return Watch(services), memory
 
 
 def signature(
@@ -116,9 +120,9 @@ def signature(
 
 
 def test_a_call_with_twilios_signature_wakes_the_watch_and_its_reason_is_kept() -> None:
-    desk = watch()
+    desk, memory = watch()
     assert desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED))
-    assert desk.reason("BU1") == "Blurred." and desk.reason("BU2") is None
+    assert memory.reason("BU1") == "Blurred." and memory.reason("BU2") is None
 
 
 @pytest.mark.parametrize(
@@ -134,31 +138,31 @@ def test_a_call_with_twilios_signature_wakes_the_watch_and_its_reason_is_kept() 
     ids=["none", "made up", "another token", "another address", "another text", "a field more"],
 )
 def test_nobody_else_can_call_back(form: dict[str, str], signed: str) -> None:
-    desk = watch()
+    desk, memory = watch()
     assert not desk.called_back("https://desk.example/twilio/bundles", form, signed)
-    assert desk.reason("BU1") is None
+    assert memory.reason("BU1") is None
 
 
 def test_without_the_token_no_call_is_believed() -> None:
-    desk = watch(token=None)
+    desk, _ = watch(token=None)
     assert not desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED))
     assert not desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED, token=""))
 
 
 def test_a_call_without_a_reason_leaves_the_one_that_is_known() -> None:
-    desk = watch()
+    desk, memory = watch()
     for form in (CALLED, {**CALLED, "FailureReason": ""}, {"BundleSID": "BU1", "Status": "draft"}):
         assert desk.called_back("https://desk.example/twilio/bundles", form, signature(form))
-    assert desk.reason("BU1") == "Blurred."
+    assert memory.reason("BU1") == "Blurred."
 
 
 def test_only_the_newest_reasons_are_kept() -> None:
-    desk = watch()
+    desk, memory = watch()
     for n in range(REASONS + 2):
         form = {**CALLED, "BundleSID": f"BU{n}"}
         assert desk.called_back("https://desk.example/twilio/bundles", form, signature(form))
-    assert [desk.reason(f"BU{n}") for n in (0, 1)] == [None, None]
-    assert all(desk.reason(f"BU{n}") for n in (2, REASONS + 1))
+    assert [memory.reason(f"BU{n}") for n in (0, 1)] == [None, None]
+    assert all(memory.reason(f"BU{n}") for n in (2, REASONS + 1))
 
 
 # the policy

@@ -75,7 +75,7 @@ class Clock:
     async def forward(self, seconds: float) -> None:
         self._traveller.shift(seconds)
         assert self._stage.app is not None
-        self._stage.app.services.worker.kick()
+        self._stage.app.worker.kick()
 
 
 @pytest.fixture

@@ -155,6 +155,11 @@ class Stage:
         await self._stack.aclose()
 
     @property
+    def running(self) -> Running:
+        assert self.app is not None
+        return self.app
+
+    @property
     def services(self) -> Services:
         assert self.app is not None
         return self.app.services
@@ -166,7 +171,7 @@ class Stage:
     def look(self) -> None:
         """The next poll for changed bundles, at once."""
         assert self.app is not None
-        self.app.services.watch.wake()
+        self.app.watch.wake()
 
     # what is to be seen
 

@@ -35,8 +35,8 @@ async def channel(stage: Stage) -> list[dict[str, Any]]:
 async def polls(stage: Stage) -> None:
     """One poll from beginning to end, and all that it owes delivered."""
     assert stage.app is not None
-    await stage.app.services.watch.poll()
-    stage.app.services.worker.kick()
+    await stage.app.watch.poll()
+    stage.app.worker.kick()
     await settled(stage)
 
 
@@ -238,23 +238,23 @@ async def test_five_hundred_bundles_cost_one_call_a_minute_and_their_news_is_tol
     ]
     for each in made:
         await twilio.post(f"bundles/{each.sid}", status="pending-review")
-    stage.app.services.watch._swept_at = None  # as if an hour had passed: all of them become known
+    stage.app.watch._swept_at = None  # as if an hour had passed: all of them become known
     await stage.store.keep(stage.app.services.workspace_id, "bundles:swept", True, datetime.now(UTC))
-    await stage.app.services.watch.poll()
+    await stage.app.watch.poll()
     known = await stage.store.known_bundles(stage.environment["TWILIO_ACCOUNT_SID"])
     assert len(known) == 501
     last = await last_call(stage)
-    await stage.app.services.watch.poll()
+    await stage.app.watch.poll()
     assert len(await calls_since(stage, last)) == 1, "nothing has changed"
     await twilio.post(f"bundles/{made[250].sid}/review", verdict="reject", reasons={})
     last = await last_call(stage)
-    await stage.app.services.watch.poll()
+    await stage.app.watch.poll()
     assert len(await calls_since(stage, last)) <= 3
     told = await stage.store.bundle_by_sid(stage.environment["TWILIO_ACCOUNT_SID"], made[250].sid)
     assert told.status == "twilio-rejected"
     await settled(stage)
     last = await last_call(stage)
-    await stage.app.services.watch.poll()
+    await stage.app.watch.poll()
     assert len(await calls_since(stage, last)) == 1
 
 

@@ -294,7 +294,7 @@ async def test_a_number_with_another_name_is_left_to_a_person(
     client = stage.app.services.twilio
     theirs = await client.incoming_phone_numbers.create_async(phone_number=number, friendly_name="By hand")
     await stage.store.amend(await stage.store.purchase(purchase_id), wake_at=now())
-    stage.app.services.worker.kick()
+    stage.app.worker.kick()
     card = await stage.card("failed")
     assert "cannot tell who bought it" in shown(card)
     found = await until(lambda: _alarms(stage), "the operators are told")

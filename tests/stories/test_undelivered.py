@@ -22,7 +22,7 @@ HELD = "could not be posted in the approvals channel"
 @pytest.fixture(autouse=True)
 async def soon(stage: Stage) -> None:
     """Whether it is mended is tried often."""
-    stage.services.courier.probe = 0.3
+    stage.running.courier.probe = 0.3
 
 
 def throw_out(stage: Stage, channel: str) -> None:
@@ -102,7 +102,7 @@ async def test_nobody_is_told_that_the_operators_know_when_they_can_not(
 ) -> None:
     throw_out(stage, OPERATORS)
     throw_out(stage, APPROVALS)
-    await stage.services.courier.check_channels(["operators_channel"])
+    await stage.running.courier.check_channels(["operators_channel"])
     assert await open_troubles(stage) == ["slack:OPERATORS_CHANNEL"]
     await asks(requester)
     assert "operators" not in await stage.told(requester, HELD)
@@ -136,7 +136,7 @@ async def test_a_channel_that_is_wrong_at_the_start_is_told_before_anything_is_o
     await stage.start_app()
     await in_channel(stage, OPERATORS, "BUNDLES_CHANNEL")
     invite(stage, "C0BUNDLES")
-    await stage.services.courier.look_again()
+    await stage.running.courier.look_again()
     assert await open_troubles(stage) == []
     await in_channel(stage, OPERATORS, "The channel of BUNDLES_CHANNEL works again")
 
@@ -159,7 +159,7 @@ async def test_a_deleted_card_is_posted_anew_and_its_thread_begins_again(
     stage.expected_refusals += ["message_not_found", "thread_not_found"]
     purchase = (await stage.store.purchases_of(requester.id))[0]
     await stage.store.redraw(purchase.id)
-    stage.services.worker.kick()
+    stage.running.worker.kick()
 
     async def anew() -> Any:
         cards = [each for each in await stage.cards() if each["ts"] != card["ts"]]
@@ -261,7 +261,7 @@ async def test_a_revoked_token_drops_nothing_and_shows_in_health(stage: Stage, r
     port = await _port()
     await stage.stop_app()
     await stage.start_app(PORT=str(port))
-    stage.services.courier.probe = 0.3
+    stage.running.courier.probe = 0.3
     assert await asked(port, "readyz") == (200, {"ok": True})
     await requester.types("help")  # Bolt asks for the token's owner at the first request, and never again
     for method in ("chat.*", "auth.test"):
@@ -284,11 +284,11 @@ async def test_a_revoked_token_drops_nothing_and_shows_in_health(stage: Stage, r
 
 async def test_a_revoked_token_is_noticed_before_anything_is_owed(stage: Stage) -> None:
     await stage.slack.post("faults", method="auth.test", times=1, fault={"error": "account_inactive"})
-    await stage.services.courier.look_again()
+    await stage.running.courier.look_again()
     assert await open_troubles(stage) == ["slack:SLACK_BOT_TOKEN"]
 
     async def mended() -> bool:
-        await stage.services.courier.look_again()
+        await stage.running.courier.look_again()
         return await open_troubles(stage) == []
 
     await until(mended, "it is mended")
@@ -317,7 +317,7 @@ async def test_what_was_posted_is_not_posted_again_because_the_database_was_busy
     await stage.slack.post("faults", method="chat.postMessage", times=1, fault={"delay": 0.5})
     hello = Owed("operators", OPERATORS, {"say": "Hello.", "with": {}})
     await stage.store.owe(stage.services.workspace_id, hello)
-    stage.services.worker.kick()
+    stage.running.worker.kick()
     await asyncio.sleep(0.2)
     file = stage.environment["DATABASE_URL"].removeprefix("sqlite:///")
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as somebody:
