@@ -1,4 +1,4 @@
-"""What can go wrong, and the sentence people read. The class says where a purchase goes (``bot/steps.py``)."""
+"""What can go wrong, and the sentence people read. The class says where a purchase goes (``bot/purchases/worker.py``)."""
 
 from typing import Any
 
