@@ -466,33 +466,46 @@ class Bundle(SQLModel, table=True):
         Index("ix_bundles_account_sid_country_number_type", "account_sid", "country", "number_type"),
     )
 
-    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
-    workspace_id: str
-    account_sid: str
-    sid: str  # ``new`` and the id while it is being made here; found again at Twilio by its name
-    friendly_name: str
-    country: str
-    number_type: str
-    end_user_type: str
-    regulation_sid: str | None = None
-    status: str
-    valid_until: datetime | None = Field(default=None, sa_column=utc())
-    created_at: datetime | None = Field(default=None, sa_column=utc())  # these two by Twilio's clock
-    updated_at: datetime | None = Field(default=None, sa_column=utc())
-    address_sids: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
-    read_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+    id: str = Field(
+        default_factory=new_id,
+        primary_key=True,
+        max_length=32,
+        description="our own, for buttons and for names at Twilio",
+    )
+    workspace_id: str = column(String, "Slack's team")
+    account_sid: str = column(String, "the Twilio account")
+    sid: str = column(String, "BU...; ``new`` and the id while it is made: it is found again by its name")
+    friendly_name: str = column(String, "its name at Twilio")
+    country: str = column(String, "ISO 3166 alpha-2")
+    number_type: str = column(String, "as in its regulation")
+    end_user_type: str = column(String, "business or individual")
+    regulation_sid: str | None = column(String, "RN..., none for one from before it was kept", nullable=True)
+    status: str = column(String, "as Twilio said last; ``deleted`` is our own word")
+    valid_until: datetime | None = column(Utc, "when an approval lapses, if it does", nullable=True)
+    created_at: datetime | None = column(Utc, "by Twilio's clock", nullable=True)
+    updated_at: datetime | None = column(Utc, "by Twilio's clock", nullable=True)
+    address_sids: list[str] | None = column(
+        JSON(none_as_null=True), "the addresses of its documents, none when they were not read", nullable=True
+    )
+    read_at: datetime = Field(
+        default_factory=now,
+        sa_column=utc(nullable=False),
+        description="when the question was asked whose answer this is",
+    )
 
-    # who made it here, and how far; None and empty for one that was made in the Console
-    made_by: str | None = None
-    claimed_until: datetime | None = Field(default=None, sa_column=utc())
-    group: int | None = Field(default=None, sa_column=Column("document_group", Integer))
-    addresses: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    made_by: str | None = column(String, "who made it here; none for the Console", nullable=True)
+    claimed_until: datetime | None = column(
+        Utc, "until when somebody changes it at Twilio alone", nullable=True
+    )
+    group: int | None = column(Integer, "the chosen set of documents", nullable=True, name="document_group")
+    addresses: dict[str, str] = column(JSON, "the address of each document, by its place", default={})
 
-    # what became of it
-    submitted_by: str | None = None
-    submitted_at: datetime | None = Field(default=None, sa_column=utc())
-    decided_at: datetime | None = Field(default=None, sa_column=utc())
-    lapse_told: int | None = None  # days ahead of ``valid_until`` of the last warning
+    submitted_by: str | None = column(String, "who sent it to the review from here", nullable=True)
+    submitted_at: datetime | None = column(Utc, "when its last review began", nullable=True)
+    decided_at: datetime | None = column(Utc, "when that ended", nullable=True)
+    lapse_told: int | None = column(
+        Integer, "days ahead of ``valid_until`` of the last warning", nullable=True
+    )
 
     @property
     def is_made(self) -> bool:
@@ -511,14 +524,14 @@ class MessagingService(SQLModel, table=True):
     __tablename__ = "messaging_services"
     __table_args__ = (UniqueConstraint("account_sid", "name"),)
 
-    id: int | None = Field(default=None, primary_key=True)
-    workspace_id: str
-    account_sid: str
-    name: str
-    sid: str | None = None
-    made_at: datetime | None = Field(default=None, sa_column=utc())  # by us; Twilio may show it late
-    claimed_by: str | None = None
-    claimed_until: datetime | None = Field(default=None, sa_column=utc())
+    id: int | None = column(Integer, "in the order of making", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    account_sid: str = column(String, "the Twilio account")
+    name: str = column(String, "as it was typed")
+    sid: str | None = column(String, "MG... as it was made last; none: not made, or gone", nullable=True)
+    made_at: datetime | None = column(Utc, "when: Twilio may show it late", nullable=True)
+    claimed_by: str | None = column(String, "the purchase that is making it", nullable=True)
+    claimed_until: datetime | None = column(Utc, "when that counts as dead", nullable=True)
 
 
 class Card(SQLModel, table=True):
@@ -616,10 +629,10 @@ class Kept(SQLModel, table=True):
 
     __tablename__ = "kept"
 
-    workspace_id: str = Field(primary_key=True)
-    key: str = Field(primary_key=True)
-    value: Any = Field(default=None, sa_column=Column(JSON, nullable=False))
-    read_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False))
+    workspace_id: str = column(String, "Slack's team", key=True)
+    key: str = column(String, "what it is, such as prices:GB", key=True)
+    value: Any = column(JSON, "as it was read")
+    read_at: datetime = Field(default_factory=now, sa_column=utc(nullable=False), description="when")
 
 
 class Office(SQLModel, table=True):
