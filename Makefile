@@ -21,6 +21,11 @@ lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes an
 	@$(UV) pip compile $(PINNED) --extra dev -o requirements-dev.txt pyproject.toml
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
+bench: bench-size ## Measure: see docs/performance.md
+
+bench-size: .venv/ready ## Measure a large database beside an empty one, on SQLite and PostgreSQL (ROWS=100000)
+	@ROWS=$(ROWS) $(PY) -m bench.size
+
 pictures: .venv/ready ## Take the README's pictures anew, in a real browser
 	@$(PY) -m pytest tests/e2e -k en
 	@for each in en-card-done:card en-find:find en-review:review en-twilio:twilio \
@@ -47,4 +52,4 @@ help: ## Say what there is
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock pictures clean help
+.PHONY: demo test lint run lock bench bench-size pictures clean help

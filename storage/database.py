@@ -100,10 +100,10 @@ class Database:
             self.url, hide_parameters=True, pool_pre_ping=True, connect_args=options
         )
         configure(self.engine.sync_engine)
-        self._durable = self.engine
+        self.durable_engine = self.engine
         if self.is_sqlite:
-            self._durable = create_async_engine(self.url, hide_parameters=True)
-            configure(self._durable.sync_engine, durable=True)
+            self.durable_engine = create_async_engine(self.url, hide_parameters=True)
+            configure(self.durable_engine.sync_engine, durable=True)
         self._writer = asyncio.Lock()
         self.on_commit: list[Callable[[], None]] = []
 
@@ -124,7 +124,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
-        await self._durable.dispose()
+        await self.durable_engine.dispose()
         if self._lock_file is not None:
             self._lock_file.close()
 
@@ -153,6 +153,6 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, durable: bool) -> AsyncIterator[AsyncSession]:
-        engine = self._durable if durable else self.engine
+        engine = self.durable_engine if durable else self.engine
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield session
