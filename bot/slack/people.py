@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientError
@@ -39,6 +39,7 @@ LOOK_UP = 0.5
 """Seconds that somebody waits for Slack to say what an unknown person's language and name are."""
 RIGHTS = 1.5
 """Seconds that somebody waits for Slack to say what they may: they have three to be answered in."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 PAGE = 999
 """The most that ``conversations.members`` takes as its limit."""
 
@@ -98,6 +99,7 @@ class People:
         self._ours = {workspace_id, enterprise_id} - {None}
         self._people: dict[str, Person] = {}
         self._lists: dict[str, _List] = {}
+        self._looked_again: dict[str, datetime] = {}
         self._changed: set[str] = set()
         self._from_elsewhere: set[str] = set()
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -109,7 +111,7 @@ class People:
         """What this and other processes have read so far; never in place of something newer."""
         for person in await self._store.people(self._workspace_id):
             known = self._people.get(person.user_id)
-            if known is None or known.read_at < person.read_at:
+            if known is None or known.read_at <= person.read_at:
                 self._people[person.user_id] = person
         for list_id, (members, read_at) in (await self._store.members(self._workspace_id)).items():
             if list_id not in self._lists or self._lists[list_id].read_at < read_at:
@@ -245,7 +247,12 @@ class People:
         lists = [*groups, *channels]
         if self._is_in(user_id, lists):
             return True
-        unsure = [each for each in lists if each not in self._lists or self._lists[each].age >= ASK_AGAIN]
+        unsure = [
+            each
+            for each in lists
+            if not self._is_fresh(each) or _age(self._looked_again.get(each, NEVER)) >= ASK_AGAIN
+        ]
+        self._looked_again |= dict.fromkeys(unsure, now())
         await asyncio.gather(*(self._soon(each, self._read_list, RIGHTS) for each in unsure))
         if self._is_in(user_id, lists):
             return True

@@ -69,7 +69,15 @@ async def test_people_in_no_list_cause_no_storm(desk: Desk, clock: Traveller) ->
     assert await desk.asked(LIST) <= 8
 
 
-async def test_somebody_who_has_just_joined_is_let_in_within_a_minute(desk: Desk, clock: Traveller) -> None:
+async def test_somebody_who_has_just_joined_is_let_in_at_once(desk: Desk) -> None:
+    await desk.people.refresh_members([GROUP], [])
+    await desk.slack.post(f"usergroups/{GROUP}", users=[ADA, OTTO])
+    assert await is_approver(desk, OTTO)
+
+
+async def test_who_joins_after_having_been_refused_is_let_in_within_a_minute(
+    desk: Desk, clock: Traveller
+) -> None:
     assert not await is_approver(desk, OTTO)
     await desk.slack.post(f"usergroups/{GROUP}", users=[ADA, OTTO])
     clock.shift(MINUTE)
