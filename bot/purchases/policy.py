@@ -35,9 +35,9 @@ class Role(StrEnum):
     APPROVER = "approver"
     """whom [approve] covers, on a request of somebody else's (or where own_request allows it)"""
     BUNDLES = "bundles"
-    """whom [bundles] names; where it names nobody, whoever may ask"""
+    """whom [bundles] covers: where it is left out, whoever may ask or approve"""
     OPERATOR = "operator"
-    """whom [operators] names, by default the members of the operators' channel"""
+    """whom [operators] covers: where it is left out, the members of the operators' channel"""
 
 
 class Verb(StrEnum):
@@ -204,16 +204,19 @@ class Policy(BaseModel):
 
     async def check_bundles(self, user_id: str, people: People) -> None:
         """Whether the person may make and change bundles. Raises MayNotGivePapers, BarredFromHere, CannotCheck."""
+        if not await self._is_for_bundles(user_id, people):
+            raise _refusal(user_id, people) or MayNotGivePapers()
+
+    async def _is_for_bundles(self, person_id: str, people: People) -> bool:
         if not self.bundles.is_empty:
-            if not await self.bundles.cover(user_id, people):
-                raise _refusal(user_id, people) or MayNotGivePapers()
-            return
-        if await self.approve.cover(user_id, people):
-            return
+            return await self.bundles.cover(person_id, people)
+        if await self.approve.cover(person_id, people):
+            return True
         try:
-            await self._check_ask(user_id, people)
-        except MayNotAsk:
-            raise MayNotGivePapers() from None
+            await self._check_ask(person_id, people)
+        except (MayNotAsk, BarredFromHere):
+            return False
+        return True
 
     async def check_papers(self, user_id: str, people: People) -> None:
         await self.check_bundles(user_id, people)
@@ -230,6 +233,8 @@ class Policy(BaseModel):
                 if await self.has(role, person_id, purchase, people):
                     return
             except CannotCheck as error:
+                if role in (Role.REQUESTER, Role.OWNER):
+                    raise  # no list lets in whoever may be barred
                 unsure = error
         if unsure is not None:
             raise unsure
@@ -252,21 +257,9 @@ class Policy(BaseModel):
                 excluded = _is_own(person_id, purchase) and not self.approve.own_request
                 return not excluded and await self.approve.cover(person_id, people)
             case Role.BUNDLES:
-                try:
-                    await self.check_bundles(person_id, people)
-                except (MayNotGivePapers, BarredFromHere):
-                    return False
-                return True
+                return await self._is_for_bundles(person_id, people)
             case Role.OPERATOR:
                 return await self.operators.cover(person_id, people)
-
-    async def check_approve(self, user_id: str, purchase: Purchase, people: People) -> None:
-        """Raises MayNotApprove, OwnRequest, BarredFromHere, CannotCheck."""
-        await self.check(Verb.APPROVE, user_id, purchase, people)
-
-    async def check_change(self, user_id: str, purchase: Purchase, people: People) -> None:
-        """Whether the person may act for the purchase. Raises NotYours, BarredFromHere, CannotCheck."""
-        await self.check(Verb.RETRY, user_id, purchase, people)
 
     async def approvers_now(self, person_ids: Iterable[str], purchase: Purchase, people: People) -> list[str]:
         """Of these, who have approved, the ones whose approval counts now (rule 8), in their order. Raises CannotCheck."""

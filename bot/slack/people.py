@@ -37,8 +37,9 @@ LONG_PAUSE = timedelta(seconds=30)
 """The same where Slack does not know the list: that does not pass by itself."""
 LOOK_UP = 0.5
 """Seconds that somebody waits for Slack to say what an unknown person's language and name are."""
-RIGHTS = 1.5
-"""Seconds that somebody waits for Slack to say what they may: they have three to be answered in."""
+RIGHTS = 1.0
+"""Seconds that somebody waits for Slack to say what they may: one question for the lists, one for the person, of three
+seconds in all to be answered in."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 PAGE = 999
 """The most that ``conversations.members`` takes as its limit."""

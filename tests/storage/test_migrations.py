@@ -456,3 +456,18 @@ async def test_what_was_owed_before_the_outbox_is_owed_in_it_and_on_the_way_back
     async with database.engine.begin() as connection:
         after = await connection.run_sync(read)
     assert (after["cards"], after["deliveries"]) == (before["cards"], before["deliveries"])
+
+
+async def test_people_who_were_known_keep_language_and_channel_and_are_read_anew_before_they_may(
+    database: Store,
+) -> None:
+    await run(database, lambda config: command.upgrade(config, "0002"))
+    person = {"user_id": "U0ADA", "workspace_id": "T0", "locale": "ja-JP", "dm_channel": "D0ADA"}
+    lists = {"workspace_id": "T0", "key": "group:S0APPROVERS", "value": ["U0ADA"], "read_at": NOON}
+    async with database.engine.begin() as connection:
+        await connection.run_sync(put, {"people": {**person, "read_at": NOON}, "kept": lists})
+    await run(database, lambda config: command.upgrade(config, "head"))
+    (known,) = await database.people("T0")
+    assert (known.locale, known.dm_channel, known.read_at.year) == ("ja-JP", "D0ADA", 1970)
+    assert (known.display_name, known.team_id, known.barred) == (None, None, None)
+    assert await database.members("T0") == {}

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, col, select
 
 from storage.database import InUse
 from storage.drafts import DraftMoved
-from storage.models import MOVES, UNFINISHED, Bundle, Draft, Office, Purchase, State, now
+from storage.models import MOVES, UNFINISHED, Barred, Bundle, Draft, Office, Person, Purchase, State, now
 from storage.office import OutOfOffice
 from storage.outbox import Lane, Owed
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
@@ -844,6 +844,27 @@ async def test_somebodys_purchases_come_newest_change_first_and_without_drafts(s
 
 
 # one process on SQLite
+
+
+async def test_members_of_lists_are_kept_with_their_age_and_told_from_all_else(store: Store) -> None:
+    read_at = now()
+    await store.keep(WORKSPACE, "services", ["MG1"], read_at)
+    await store.keep_members(WORKSPACE, "S0A", {"U2", "U1"}, read_at)
+    await store.keep_members(WORKSPACE, "C0A", (), read_at)
+    await store.keep_members("T9", "S0B", {"U3"}, read_at)
+    kept = {"S0A": (frozenset({"U1", "U2"}), read_at), "C0A": (frozenset(), read_at)}
+    assert await store.members(WORKSPACE) == kept
+    await store.keep_members(WORKSPACE, "S0A", {"U1"}, read_at)
+    assert (await store.members(WORKSPACE))["S0A"] == (frozenset({"U1"}), read_at)
+
+
+async def test_a_person_is_kept_as_last_read_with_why_they_are_barred(store: Store) -> None:
+    person = {"user_id": "U1", "workspace_id": WORKSPACE, "locale": "en", "read_at": now()}
+    await store.remember_person(Person(**person))
+    await store.remember_person(Person(**person, display_name="Ada", team_id="T9", barred=Barred.ELSEWHERE))
+    await store.remember_person(Person(**{**person, "user_id": "U2", "workspace_id": "T9"}))
+    (known,) = await store.people(WORKSPACE)
+    assert (known.display_name, known.team_id, known.barred) == ("Ada", "T9", Barred.ELSEWHERE)
 
 
 async def test_a_second_process_on_a_sqlite_file_is_refused_until_the_first_has_ended(store: Store) -> None:
