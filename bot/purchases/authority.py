@@ -6,7 +6,7 @@ from bot import announcements as news
 from bot.core import Services
 from bot.purchases.operations import count_all_again
 from bot.purchases.policy import PolicyFile
-from bot.texts import Said, Texts
+from bot.texts import Said
 from storage.models import Trouble, now
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Authority:
         if moved or changed:
             self._undecidable = await services.policy.undecidable(services.people)
             if self._undecidable:
-                log.error("%s", Texts("en").said(self._undecidable))
+                log.error("by the policy there are requests that nobody could approve")
             if services.office.is_ours:
                 await count_all_again(services)
         await self._tell()

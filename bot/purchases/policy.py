@@ -164,11 +164,6 @@ class Policy(BaseModel):
         return self._notices
 
     @property
-    def papers(self) -> Bundles:
-        """The section's name before it was [bundles] (rule 42)."""
-        return self.bundles
-
-    @property
     def groups(self) -> list[str]:
         return sorted({group for rules in self._every for group in rules.groups})
 

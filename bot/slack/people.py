@@ -154,23 +154,23 @@ class People:
         return person.dm_channel
 
     async def _read_person(self, person_id: str) -> Person:
-        before = self._people.get(person_id)
-        values: dict[str, Any] = {"locale": before.locale if before else "en", "display_name": ""}
+        values: dict[str, Any]
         try:
             answer = await self._client.users_info(user=person_id, include_locale=True)
         except SlackApiError as error:
             if slack_code(error) not in STRANGERS:
                 raise
-            values |= {"team_id": "", "barred": Barred.ELSEWHERE}
+            values = {"locale": "en", "display_name": "", "team_id": "", "barred": Barred.ELSEWHERE}
         else:
             user = answer["user"]
             profile = user.get("profile") or {}
-            values |= {
+            values = {
                 "locale": user.get("locale") or "en",
                 "display_name": profile.get("display_name") or user.get("real_name") or user.get("name"),
                 "team_id": user.get("team_id") or profile.get("team") or "",
                 "barred": self._bar(user),
             }
+        before = self._people.get(person_id)  # as it is by now: its channel may have been opened meanwhile
         person = Person(
             user_id=person_id,
             workspace_id=self._workspace_id,
@@ -357,7 +357,8 @@ class People:
                 await read(key)
                 del self._not_before[key]
             except (SlackClientError, ClientError, OSError, TimeoutError) as error:
-                log.warning("Slack did not answer about %s: %s", key, type(error).__name__)
+                about = key if key[0] in "SCG" else "a person"
+                log.warning("Slack did not answer about %s: %s", about, type(error).__name__)
             finally:
                 del self._asking[key]
 
