@@ -242,7 +242,7 @@ async def measured(url: str) -> Measured:
         await asyncio.sleep(AT_REST)
         after = resource.getrusage(resource.RUSAGE_SELF)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        plans = {name: await statements.plan(store, name) for name in statements.times}
+        plans = {name: await statements.plan(store, name) for name in list(statements.times)}
         cost = await commits(store) if store.is_sqlite else None
         return Measured(statements, plans, used / AT_REST, alone, ten, cost)
 

@@ -1,5 +1,6 @@
 """The one message per purchase: approve, deny, progress, outcome. It shows the row and nothing else."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -571,6 +572,11 @@ async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient,
     """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. Rules 8, 20."""
     clicked = body["message"]["ts"]
     card = await services.store.card_of(purchase_id)
+    for _ in range(20):  # what was clicked may be older than our knowledge of the card that took its place
+        if card is None or card.ts is not None:
+            break
+        await asyncio.sleep(0.25)
+        card = await services.store.card_of(purchase_id)
     purchase = await services.store.purchase(purchase_id)
     if card is None or card.ts is None or purchase is None:
         return

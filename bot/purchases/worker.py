@@ -98,6 +98,11 @@ class Worker:
         self._stopping = True
         if self._scheduler is not None and self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        self.kick()
+        if (
+            self._loops and grace
+        ):  # it ends by itself: cut off in the middle of a question, it would leave a connection open
+            await asyncio.wait(self._loops[:1], timeout=1)
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -157,6 +162,8 @@ class Worker:
         while True:
             await self._woken.wait()
             self._woken.clear()
+            if self._stopping:
+                return
             free = AT_ONCE - len(self._in_hand)
             if free <= 0:
                 continue  # whoever finishes wakes us

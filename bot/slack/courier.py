@@ -171,7 +171,10 @@ class Courier:
     async def stop(self, grace: float = 5) -> None:
         """Ends after what is being delivered: what is cut off would be posted again."""
         self._stopping = True
+        self.kick()
         if self._loop is not None:
+            if grace:
+                await asyncio.wait([self._loop], timeout=1)
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
         lanes = list(self._lanes.values())
@@ -202,6 +205,8 @@ class Courier:
         while True:
             await self._owed.wait()
             self._owed.clear()
+            if self._stopping:
+                return
             try:
                 if APPROVALS in self._troubles:
                     await self._store.tell_held(self._settings.approvals_channel, self._held)

@@ -249,10 +249,10 @@ def test_a_line_that_is_no_pin_is_found(line: str) -> None:
 
 def test_make_help_names_every_command() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    commands = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    commands = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     shown = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    assert set(re.findall(r"^  make (\w+)  +\S", shown.stdout, re.MULTILINE)) == commands
+    assert set(re.findall(r"^  make ([\w-]+)  +\S", shown.stdout, re.MULTILINE)) == commands
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     assert phony is not None and set(phony[1].split()) == commands
