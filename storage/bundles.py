@@ -53,6 +53,8 @@ def _waits(bundle_ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:
 
 
 async def _waiting(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
+    if not bundle_ids:  # the database would look at every purchase to find none
+        return ()
     return (await session.exec(select(Purchase).join(Quote, _current()).where(*_waits(bundle_ids)))).all()
 
 
