@@ -24,7 +24,7 @@ from twilio.rest import Client
 from bot import clock, refusals, settings
 from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
-from bot.core import Services
+from bot.core import App
 from bot.office import Act, Office
 from bot.purchases import policy as approval
 from bot.purchases.authority import Authority
@@ -68,7 +68,7 @@ class CannotStart(Exception):
 
 @dataclass
 class Running:
-    services: Services
+    app: App
     worker: Worker
     courier: Courier
     watch: Watch
@@ -116,7 +116,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         people = People(store, patient, workspace_id, us.get("enterprise_id"))
         policy_file = PolicyFile(config.policy_file, policy, config.operators_channel)
         market = Market(twilio, store, workspace_id)
-        services = Services(
+        app = App(
             config,
             store,
             twilio,
@@ -128,28 +128,28 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             Access(twilio, store, config, workspace_id),
             BundleMemory(store, workspace_id, config.twilio_account_sid),
         )
-        authority = Authority(services, policy_file)
-        watch = Watch(services)
-        worker = Worker(services)
+        authority = Authority(app, policy_file)
+        watch = Watch(app)
+        worker = Worker(app)
         courier = Courier(
-            services,
+            app,
             patient,
-            picture=partial(card.picture, services=services),
-            compose=partial(messages.compose, services=services),
+            picture=partial(card.picture, app=app),
+            compose=partial(messages.compose, app=app),
             begun_again=card.begun_again,
         )
         await people.load()
         await market.load()
-        bolt = _bolt(config, client, services)
+        bolt = _bolt(config, client, app)
 
         worker.every(60, market.refresh)
         worker.every(60, authority.refresh)
         worker.every(1, watch.tick)
-        worker.every(60, OwnedNumbers(services).tick)
+        worker.every(60, OwnedNumbers(app).tick)
         worker.every(3600, partial(_sweep_out, store))
         worker.every(1, courier.tick)
         worker.every(LOOK, courier.look_again)
-        worker.every(access.LOOK, services.access.look)
+        worker.every(access.LOOK, app.access.look)
         worker.every(3600, courier.forget_old)
         # asked for here, because the handler repeats a refusal for ever and hears no signal meanwhile
         url = None if config.uses_http else await _socket_url(patient, config)
@@ -159,13 +159,13 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         if config.test_clock and config.twilio_base_url:
             following = asyncio.create_task(clock.follow(config.twilio_base_url, background, store.on_commit))
             stack.push_async_callback(first_done, following)
-        services.office = Office(store, *_duties_of_the_worker(services, worker, courier, watch))
-        await services.office.start()
-        stack.push_async_callback(services.office.stop)
+        app.office = Office(store, *_duties_of_the_worker(app, worker, courier, watch))
+        await app.office.start()
+        stack.push_async_callback(app.office.stop)
         stack.push_async_callback(courier.stop)
         stack.push_async_callback(watch.stop)
         stack.push_async_callback(worker.stop)
-        stack.push_async_callback(services.finish)
+        stack.push_async_callback(app.finish)
         first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
         watching = asyncio.create_task(_again_and_again(authority.look_at_file, POLICY_LOOK))
         stack.push_async_callback(first_done, watching)
@@ -182,14 +182,12 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             socket.client.wss_uri = url
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
-        port = await _serve(config, bolt, socket, services, watch, stack) if config.port else None
+        port = await _serve(config, bolt, socket, app, watch, stack) if config.port else None
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
-        yield Running(services, worker, courier, watch, bolt, socket, port)
+        yield Running(app, worker, courier, watch, bolt, socket, port)
 
 
-def _duties_of_the_worker(
-    services: Services, worker: Worker, courier: Courier, watch: Watch
-) -> tuple[Act, Act, Act]:
+def _duties_of_the_worker(app: App, worker: Worker, courier: Courier, watch: Watch) -> tuple[Act, Act, Act]:
     """What begins when this process becomes the worker, what is cut off when it is none any more, and what the others do."""
 
     async def begin() -> None:
@@ -202,8 +200,8 @@ def _duties_of_the_worker(
         await courier.stop(grace=0)
 
     async def reload() -> None:
-        await services.people.load()
-        await services.market.load()
+        await app.people.load()
+        await app.market.load()
 
     return begin, lost, reload
 
@@ -252,7 +250,7 @@ async def first_done(first: "asyncio.Future[Any]") -> None:
     await asyncio.gather(first, return_exceptions=True)
 
 
-def _bolt(config: Settings, client: AsyncWebClient, services: Services) -> OnceApp:
+def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
     bolt = OnceApp(
         logger=logging.getLogger(
             "slack_bolt"
@@ -264,11 +262,11 @@ def _bolt(config: Settings, client: AsyncWebClient, services: Services) -> OnceA
     )
 
     async def known(context: AsyncBoltContext, body: dict[str, Any], next_: Any) -> None:
-        """What every listener may name: ``services``, and ``t`` in the language of the person."""
-        context["services"] = services
+        """What every listener may name: ``app``, and ``t`` in the language of the person."""
+        context["app"] = app
         if context.user_id:
-            services.people.acts(context.user_id, body)
-        context["t"] = await services.people.texts(context.user_id or "")
+            app.people.acts(context.user_id, body)
+        context["t"] = await app.people.texts(context.user_id or "")
         await next_()
 
     bolt.use(known)
@@ -280,7 +278,7 @@ async def _serve(
     config: Settings,
     bolt: OnceApp,
     socket: AsyncSocketModeHandler | None,
-    services: Services,
+    app: App,
     watch: Watch,
     stack: contextlib.AsyncExitStack,
 ) -> int:
@@ -290,7 +288,7 @@ async def _serve(
     async def answer(only: str = "") -> web.Response:
         """Whether Slack is connected, and no trouble (whose key begins so) is open."""
         connected = socket is None or await socket.client.is_connected()
-        found = [each.key for each in await services.store.troubles() if each.key.startswith(only)]
+        found = [each.key for each in await app.store.troubles() if each.key.startswith(only)]
         ok = connected and not found
         troubles = sorted({key.partition(":")[2] for key in found})
         body = {"ok": ok} if ok else {"ok": ok, "connected": connected, "troubles": troubles}

@@ -21,7 +21,7 @@ OnError = Callable[[Exception], Awaitable[None]]
 
 
 @dataclass
-class Services:
+class App:
     settings: Settings
     store: Store
     twilio: Client

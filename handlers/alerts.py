@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.texts import BUNDLE_STATES, Texts, escape
 from bot.twilio import contents as papers
 from bot.twilio.client import TwilioError
@@ -23,7 +23,7 @@ SIGNS = {
 # bundle news
 
 
-async def bundle_news(news: dict[str, Any], bundle: Bundle, services: Services, t: Texts) -> dict[str, Any]:
+async def bundle_news(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) -> dict[str, Any]:
     """``text``, ``blocks`` and ``metadata`` of a message; news: as ``bot/bundles/operations.py`` owes it.
 
     Reasons are read from Twilio now and kept nowhere (rule 27). Raises TwilioError: then it is posted later.
@@ -37,7 +37,7 @@ async def bundle_news(news: dict[str, Any], bundle: Bundle, services: Services, 
             bundle=escape(bundle.friendly_name),
             date=bundle.valid_until.date().isoformat() if bundle.valid_until else "?",
         )
-        shown = [blocks.section(f":warning: {text}"), *await _users(bundle, services, t)]
+        shown = [blocks.section(f":warning: {text}"), *await _users(bundle, app, t)]
     else:
         text = _sentence(news, bundle, t)
         shown = [
@@ -45,7 +45,7 @@ async def bundle_news(news: dict[str, Any], bundle: Bundle, services: Services, 
             _about(news, bundle, t),
         ]
         if status == bundles.REJECTED and bundle.status == bundles.REJECTED:
-            shown += await _reasons(bundle, services, t)
+            shown += await _reasons(bundle, app, t)
             shown.append(
                 blocks.actions(
                     "mend", blocks.button("fix", t("Fix and resubmit"), bundle.id, style="primary")
@@ -81,17 +81,17 @@ def _about(news: dict[str, Any], bundle: Bundle, t: Texts) -> Block:
     return blocks.context(" · ".join(parts))
 
 
-async def _reasons(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
+async def _reasons(bundle: Bundle, app: App, t: Texts) -> list[Block]:
     found: list[tuple[str, str]] = []
     try:
         if bundle.regulation_sid:
-            regulation = await services.market.regulation(bundle.regulation_sid)
-            found = await papers.refused(services, bundle, regulation)
+            regulation = await app.market.regulation(bundle.regulation_sid)
+            found = await papers.refused(app, bundle, regulation)
     except TwilioError as error:
         if not error.definite:  # told later; what Twilio refuses for good is told without
             raise
     lines = [f"• *{escape(t(name))}*: {escape(reason)}" for name, reason in found]
-    in_words = services.bundle_memory.reason(bundle.sid)
+    in_words = app.bundle_memory.reason(bundle.sid)
     if in_words and not any(in_words == reason for _, reason in found):
         said = t("Twilio's words: {reason}", reason=escape(in_words))
         lines.append(said)
@@ -100,17 +100,17 @@ async def _reasons(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
     return blocks.sections(lines, t, at_most=SECTIONS)
 
 
-async def _users(bundle: Bundle, services: Services, t: Texts) -> list[Block]:
+async def _users(bundle: Bundle, app: App, t: Texts) -> list[Block]:
     """The purchases and numbers that depend on the bundle."""
-    ours = await services.store.purchases_using(bundle.id)
-    cards = await services.store.cards_of([each.id for each in ours])
+    ours = await app.store.purchases_using(bundle.id)
+    cards = await app.store.cards_of([each.id for each in ours])
     lines = []
     for each in ours:
         link = cards[each.id].permalink if each.id in cards else None
         number = t.phone(each.phone_number)
         lines.append(f"• <{link}|{number}>" if link else f"• {number}")
     known = {each.phone_number for each in ours}
-    others = [each for each in await bundles.numbers_using(services, bundle) if each not in known]
+    others = [each for each in await bundles.numbers_using(app, bundle) if each not in known]
     lines += [f"• {t.phone(each)}" for each in others]
     if not lines:
         return [blocks.context(t("No number and no request uses it."))]

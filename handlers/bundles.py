@@ -8,7 +8,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.errors import BundleGone
 from bot.texts import BUNDLE_STATES, N_, Said, Texts, escape, say
 from bot.twilio import contents as papers
@@ -60,14 +60,14 @@ class Shown:
 # what you see
 
 
-async def page(which: Shown, services: Services, t: Texts, *, notice: Block | None = None) -> View:
-    account = services.settings.twilio_account_sid
+async def page(which: Shown, app: App, t: Texts, *, notice: Block | None = None) -> View:
+    account = app.settings.twilio_account_sid
     statuses = STATUSES.get(which.status) or tuple(
         each for kind, found in STATUSES.items() if kind != "deleted" for each in found
     )
     country = None if which.country == ALL else which.country
-    listed = await services.store.list_bundles(account, statuses, country, which.offset, ON_A_PAGE + 1)
-    countries = await services.store.bundle_countries(account)
+    listed = await app.store.list_bundles(account, statuses, country, which.offset, ON_A_PAGE + 1)
+    countries = await app.store.bundle_countries(account)
     shown: list[Block] = [notice] if notice else []
     shown.append(_filters(which, countries, t))
     for each in listed[:ON_A_PAGE]:
@@ -153,82 +153,74 @@ def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
 
 
 async def opened(
-    *, ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts, **_: Any
+    *, ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts, **_: Any
 ) -> None:
-    await services.policy.check_papers(body["user_id"], services.people)
-    await client.views_open(trigger_id=body["trigger_id"], view=await page(Shown(), services, t))
+    await app.policy.check_papers(body["user_id"], app.people)
+    await client.views_open(trigger_id=body["trigger_id"], view=await page(Shown(), app, t))
     await ack()
 
 
-async def filtered(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def filtered(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     shown = body["view"]
     typed = forms.answers(shown)
     which = Shown(typed.get("status") or ALL, typed.get("country") or ALL)
-    await modal.redraw(client, shown, await page(which, services, t))
+    await modal.redraw(client, shown, await page(which, app, t))
     await ack()
 
 
-async def turned(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def turned(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     shown = body["view"]
     which = Shown.of(shown)
     step = ON_A_PAGE if body["actions"][0]["action_id"] == "more" else -ON_A_PAGE
     which = replace(which, offset=max(0, which.offset + step))
-    await modal.redraw(client, shown, await page(which, services, t))
+    await modal.redraw(client, shown, await page(which, app, t))
     await ack()
 
 
-async def submitting(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def submitting(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """Sent when nothing is missing; else the page where something is."""
     person_id = body["user"]["id"]
-    await services.policy.check_papers(person_id, services.people)
+    await app.policy.check_papers(person_id, app.people)
     which = Shown.of(body["view"])
     about = About(body["actions"][0]["value"], papers.REVIEW)
 
     async def work(mark: str) -> View:
-        form = await load(about, services)
+        form = await load(about, app)
         where = papers.next_page(form.regulation, form.bundle, form.papers)
         if where != papers.REVIEW:
-            return await flow.opened(about, services, t, mark)
-        kept = await papers.in_step(services, form.bundle, form.regulation, form.papers)
-        if await papers.evaluate(services, form.bundle, form.regulation, kept):
-            return await flow.review_page(form, services, t, mark=mark)
-        await bundles.submit(services, form.bundle, person_id)
+            return await flow.opened(about, app, t, mark)
+        kept = await papers.in_step(app, form.bundle, form.regulation, form.papers)
+        if await papers.evaluate(app, form.bundle, form.regulation, kept):
+            return await flow.review_page(form, app, t, mark=mark)
+        await bundles.submit(app, form.bundle, person_id)
         sent = blocks.alert(t("The bundle is with Twilio's reviewers now."), "success")
-        return await page(which, services, t, notice=sent)
+        return await page(which, app, t, notice=sent)
 
-    await flow.in_place(ack, body, client, services, t, about, t("Sending the bundle to Twilio…"), work)
+    await flow.in_place(ack, body, client, app, t, about, t("Sending the bundle to Twilio…"), work)
 
 
-async def deleting(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def deleting(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     person_id = body["user"]["id"]
-    await services.policy.check_papers(person_id, services.people)
+    await app.policy.check_papers(person_id, app.people)
     which = Shown.of(body["view"])
     bundle_id = body["actions"][0]["value"]
 
     async def work(mark: str) -> View:
-        bundle = await services.store.bundle(bundle_id)
+        bundle = await app.store.bundle(bundle_id)
         if bundle is None:
             raise BundleGone()
         try:
-            bundle = await bundles.delete(services, bundle, person_id)
+            bundle = await bundles.delete(app, bundle, person_id)
             notice = blocks.alert(
                 t("The bundle “{bundle}” is deleted.", bundle=escape(bundle.friendly_name)), "success"
             )
         except Exception as error:
-            said = _why_not_deleted(error) or await errors.sentence(error, services)
+            said = _why_not_deleted(error) or await errors.sentence(error, app)
             notice = blocks.alert(t.said(said), "error")
-        return await page(which, services, t, notice=notice)
+        return await page(which, app, t, notice=notice)
 
     about = About(bundle_id)
-    await flow.in_place(ack, body, client, services, t, about, t("Deleting the bundle…"), work)
+    await flow.in_place(ack, body, client, app, t, about, t("Deleting the bundle…"), work)
 
 
 def _why_not_deleted(error: Exception) -> Said | None:

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.errors import FormErrors
 from bot.purchases import operations as decisions
 from bot.purchases.steps import UNCHECKED, steps_of
@@ -258,16 +258,16 @@ def _sure(t: Texts) -> Block:
     )
 
 
-async def picture(purchase: Purchase, services: Services) -> dict[str, Any]:
+async def picture(purchase: Purchase, app: App) -> dict[str, Any]:
     """The message, as the purchase is now."""
     bundle_id = purchase.quote.bundle_id
-    bundle = await services.store.bundle(bundle_id) if bundle_id else None
+    bundle = await app.store.bundle(bundle_id) if bundle_id else None
     return view(
         purchase,
         bundle,
-        await services.store.approvals_of(purchase),
-        services.policy.approve.approvals,
-        Texts(services.settings.channel_language),
+        await app.store.approvals_of(purchase),
+        app.policy.approve.approvals,
+        Texts(app.settings.channel_language),
     )
 
 
@@ -290,20 +290,18 @@ def _pressed(body: dict[str, Any]) -> tuple[str, int, str]:
     return purchase_id, int(quote), rest[0] if rest else ""
 
 
-async def approved(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+async def approved(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, services)
-    await decisions.approve(purchase_id, quote, body["user"]["id"], services)
+    _look_after(purchase_id, body, client, app)
+    await decisions.approve(purchase_id, quote, body["user"]["id"], app)
     await ack()
 
 
-async def denying(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def denying(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """Asks for the reason; what stands against it is said before anybody types one."""
     purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, services)
-    purchase = await decisions.check_decidable(purchase_id, quote, body["user"]["id"], services)
+    _look_after(purchase_id, body, client, app)
+    purchase = await decisions.check_decidable(purchase_id, quote, body["user"]["id"], app)
     await client.views_open(trigger_id=body["trigger_id"], view=deny_page(purchase, t))
     await ack()
 
@@ -328,95 +326,89 @@ def deny_page(purchase: Purchase, t: Texts) -> View:
     )
 
 
-async def denied(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+async def denied(ack: AsyncAck, body: dict[str, Any], view: View, app: App) -> None:
     reason = forms.answers(view).get("reason")
     if not reason:
         raise FormErrors({"reason": say(N_("Say why, so that the requester knows what to change."))})
     purchase_id, quote = blocks.about(view).split(":")
-    await decisions.deny(purchase_id, int(quote), body["user"]["id"], reason, services)
+    await decisions.deny(purchase_id, int(quote), body["user"]["id"], reason, app)
     await ack()
 
 
-async def withdrawn(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+async def withdrawn(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     purchase_id, _, _ = _pressed(body)
-    _look_after(purchase_id, body, client, services)
-    await decisions.withdraw(purchase_id, body["user"]["id"], services)
+    _look_after(purchase_id, body, client, app)
+    await decisions.withdraw(purchase_id, body["user"]["id"], app)
     await ack()
 
 
-async def alternative_taken(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services
-) -> None:
+async def alternative_taken(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     purchase_id, quote, phone_number = _pressed(body)
-    _look_after(purchase_id, body, client, services)
-    await decisions.take_alternative(purchase_id, quote, phone_number, body["user"]["id"], services)
+    _look_after(purchase_id, body, client, app)
+    await decisions.take_alternative(purchase_id, quote, phone_number, body["user"]["id"], app)
     await ack()
 
 
-async def retried(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+async def retried(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, services)
-    await decisions.retry(purchase_id, quote, body["user"]["id"], services)
+    _look_after(purchase_id, body, client, app)
+    await decisions.retry(purchase_id, quote, body["user"]["id"], app)
     await ack()
 
 
-async def bought_anyway(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services
-) -> None:
+async def bought_anyway(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, services)
-    await decisions.buy_anyway(purchase_id, quote, body["user"]["id"], services)
+    _look_after(purchase_id, body, client, app)
+    await decisions.buy_anyway(purchase_id, quote, body["user"]["id"], app)
     await ack()
 
 
-async def taken_over(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def taken_over(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """Twilio is asked whose the number is once more: after the acknowledgement."""
     purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, services)
+    _look_after(purchase_id, body, client, app)
     await ack()
 
     async def tell(error: Exception) -> None:
-        await errors.only_to(client, body, t.said(await errors.sentence(error, services)))
+        await errors.only_to(client, body, t.said(await errors.sentence(error, app)))
 
-    services.later(_take_over(purchase_id, quote, body["user"]["id"], services), tell)
-
-
-async def _take_over(purchase_id: str, quote: int, person_id: str, services: Services) -> None:
-    await decisions.take_over(purchase_id, quote, person_id, services)
+    app.later(_take_over(purchase_id, quote, body["user"]["id"], app), tell)
 
 
-async def ended(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+async def _take_over(purchase_id: str, quote: int, person_id: str, app: App) -> None:
+    await decisions.take_over(purchase_id, quote, person_id, app)
+
+
+async def ended(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, services)
-    await decisions.end(purchase_id, quote, body["user"]["id"], services)
+    _look_after(purchase_id, body, client, app)
+    await decisions.end(purchase_id, quote, body["user"]["id"], app)
     await ack()
 
 
 async def choosing_address(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     """The account's addresses that can fit are asked of Twilio behind a loading view."""
     purchase_id, quote, _ = _pressed(body)
     waiting = modal.loading(t, t("Asking Twilio for the account's addresses…"), f"{purchase_id}:{quote}")
     await client.views_open(trigger_id=body["trigger_id"], view=waiting)
-    purchase = await services.store.purchase(purchase_id)
+    purchase = await app.store.purchase(purchase_id)
     await ack()
     if purchase is not None:
         external_id = waiting["external_id"]
-        services.later(
-            _show_addresses(external_id, purchase, client, services, t),
-            errors.in_place_of(client, external_id, purchase, services, t),
+        app.later(
+            _show_addresses(external_id, purchase, client, app, t),
+            errors.in_place_of(client, external_id, purchase, app, t),
         )
 
 
 async def _show_addresses(
-    external_id: str, purchase: Purchase, client: AsyncWebClient, services: Services, t: Texts
+    external_id: str, purchase: Purchase, client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     quote = purchase.quote
     needs = quote.address_requirements if quote.needs_address else "any"
-    known = await addresses.known(services.twilio, quote.country, needs)
+    known = await addresses.known(app.twilio, quote.country, needs)
     if not known:
         said = t(
             "The Twilio account has no address that can fit. Make one in the Twilio Console, then come back."
@@ -439,23 +431,23 @@ async def _show_addresses(
     await modal.late(client, external_id, page)
 
 
-async def address_chosen(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+async def address_chosen(ack: AsyncAck, body: dict[str, Any], view: View, app: App) -> None:
     sid = forms.answers(view).get("address")
     if not sid:
         raise FormErrors({"address": say(N_("Choose an address: the number cannot be bought without one."))})
     purchase_id, quote = blocks.about(view).split(":")
-    await decisions.choose_address(purchase_id, int(quote), body["user"]["id"], services, sid)
+    await decisions.choose_address(purchase_id, int(quote), body["user"]["id"], app, sid)
     await ack()
 
 
 async def choosing_service(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     purchase_id, quote, _ = _pressed(body)
     page = blocks.modal(
         "card.service",
         t("Messaging service"),
-        review.service_fields(services, {}, t),
+        review.service_fields(app, {}, t),
         close=t("Cancel"),
         submit=t("Choose"),
         about=f"{purchase_id}:{quote}",
@@ -464,9 +456,9 @@ async def choosing_service(
     await ack()
 
 
-async def service_chosen(ack: AsyncAck, body: dict[str, Any], view: View, services: Services) -> None:
+async def service_chosen(ack: AsyncAck, body: dict[str, Any], view: View, app: App) -> None:
     wrong: dict[str, Said] = {}
-    chosen = review.service(forms.answers(view), services, wrong)
+    chosen = review.service(forms.answers(view), app, wrong)
     if wrong:
         raise FormErrors(wrong)
     purchase_id, quote = blocks.about(view).split(":")
@@ -474,38 +466,38 @@ async def service_chosen(ack: AsyncAck, body: dict[str, Any], view: View, servic
         purchase_id,
         int(quote),
         body["user"]["id"],
-        services,
+        app,
         chosen,
     )
     await ack()
 
 
 async def giving_papers(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     """Which bundles fit is asked of Twilio behind a loading view."""
     purchase_id, quote, _ = _pressed(body)
-    await decisions.check_papers(purchase_id, quote, body["user"]["id"], services)
+    await decisions.check_papers(purchase_id, quote, body["user"]["id"], app)
     waiting = modal.loading(t, t("Asking Twilio for bundles that fit…"), f"{purchase_id}:{quote}")
     await client.views_open(trigger_id=body["trigger_id"], view=waiting)
-    purchase = await services.store.purchase(purchase_id)
+    purchase = await app.store.purchase(purchase_id)
     await ack()
     if purchase is not None:
         external_id = waiting["external_id"]
-        services.later(
-            _show_papers(external_id, purchase, client, services, t),
-            errors.in_place_of(client, external_id, purchase, services, t),
+        app.later(
+            _show_papers(external_id, purchase, client, app, t),
+            errors.in_place_of(client, external_id, purchase, app, t),
         )
 
 
 async def _show_papers(
-    external_id: str, purchase: Purchase, client: AsyncWebClient, services: Services, t: Texts
+    external_id: str, purchase: Purchase, client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     quote = purchase.quote
     kinds = [quote.end_user_type] if quote.end_user_type else list(END_USERS)
-    found = [await bundles.fitting(services, quote.country, quote.number_type, kind) for kind in kinds]
+    found = [await bundles.fitting(app, quote.country, quote.number_type, kind) for kind in kinds]
     fitting = [bundle for of_kind in found for bundle in of_kind]
-    own = await services.store.bundle(quote.bundle_id) if quote.bundle_id else None
+    own = await app.store.bundle(quote.bundle_id) if quote.bundle_id else None
     shown: list[Block] = []
     if own is not None and own.status in bundles.EDITABLE:
         name = "continue" if own.status == bundles.DRAFT else "fix"
@@ -536,52 +528,52 @@ async def _show_papers(
 
 
 async def papers_given(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     """A bundle of the account's, or a new one: its pages come next, and it is given to the purchase as it is begun."""
     sid = forms.answers(view).get("bundle")
     purchase_id, quote = blocks.about(view).split(":")
     person_id = body["user"]["id"]
     if sid and sid.partition(":")[0] == NEW:
-        await services.policy.check_papers(person_id, services.people)
-        purchase = await decisions.check_papers(purchase_id, int(quote), person_id, services)
+        await app.policy.check_papers(person_id, app.people)
+        purchase = await decisions.check_papers(purchase_id, int(quote), person_id, app)
         waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), blocks.about(view))
         await ack(response_action="update", view=waiting)
         external_id = waiting["external_id"]
 
         async def begin() -> None:
             kind = sid.partition(":")[2] or purchase.quote.end_user_type
-            made = await new_bundle.begun_for(purchase, services, t, person_id, f"~{external_id[:6]}", kind)
+            made = await new_bundle.begun_for(purchase, app, t, person_id, f"~{external_id[:6]}", kind)
             await modal.late(client, external_id, made)
 
-        services.later(begin(), errors.in_place_of(client, external_id, purchase, services, t))
+        app.later(begin(), errors.in_place_of(client, external_id, purchase, app, t))
         return
-    bundle = await services.store.bundle_by_sid(services.settings.twilio_account_sid, sid) if sid else None
+    bundle = await app.store.bundle_by_sid(app.settings.twilio_account_sid, sid) if sid else None
     if bundle is None:
         raise FormErrors({"bundle": say(N_("Choose a bundle."))})
-    await decisions.give_bundle(purchase_id, int(quote), person_id, services, bundle)
+    await decisions.give_bundle(purchase_id, int(quote), person_id, app, bundle)
     await ack()
 
 
-def _look_after(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+def _look_after(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     """Whatever comes of the click, what was clicked shall show the truth afterwards."""
-    services.later(_truth(purchase_id, body, client, services), errors.in_log("redrawing a card"))
+    app.later(_truth(purchase_id, body, client, app), errors.in_log("redrawing a card"))
 
 
-async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, services: Services) -> None:
+async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
     """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. Rules 8, 20."""
     clicked = body["message"]["ts"]
-    card = await services.store.card_of(purchase_id)
+    card = await app.store.card_of(purchase_id)
     for _ in range(20):  # what was clicked may be older than our knowledge of the card that took its place
         if card is None or card.ts is not None:
             break
         await asyncio.sleep(0.25)
-        card = await services.store.card_of(purchase_id)
-    purchase = await services.store.purchase(purchase_id)
+        card = await app.store.card_of(purchase_id)
+    purchase = await app.store.purchase(purchase_id)
     if card is None or card.ts is None or purchase is None:
         return
     if card.ts != clicked:
-        t = Texts(services.settings.channel_language)
+        t = Texts(app.settings.channel_language)
         text = t("This request has another card: {link}", link=card.permalink or "")
         try:
             await client.chat_update(
@@ -595,4 +587,4 @@ async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient,
             return
     seen = (body["message"].get("metadata") or {}).get("event_payload", {}).get("version")
     if card.drawn_version == purchase.version and seen != purchase.version:
-        await services.store.redraw(purchase_id)
+        await app.store.redraw(purchase_id)

@@ -9,7 +9,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.texts import N_, Texts
 from handlers import bundles, status
 from handlers.blocks import section
@@ -24,9 +24,7 @@ class Subcommand:
     run: Callable[..., Awaitable[None]]
 
 
-async def received(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def received(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     name, *words = _words(body.get("text") or "") or ["help"]
     subcommand = SUBCOMMANDS.get(name.lower())
     if subcommand is None:
@@ -36,7 +34,7 @@ async def received(
             said += " " + t("Did you mean `/twilio {name}`?", name=near[0])
         await _help(ack, t, said)
         return
-    await subcommand.run(ack=ack, body=body, client=client, services=services, t=t, words=words)
+    await subcommand.run(ack=ack, body=body, client=client, app=app, t=t, words=words)
 
 
 def _words(text: str) -> list[str]:

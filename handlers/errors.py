@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import announcements as news
-from bot.core import Services
+from bot.core import App
 from bot.errors import BotError, DraftGone, FormErrors, TwilioAway
 from bot.purchases.steps import refused
 from bot.refusals import Kind, of_twilio
@@ -33,14 +33,14 @@ async def shown(
     body: dict[str, Any],
     context: AsyncBoltContext,
     client: AsyncWebClient,
-    services: Services,
+    app: App,
 ) -> BoltResponse:
     """Bolt's error handler. Its answer is the acknowledgement, so the person sees it at once."""
     t: Texts = context.get("t") or Texts("en")
     kind = body.get("type", "command")
     if isinstance(error, FormErrors) and kind == "view_submission":
         return _answer({"response_action": "errors", "errors": under_fields(error, body["view"], t)})
-    said = await sentence(error, services)
+    said = await sentence(error, app)
     text = t.said(said)
     if kind == "command":
         return _answer({"response_type": "ephemeral", "text": text})
@@ -79,7 +79,7 @@ async def only_to(client: AsyncWebClient, body: dict[str, Any], text: str) -> No
     )
 
 
-async def sentence(error: Exception, services: Services) -> Said:
+async def sentence(error: Exception, app: App) -> Said:
     """What people read. An error of ours gets a reference that the log and the operators' channel carry too."""
     if isinstance(error, BotError):
         return error.said
@@ -89,13 +89,13 @@ async def sentence(error: Exception, services: Services) -> Said:
         log.warning("Twilio: %s", error)
         kind = of_twilio(error).kind
         if kind is Kind.OF_INSTALLATION:
-            await services.access.refused(error)
+            await app.access.refused(error)
         return (TwilioAway() if kind is Kind.PASSING else refused(error)).said
     reference = secrets.token_hex(2)
     log.error("something went wrong (%s)", reference, exc_info=error)
     try:
         alarm = say(N_("Something went wrong: look for {reference} in the log."), reference=reference)
-        await services.store.owe(services.workspace_id, news.operators(services.settings, alarm))
+        await app.store.owe(app.workspace_id, news.operators(app.settings, alarm))
     except Exception:
         log.exception("the operators could not be told of %s", reference)
         return say(N_("Something went wrong ({reference})."), reference=reference)
@@ -108,13 +108,13 @@ def view(text: str, t: Texts) -> View:
 
 
 def in_place_of(
-    client: AsyncWebClient, external_id: str, of: Draft | Purchase, services: Services, t: Texts
+    client: AsyncWebClient, external_id: str, of: Draft | Purchase, app: App, t: Texts
 ) -> Callable[[Exception], Awaitable[None]]:
-    """For ``services.later``: shows an error in place of the loading view, with a way back to the page before."""
+    """For ``app.later``: shows an error in place of the loading view, with a way back to the page before."""
 
     async def show(error: Exception) -> None:
         try:
-            said = await sentence(error, services)
+            said = await sentence(error, app)
             page = blocks.modal(
                 BACK,
                 t("That did not work"),
@@ -132,7 +132,7 @@ def in_place_of(
 
 
 def in_log(what: str) -> Callable[[Exception], Awaitable[None]]:
-    """For ``services.later`` where nobody waits to see it."""
+    """For ``app.later`` where nobody waits to see it."""
 
     async def note(error: Exception) -> None:
         log.error("%s failed", what, exc_info=error)

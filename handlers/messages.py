@@ -2,26 +2,26 @@
 
 from typing import Any
 
-from bot.core import Services
+from bot.core import App
 from bot.texts import Texts
 from handlers import alerts, blocks
 from storage.models import Card, Outgoing
 
 
-async def compose(row: Outgoing, card: Card | None, services: Services) -> dict[str, Any]:
+async def compose(row: Outgoing, card: Card | None, app: App) -> dict[str, Any]:
     """``text``, ``blocks`` and perhaps ``metadata``, in the channel's language, or the person's for a direct message.
 
     card: that of its purchase, to which a direct message has a link.
     """
-    t = Texts(services.settings.channel_language)
+    t = Texts(app.settings.channel_language)
     link = None
     if row.kind in ("direct", "bundle_direct"):
-        t = await services.people.texts(row.address)
+        t = await app.people.texts(row.address)
         link = card.permalink if card else None
     if row.bundle_id and row.kind in ("bundle", "bundle_direct"):
-        bundle = await services.store.bundle(row.bundle_id)
+        bundle = await app.store.bundle(row.bundle_id)
         assert bundle is not None
-        return await alerts.bundle_news(row.message, bundle, services, t)
+        return await alerts.bundle_news(row.message, bundle, app, t)
     text = t.said(row.message)
     if link:
         see = t("See the request")

@@ -4,7 +4,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.core import Services
+from bot.core import App
 from bot.texts import Texts
 from handlers import blocks
 from handlers.card import STATES
@@ -13,15 +13,15 @@ from storage.models import Card, Purchase
 SHOWN = 20
 
 
-async def asked(*, ack: AsyncAck, body: dict[str, Any], services: Services, t: Texts, **_: Any) -> None:
-    purchases = await services.store.purchases_of(body["user_id"], SHOWN)
+async def asked(*, ack: AsyncAck, body: dict[str, Any], app: App, t: Texts, **_: Any) -> None:
+    purchases = await app.store.purchases_of(body["user_id"], SHOWN)
     if not purchases:
         await ack(
             response_type="ephemeral",
             text=t("You have asked for no number yet. Begin with `/twilio buy-number`."),
         )
         return
-    cards = await services.store.cards_of([each.id for each in purchases])
+    cards = await app.store.cards_of([each.id for each in purchases])
     lines = [_line(each, cards.get(each.id), t) for each in purchases]
     await ack(
         response_type="ephemeral",

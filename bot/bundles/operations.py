@@ -9,7 +9,7 @@ from typing import Any
 
 from twilio.rest import Client
 
-from bot.core import Services
+from bot.core import App
 from bot.errors import BundleBusy, BundleGone, NoBundleEmail, NotAsTwilioHasIt
 from bot.settings import Settings
 from bot.texts import BUNDLE_STATES, N_, Said, person, say
@@ -40,7 +40,7 @@ def selectable(bundle: Bundle) -> bool:
     return usable(bundle) or bundle.status in UNDER_REVIEW
 
 
-async def fitting(services: Services, country: str, number_type: str, end_user_type: str) -> list[Bundle]:
+async def fitting(app: App, country: str, number_type: str, end_user_type: str) -> list[Bundle]:
     """Bundles of the account that a purchase may use or wait for, approved ones first, then the newest.
 
     Twilio is asked for each status by itself: of all together the newest hundred may be drafts.
@@ -48,7 +48,7 @@ async def fitting(services: Services, country: str, number_type: str, end_user_t
     asked_at = now()
 
     async def having(status: Any) -> list[Any]:
-        found: list[Any] = await services.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
+        found: list[Any] = await app.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
             status=status,
             iso_country=country,
             number_type=number_type,
@@ -62,61 +62,61 @@ async def fitting(services: Services, country: str, number_type: str, end_user_t
 
     answers = await asyncio.gather(*map(having, (APPROVED, *UNDER_REVIEW)))
     bundles = [
-        await observe(services, row(services, each, country, number_type, end_user_type, asked_at))
+        await observe(app, row(app, each, country, number_type, end_user_type, asked_at))
         for found in answers
         for each in found
     ]
     return sorted(filter(selectable, bundles), key=lambda each: each.status != APPROVED)
 
 
-async def read(services: Services, bundle: Bundle) -> Bundle:
+async def read(app: App, bundle: Bundle) -> Bundle:
     """The bundle as it is at Twilio now, with its addresses when it is approved; ``deleted`` when it is not there."""
     asked_at = now()
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     try:
         found: Any = await compliance.bundles(bundle.sid).fetch_async()
     except TwilioError as error:
         if error.status == 404 and bundle.is_made:
-            return await gone(services, bundle, asked_at)
+            return await gone(app, bundle, asked_at)
         raise
-    seen = row(services, found, bundle.country, bundle.number_type, bundle.end_user_type, asked_at)
+    seen = row(app, found, bundle.country, bundle.number_type, bundle.end_user_type, asked_at)
     if seen.status == APPROVED and (bundle.address_sids is None or bundle.updated_at != seen.updated_at):
-        seen.address_sids = await _addresses(services.twilio, bundle.sid)
-    return await observe(services, seen)
+        seen.address_sids = await _addresses(app.twilio, bundle.sid)
+    return await observe(app, seen)
 
 
-async def gone(services: Services, bundle: Bundle, asked_at: datetime) -> Bundle:
+async def gone(app: App, bundle: Bundle, asked_at: datetime) -> Bundle:
     """Twilio does not know it any more."""
     seen = Bundle(**{**bundle.model_dump(), "status": DELETED, "read_at": asked_at})
-    return await observe(services, seen)
+    return await observe(app, seen)
 
 
-async def observe(services: Services, seen: Bundle) -> Bundle:
+async def observe(app: App, seen: Bundle) -> Bundle:
     """What was seen at Twilio, known from now on; a change is told to whom it concerns.
 
     Until the watch has seen the account as a whole, a bundle that is found in it is how things are, and no news.
     """
-    is_news = await services.bundle_memory.knows_account()
+    is_news = await app.bundle_memory.knows_account()
 
     def news(before: Bundle | None, bundle: Bundle, waiting: Sequence[Purchase]) -> Happened | None:
         if before is not None and before.status == REJECTED:
-            services.bundle_memory.forget_reason(bundle.sid)
-        return told(services.settings, before, bundle, waiting) if is_news or before is not None else None
+            app.bundle_memory.forget_reason(bundle.sid)
+        return told(app.settings, before, bundle, waiting) if is_news or before is not None else None
 
-    bundle = await services.store.observe_bundle(seen, news)
+    bundle = await app.store.observe_bundle(seen, news)
     return bundle
 
 
 @asynccontextmanager
-async def alone(services: Services, bundle_id: str) -> AsyncIterator[Bundle]:
+async def alone(app: App, bundle_id: str) -> AsyncIterator[Bundle]:
     """The bundle's row as it is now, for changes at Twilio that nobody else makes meanwhile. Raises BundleBusy, BundleGone."""
-    bundle = await services.store.claim_bundle(bundle_id)
+    bundle = await app.store.claim_bundle(bundle_id)
     if bundle is None:
-        raise BundleBusy() if await services.store.bundle(bundle_id) else BundleGone()
+        raise BundleBusy() if await app.store.bundle(bundle_id) else BundleGone()
     try:
         yield bundle
     finally:
-        await services.store.release_bundle(bundle)
+        await app.store.release_bundle(bundle)
 
 
 async def _addresses(twilio: Client, bundle_sid: str) -> list[str]:
@@ -132,7 +132,7 @@ async def _addresses(twilio: Client, bundle_sid: str) -> list[str]:
 
 
 def row(
-    services: Services,
+    app: App,
     found: Any,
     country: str,
     number_type: str,
@@ -142,8 +142,8 @@ def row(
     """asked_at: when the question was asked whose answer this is."""
     updated_at = aware(found.date_updated)
     return Bundle(
-        workspace_id=services.workspace_id,
-        account_sid=services.settings.twilio_account_sid,
+        workspace_id=app.workspace_id,
+        account_sid=app.settings.twilio_account_sid,
         sid=found.sid,
         friendly_name=found.friendly_name,
         country=country,
@@ -166,11 +166,11 @@ def aware(at: datetime | None) -> datetime | None:
 # making, submitting, deleting
 
 
-def new(services: Services, regulation: Regulation, name: str | None, made_by: str) -> Bundle:
+def new(app: App, regulation: Regulation, name: str | None, made_by: str) -> Bundle:
     """A row for a bundle that is about to be made. name: as people will find it; it must say nothing about a person."""
     bundle = Bundle(
-        workspace_id=services.workspace_id,
-        account_sid=services.settings.twilio_account_sid,
+        workspace_id=app.workspace_id,
+        account_sid=app.settings.twilio_account_sid,
         sid="",
         friendly_name="",
         country=regulation.country,
@@ -187,118 +187,118 @@ def new(services: Services, regulation: Regulation, name: str | None, made_by: s
     return bundle
 
 
-async def begin(services: Services, bundle: Bundle) -> Bundle:
+async def begin(app: App, bundle: Bundle) -> Bundle:
     """The row in the database, before Twilio hears of the bundle: a try that is cut off is found again by its name."""
     assert bundle.made_by is not None
-    check_email(services)
-    return await services.store.begin_bundle(
+    check_email(app)
+    return await app.store.begin_bundle(
         bundle, Happened("bundle_begun", bundle.made_by, {"name": bundle.friendly_name})
     )
 
 
-def check_email(services: Services) -> str:
+def check_email(app: App) -> str:
     """Where Twilio sends its mails about a bundle. Raises NoBundleEmail."""
-    if not services.settings.bundle_email:
+    if not app.settings.bundle_email:
         raise NoBundleEmail()
-    return services.settings.bundle_email
+    return app.settings.bundle_email
 
 
-async def made(services: Services, bundle: Bundle, regulation: Regulation) -> Bundle:
+async def made(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
     """The bundle with its draft at Twilio, made once however often this is cut off. Raises BundleBusy, TwilioError."""
     if bundle.is_made:
         return bundle
-    async with alone(services, bundle.id) as bundle:
+    async with alone(app, bundle.id) as bundle:
         if bundle.status == DELETED:
             raise BundleGone()
         if bundle.is_made:
             return bundle
-        return await _named(services, bundle) or await _make(services, bundle, regulation)
+        return await _named(app, bundle) or await _make(app, bundle, regulation)
 
 
-async def made_first(services: Services, begun: Bundle, regulation: Regulation) -> Bundle:
+async def made_first(app: App, begun: Bundle, regulation: Regulation) -> Bundle:
     """As ``made``, for a row that was inserted just now: nobody can have made it yet, and its claim is ours."""
     try:
-        return await _make(services, begun, regulation)
+        return await _make(app, begun, regulation)
     finally:
-        await services.store.release_bundle(begun)
+        await app.store.release_bundle(begun)
 
 
-async def _make(services: Services, bundle: Bundle, regulation: Regulation) -> Bundle:
-    compliance = services.twilio.numbers.v2.regulatory_compliance
-    more = {"status_callback": services.settings.callback_url} if services.settings.callback_url else {}
+async def _make(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
+    compliance = app.twilio.numbers.v2.regulatory_compliance
+    more = {"status_callback": app.settings.callback_url} if app.settings.callback_url else {}
     asked_at = now()
     try:
         found: Any = await compliance.bundles.create_async(
             friendly_name=bundle.friendly_name,
-            email=check_email(services),
+            email=check_email(app),
             regulation_sid=regulation.sid,
             **more,
         )
     except TwilioError as error:
-        there = await _named(services, bundle) if error.doubtful else None
+        there = await _named(app, bundle) if error.doubtful else None
         if there is not None:
             return there
         raise
-    return await _adopted(services, bundle, found, asked_at)
+    return await _adopted(app, bundle, found, asked_at)
 
 
-async def _named(services: Services, bundle: Bundle) -> Bundle | None:
+async def _named(app: App, bundle: Bundle) -> Bundle | None:
     """Our bundle at Twilio, found by its name."""
     asked_at = now()
-    found: list[Any] = await services.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
+    found: list[Any] = await app.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
         friendly_name=bundle.friendly_name, limit=20
     )
     same = next((each for each in found if each.friendly_name == bundle.friendly_name), None)
-    return await _adopted(services, bundle, same, asked_at) if same is not None else None
+    return await _adopted(app, bundle, same, asked_at) if same is not None else None
 
 
-async def _adopted(services: Services, bundle: Bundle, found: Any, asked_at: datetime) -> Bundle:
+async def _adopted(app: App, bundle: Bundle, found: Any, asked_at: datetime) -> Bundle:
     """observe_bundle finds the row by its name, and gives it the SID."""
     return await observe(
-        services, row(services, found, bundle.country, bundle.number_type, bundle.end_user_type, asked_at)
+        app, row(app, found, bundle.country, bundle.number_type, bundle.end_user_type, asked_at)
     )
 
 
-async def submit(services: Services, bundle: Bundle, person_id: str) -> Bundle:
+async def submit(app: App, bundle: Bundle, person_id: str) -> Bundle:
     """The bundle before Twilio's reviewers, sent by this person.
 
     Raises BundleBusy and NotAsTwilioHasIt when somebody else was quicker, BundleGone, TwilioError.
     """
-    async with alone(services, bundle.id) as bundle:
+    async with alone(app, bundle.id) as bundle:
         if bundle.status not in EDITABLE:
             raise NotAsTwilioHasIt(status=state_of(bundle))
         earlier = bundle.submitted_by
-        await services.store.amend_bundle(
+        await app.store.amend_bundle(
             bundle.id, Happened("bundle_submitting", person_id), submitted_by=person_id
         )
-        context = services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid)
+        context = app.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid)
         try:
             await context.update_async(status="pending-review")
         except TwilioError as error:
-            current = await read(services, bundle)
+            current = await read(app, bundle)
             if current.status in UNDER_REVIEW:  # the answer to our own call was lost
                 return current
-            await services.store.amend_bundle(bundle.id, submitted_by=earlier)
+            await app.store.amend_bundle(bundle.id, submitted_by=earlier)
             if error.code == 20409:
                 raise NotAsTwilioHasIt(status=state_of(current)) from error
             raise
-        return await read(services, bundle)
+        return await read(app, bundle)
 
 
-async def delete(services: Services, bundle: Bundle, person_id: str) -> Bundle:
+async def delete(app: App, bundle: Bundle, person_id: str) -> Bundle:
     """Raises TwilioError with 21647 (under review) or 21648 (a number uses it), BundleBusy, and BundleGone when it is gone."""
-    async with alone(services, bundle.id) as bundle:
+    async with alone(app, bundle.id) as bundle:
         if bundle.status == DELETED:
             raise BundleGone()
-        there = bundle if bundle.is_made else await _named(services, bundle)
+        there = bundle if bundle.is_made else await _named(app, bundle)
         if there is not None:
             try:
-                await services.twilio.numbers.v2.regulatory_compliance.bundles(there.sid).delete_async()
+                await app.twilio.numbers.v2.regulatory_compliance.bundles(there.sid).delete_async()
             except TwilioError as error:
                 if error.status != 404:  # somebody else deleted it
                     raise
-        await services.store.amend_bundle(bundle.id, Happened("bundle_deleted", person_id))
-        return await gone(services, there or bundle, now())
+        await app.store.amend_bundle(bundle.id, Happened("bundle_deleted", person_id))
+        return await gone(app, there or bundle, now())
 
 
 # what people are told
@@ -399,9 +399,9 @@ def why_waiting(bundle: Bundle | None) -> Said:
     )
 
 
-async def numbers_using(services: Services, bundle: Bundle) -> list[str]:
+async def numbers_using(app: App, bundle: Bundle) -> list[str]:
     """The account's own numbers that were bought with the bundle. Raises TwilioError."""
-    found: list[Any] = await services.twilio.incoming_phone_numbers.list_async(page_size=1000)
+    found: list[Any] = await app.twilio.incoming_phone_numbers.list_async(page_size=1000)
     return [each.phone_number for each in found if each.bundle_sid == bundle.sid]
 
 

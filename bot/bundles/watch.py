@@ -15,7 +15,7 @@ from typing import Any
 from twilio.request_validator import RequestValidator
 
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.twilio.client import TwilioError
 from storage.models import Bundle, now
 
@@ -29,8 +29,8 @@ LAPSES = (30, 7, 1)
 
 
 class Watch:
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, app: App) -> None:
+        self._app = app
         self._polled_at: datetime | None = None
         self._swept_at: datetime | None = None
         self._newest: datetime | None = None
@@ -79,7 +79,7 @@ class Watch:
     async def _read_changed(self) -> None:
         known = await self._known()
         asked_at = now()
-        context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
+        context = self._app.twilio.numbers.v2.regulatory_compliance.bundles
         page: Any = await context.page_async(sort_by="date-updated", sort_direction="DESC", page_size=PAGE)
         newest, all_read = self._newest, True
         while True:
@@ -102,7 +102,7 @@ class Watch:
         """All of them. The first one of an account makes it known: what is found before is no news."""
         self._unreadable.clear()
         asked_at = now()
-        context = self._services.twilio.numbers.v2.regulatory_compliance.bundles
+        context = self._app.twilio.numbers.v2.regulatory_compliance.bundles
         found: list[Any] = await context.list_async(
             sort_by="date-updated", sort_direction="DESC", page_size=1000
         )
@@ -118,17 +118,17 @@ class Watch:
                 and row.read_at < asked_at
                 and row.status != bundles.DELETED
             ):
-                await bundles.read(self._services, row)  # also one that was made while we read
+                await bundles.read(self._app, row)  # also one that was made while we read
         if not all_read:  # once more in a minute
             return
-        await self._services.bundle_memory.swept(asked_at)
+        await self._app.bundle_memory.swept(asked_at)
         self._swept_at = asked_at
         dates = [bundles.aware(each.date_updated) for each in found]
         self._newest = max([at for at in dates if at is not None], default=None)
 
     async def _known(self) -> Mapping[str, Bundle]:
-        known: Mapping[str, Bundle] = await self._services.store.known_bundles(
-            self._services.settings.twilio_account_sid
+        known: Mapping[str, Bundle] = await self._app.store.known_bundles(
+            self._app.settings.twilio_account_sid
         )
         return known
 
@@ -143,7 +143,7 @@ class Watch:
             if found.regulation_sid in self._unreadable:
                 return True
             try:
-                regulation = await self._services.market.regulation(found.regulation_sid)
+                regulation = await self._app.market.regulation(found.regulation_sid)
             except TwilioError as error:
                 log.warning("bundle %s: its regulation cannot be read: %s", found.sid, error)
                 if error.definite:
@@ -154,13 +154,13 @@ class Watch:
                 self._unreadable.add(found.regulation_sid)
                 return True
             about = regulation.country, regulation.number_type, regulation.end_user_type
-        await bundles.observe(self._services, bundles.row(self._services, found, *about, asked_at))
+        await bundles.observe(self._app, bundles.row(self._app, found, *about, asked_at))
         return True
 
     # what will lapse
 
     async def _warn_of_lapses(self) -> None:
-        store, settings = self._services.store, self._services.settings
+        store, settings = self._app.store, self._app.settings
         horizon = now() + timedelta(days=LAPSES[0])
         for bundle in await store.bundles_lapsing(settings.twilio_account_sid, horizon):
             assert bundle.valid_until is not None
@@ -178,7 +178,7 @@ class Watch:
 
         url: as Twilio called it. Source: twilio.com/docs, webhooks security; fields ``BundleSID``, ``Status``, ``FailureReason``.
         """
-        token = self._services.settings.twilio_auth_token
+        token = self._app.settings.twilio_auth_token
         if token is None:
             return False
         validator = RequestValidator(token.get_secret_value())  # type: ignore[no-untyped-call]
@@ -186,7 +186,7 @@ class Watch:
             return False
         sid, reason = form.get("BundleSID", ""), form.get("FailureReason", "")
         if sid and reason:
-            self._services.bundle_memory.remember_reason(sid, reason)
+            self._app.bundle_memory.remember_reason(sid, reason)
         self.wake()
         return True
 

@@ -3,7 +3,7 @@
 import logging
 
 from bot import announcements as news
-from bot.core import Services
+from bot.core import App
 from bot.purchases.operations import count_all_again
 from bot.purchases.policy import PolicyFile
 from bot.texts import Said
@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 
 
 class Authority:
-    def __init__(self, services: Services, file: PolicyFile) -> None:
-        self._services = services
+    def __init__(self, app: App, file: PolicyFile) -> None:
+        self._app = app
         self._file = file
         self._undecidable: Said | None = None
 
@@ -22,7 +22,7 @@ class Authority:
     def troubles(self) -> dict[str, Said]:
         """What the operators have to know as it is now, by a key that stays the same: a file that cannot be used, lists
         that Slack does not show, requests that nobody could approve."""
-        found = {f"policy:{list_id}": said for list_id, said in self._services.people.troubles.items()}
+        found = {f"policy:{list_id}": said for list_id, said in self._app.people.troubles.items()}
         if self._file.problem:
             found["policy:POLICY_FILE"] = self._file.problem
         if self._undecidable:
@@ -38,32 +38,32 @@ class Authority:
             log.error("%s", edit.problem["with"]["reason"])
         if edit.policy:
             log.info("the policy has changed (version %s)", edit.policy.version)
-            self._services.policy = edit.policy
+            self._app.policy = edit.policy
             await self.refresh(changed=True)
         else:
             await self._tell()
 
     async def refresh(self, changed: bool = False) -> None:
         """Every minute, by the worker; changed: the policy has, or is new to us. What waits is judged by the people of now."""
-        services = self._services
-        moved = await services.people.refresh_members(services.policy.groups, services.policy.channels)
+        app = self._app
+        moved = await app.people.refresh_members(app.policy.groups, app.policy.channels)
         if moved or changed:
-            self._undecidable = await services.policy.undecidable(services.people)
+            self._undecidable = await app.policy.undecidable(app.people)
             if self._undecidable:
                 log.error("by the policy there are requests that nobody could approve")
-            if services.office.is_ours:
-                await count_all_again(services)
+            if app.office.is_ours:
+                await count_all_again(app)
         await self._tell()
 
     async def _tell(self) -> None:
         """The operators, once of each trouble as it is; by the worker, for all see the same."""
-        services = self._services
-        if not services.office.is_ours:
+        app = self._app
+        if not app.office.is_ours:
             return
         found = self.troubles
-        for trouble in await services.store.troubles():
+        for trouble in await app.store.troubles():
             if trouble.key.startswith("policy:") and found.get(trouble.key) != trouble.said:
-                await services.store.close_trouble(trouble)
+                await app.store.close_trouble(trouble)
         for key, said in found.items():
-            trouble = Trouble(key=key, workspace_id=services.workspace_id, since=now(), said=said)
-            await services.store.open_trouble(trouble, [news.operators(services.settings, said)])
+            trouble = Trouble(key=key, workspace_id=app.workspace_id, since=now(), said=said)
+            await app.store.open_trouble(trouble, [news.operators(app.settings, said)])

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, NoReturn
 
 from bot import announcements as news
-from bot.core import Services
+from bot.core import App
 from bot.errors import (
     AlreadyDecided,
     BotError,
@@ -56,12 +56,12 @@ def ways_on(purchase: Purchase) -> tuple[str, ...]:
 # sending
 
 
-async def submit(draft: Draft, services: Services, quote: dict[str, Any], purpose: str) -> Purchase:
+async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) -> Purchase:
     """The draft before the approvers, as a purchase with its first quote (``bot/purchases/draft.py``).
 
     Raises NumberHeld, and NotPossibleNow when it was sent before.
     """
-    settings = services.settings
+    settings = app.settings
     number = phone(quote["phone_number"])
     asked = say(
         N_("{requester} asks for {number}: {purpose}"),
@@ -76,7 +76,7 @@ async def submit(draft: Draft, services: Services, quote: dict[str, Any], purpos
         owed=(news.thread(settings, asked), Owed("direct", draft.requester_id, sent, after_card=True)),
     )
     try:
-        purchase = await services.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
+        purchase = await app.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
     except Lost as lost:
         raise NotPossibleNow() from lost
     return purchase
@@ -85,24 +85,24 @@ async def submit(draft: Draft, services: Services, quote: dict[str, Any], purpos
 # approvals
 
 
-async def approve(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase with this approval. Raises MayNotApprove, OwnRequest, AlreadyDecided, OldQuote, CannotCheck."""
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check(Verb.APPROVE, person_id, purchase, services.people)
-    counting = {*await approvers_now(purchase, services), person_id}
-    needed = services.policy.approve.approvals
+    purchase = await _existing(purchase_id, app)
+    await app.policy.check(Verb.APPROVE, person_id, purchase, app.people)
+    counting = {*await approvers_now(purchase, app), person_id}
+    needed = app.policy.approve.approvals
     counted = say(
         N_("{approver} approves. {needed} approvals are needed."), approver=person(person_id), needed=needed
     )
     try:
-        purchase = await services.store.approve(
+        purchase = await app.store.approve(
             purchase_id,
             quote_no,
-            {"person_id": person_id, "rule": "approve", "policy_version": services.policy.version},
+            {"person_id": person_id, "rule": "approve", "policy_version": app.policy.version},
             counting,
             needed,
-            Happened("approval_counted", person_id, owed=(news.thread(services.settings, counted),)),
-            _decided(person_id, purchase.quote, services),
+            Happened("approval_counted", person_id, owed=(news.thread(app.settings, counted),)),
+            _decided(person_id, purchase.quote, app),
         )
     except AlreadyApproved as error:
         raise AlreadyDecided(
@@ -111,47 +111,47 @@ async def approve(purchase_id: str, quote_no: int, person_id: str, services: Ser
     except Lost as lost:
         _explain(lost, quote_no)
     if purchase.state == State.AWAITING_APPROVAL:
-        given = {each.person_id for each in await services.store.approvals_of(purchase)}
+        given = {each.person_id for each in await app.store.approvals_of(purchase)}
         if given - counting:  # somebody approved in the same moment, and did not know of this one either
-            purchase = await count_again(purchase, services)
+            purchase = await count_again(purchase, app)
     return purchase
 
 
-async def approvers_now(purchase: Purchase, services: Services) -> set[str]:
+async def approvers_now(purchase: Purchase, app: App) -> set[str]:
     """Of the people who have approved this quote those who may approve it now (rule 8). Raises CannotCheck."""
-    given = [each.person_id for each in await services.store.approvals_of(purchase)]
-    return set(await services.policy.approvers_now(given, purchase, services.people))
+    given = [each.person_id for each in await app.store.approvals_of(purchase)]
+    return set(await app.policy.approvers_now(given, purchase, app.people))
 
 
-async def count_again(purchase: Purchase, services: Services) -> Purchase:
+async def count_again(purchase: Purchase, app: App) -> Purchase:
     """As it stands when its approvals are counted by the policy and the members of now."""
     try:
-        counting = await approvers_now(purchase, services)
+        counting = await approvers_now(purchase, app)
     except CannotCheck:
         return purchase  # nobody is let in; the next look counts
-    needed = services.policy.approve.approvals
+    needed = app.policy.approve.approvals
     if len(counting) < needed:
         return purchase
     try:
-        decided = _decided(sorted(counting)[0], purchase.quote, services, counting)
-        purchase = await services.store.count_again(purchase, counting, needed, decided)
+        decided = _decided(sorted(counting)[0], purchase.quote, app, counting)
+        purchase = await app.store.count_again(purchase, counting, needed, decided)
     except Lost as lost:
         return lost.purchase or purchase
     return purchase
 
 
-async def count_all_again(services: Services) -> None:
+async def count_all_again(app: App) -> None:
     """After a change of the policy or of who belongs to a list: what waits is judged by the new one."""
-    for purchase in await services.store.awaiting_approval():
-        await count_again(purchase, services)
+    for purchase in await app.store.awaiting_approval():
+        await count_again(purchase, app)
 
 
-async def still_approved(purchase: Purchase, services: Services) -> bool:
+async def still_approved(purchase: Purchase, app: App) -> bool:
     """Whether enough of those who approved may approve now. Raises CannotCheck."""
-    return len(await approvers_now(purchase, services)) >= services.policy.approve.approvals
+    return len(await approvers_now(purchase, app)) >= app.policy.approve.approvals
 
 
-def _decided(by: str, quote: Quote, services: Services, counting: Collection[str] = ()) -> Happened:
+def _decided(by: str, quote: Quote, app: App, counting: Collection[str] = ()) -> Happened:
     who = [person(each) for each in sorted(counting)] or person(by)
     if quote.if_gone == "closest" and quote.ceiling > quote.price:
         text = N_("{approver} has approved: {price} a month, and up to {ceiling} for a substitute.")
@@ -163,20 +163,20 @@ def _decided(by: str, quote: Quote, services: Services, counting: Collection[str
         price=money(quote.price, quote.currency),
         ceiling=money(quote.ceiling, quote.currency),
     )
-    return Happened("approved", by, owed=(news.thread(services.settings, said),))
+    return Happened("approved", by, owed=(news.thread(app.settings, said),))
 
 
-async def check_decidable(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+async def check_decidable(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could decide about this quote of it now. Raises as ``approve`` does."""
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check(Verb.DENY, person_id, purchase, services.people)
+    purchase = await _existing(purchase_id, app)
+    await app.policy.check(Verb.DENY, person_id, purchase, app.people)
     if purchase.state != State.AWAITING_APPROVAL or purchase.quote_no != quote_no:
         _explain(Lost(purchase), quote_no)
     return purchase
 
 
-async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, services: Services) -> Purchase:
-    purchase = await check_decidable(purchase_id, quote_no, person_id, services)
+async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, app: App) -> Purchase:
+    purchase = await check_decidable(purchase_id, quote_no, person_id, app)
     said = say(
         N_("{approver} has denied {number}: {reason}"),
         approver=person(person_id),
@@ -187,10 +187,10 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, ser
         "denied",
         person_id,
         {"reason": reason},
-        news.both(services.settings, purchase, said),
+        news.both(app.settings, purchase, said),
     )
     try:
-        purchase = await services.store.deny(purchase_id, quote_no, person_id, reason, happened)
+        purchase = await app.store.deny(purchase_id, quote_no, person_id, reason, happened)
     except Lost as lost:
         _explain(lost, quote_no)
     return purchase
@@ -199,18 +199,18 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, ser
 # taking back, ending
 
 
-async def withdraw(purchase_id: str, person_id: str, services: Services) -> Purchase:
+async def withdraw(purchase_id: str, person_id: str, app: App) -> Purchase:
     """Raises NotYours, and NotPossibleNow once the number is being bought."""
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check(Verb.WITHDRAW, person_id, purchase, services.people)
+    purchase = await _existing(purchase_id, app)
+    await app.policy.check(Verb.WITHDRAW, person_id, purchase, app.people)
     said = say(
         N_("{person} has withdrawn the request for {number}."),
         person=person(person_id),
         number=phone(purchase.phone_number),
     )
-    happened = Happened("withdrawn", person_id, owed=_told(services, purchase, person_id, said))
+    happened = Happened("withdrawn", person_id, owed=_told(app, purchase, person_id, said))
     try:
-        purchase = await services.store.withdraw(purchase_id, happened)
+        purchase = await app.store.withdraw(purchase_id, happened)
     except Lost as lost:
         row = lost.purchase
         if row is not None and row.state == State.IN_PROGRESS:
@@ -219,9 +219,9 @@ async def withdraw(purchase_id: str, person_id: str, services: Services) -> Purc
     return purchase
 
 
-async def end(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """One that has stopped, given up. A number that is bought stays owned and goes on costing money, and that is said."""
-    purchase = await _changeable(Verb.END, purchase_id, quote_no, person_id, STOPPED, services)
+    purchase = await _changeable(Verb.END, purchase_id, quote_no, person_id, STOPPED, app)
     number, by = phone(purchase.phone_number), person(person_id)
     if purchase.phone_number_sid is not None:
         quote = purchase.quote
@@ -246,9 +246,9 @@ async def end(purchase_id: str, quote_no: int, person_id: str, services: Service
         said = say(
             N_("{person} has ended the request for {number}. Nothing was bought."), person=by, number=number
         )
-    happened = Happened("ended", person_id, owed=_told(services, purchase, person_id, said))
+    happened = Happened("ended", person_id, owed=_told(app, purchase, person_id, said))
     try:
-        purchase = await services.store.move(
+        purchase = await app.store.move(
             purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[]
         )
     except Lost as lost:
@@ -259,43 +259,41 @@ async def end(purchase_id: str, quote_no: int, person_id: str, services: Service
 # going on
 
 
-async def retry(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+async def retry(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase in the worker's hands again, at the step where it stopped; one that waits for the balance looks now."""
     states = (*STOPPED, State.IN_PROGRESS)
-    purchase = await _changeable(Verb.RETRY, purchase_id, quote_no, person_id, states, services)
-    happened = _go_on(services, "retried", person_id, N_("{person} has it tried again."))
+    purchase = await _changeable(Verb.RETRY, purchase_id, quote_no, person_id, states, app)
+    happened = _go_on(app, "retried", person_id, N_("{person} has it tried again."))
     if purchase.state == State.IN_PROGRESS:
         if "retry" not in ways_on(purchase):
             raise NotPossibleNow()
-        return await _amended(purchase, happened, services)
+        return await _amended(purchase, happened, app)
     again = {"attached_at": None} if (purchase.problem or {}).get("kind") == "NotInService" else {}
-    return await _resumed(purchase, happened, services, **again)
+    return await _resumed(purchase, happened, app, **again)
 
 
-async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The number bought though the balance looks too low: for an approver to say (rule 30, 41)."""
-    purchase = await _changeable(
-        Verb.BUY_ANYWAY, purchase_id, quote_no, person_id, (State.IN_PROGRESS,), services
-    )
+    purchase = await _changeable(Verb.BUY_ANYWAY, purchase_id, quote_no, person_id, (State.IN_PROGRESS,), app)
     if "buy_anyway" not in ways_on(purchase) or not purchase.is_unbought:
         raise NotPossibleNow()
     happened = _go_on(
-        services, "despite_balance", person_id, N_("{person} has it bought whatever the balance says.")
+        app, "despite_balance", person_id, N_("{person} has it bought whatever the balance says.")
     )
-    return await _amended(purchase, happened, services, despite_balance_by=person_id)
+    return await _amended(purchase, happened, app, despite_balance_by=person_id)
 
 
 async def take_alternative(
-    purchase_id: str, quote_no: int, phone_number: str, person_id: str, services: Services
+    purchase_id: str, quote_no: int, phone_number: str, person_id: str, app: App
 ) -> Purchase:
     """One of the numbers that the card offers, in place of the lost one: another number is another quote (rule 5)."""
     purchase = await _changeable(
-        Verb.PICK_NUMBER, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services
+        Verb.PICK_NUMBER, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), app
     )
     chosen = next(
         (each for each in from_kept(purchase.alternatives) if each.phone_number == phone_number), None
     )
-    offer = services.market.offer(purchase.quote.country, purchase.quote.number_type)
+    offer = app.market.offer(purchase.quote.country, purchase.quote.number_type)
     if chosen is None or offer is None:
         raise NotPossibleNow()
     said = say(
@@ -309,7 +307,7 @@ async def take_alternative(
         "alternative_taken",
         person_id,
         {"phone_number": phone_number},
-        (news.thread(services.settings, said),),
+        (news.thread(app.settings, said),),
     )
     changed = {
         **as_quoted(chosen),
@@ -320,7 +318,7 @@ async def take_alternative(
         else offer.price,
     }
     try:
-        purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
+        purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except Lost as lost:
         raise NotPossibleNow() from lost
     except NumberHeld as held:
@@ -340,24 +338,24 @@ def as_quoted(number: Available) -> dict[str, Any]:
 
 
 async def choose_service(
-    purchase_id: str, quote_no: int, person_id: str, services: Services, choice: dict[str, Any]
+    purchase_id: str, quote_no: int, person_id: str, app: App, choice: dict[str, Any]
 ) -> Purchase:
     """Another messaging service, or none. choice: the quote's columns ``service, service_sid, service_name``.
 
     Before the number is bought that is another quote; afterwards a matter of the right to change it (rule 5).
     """
-    purchase = await _changeable(Verb.CHOOSE_SERVICE, purchase_id, quote_no, person_id, STOPPED, services)
+    purchase = await _changeable(Verb.CHOOSE_SERVICE, purchase_id, quote_no, person_id, STOPPED, app)
     if choice["service"] == Kind.NONE:
         text = N_("{person} has it finished without a messaging service.")
     else:
         text = N_("{person} has chosen the messaging service “{service}”.")
     said = say(text, person=person(person_id), service=choice["service_name"])
-    happened = Happened("service_chosen", person_id, {**choice}, owed=(news.thread(services.settings, said),))
+    happened = Happened("service_chosen", person_id, {**choice}, owed=(news.thread(app.settings, said),))
     try:
         if purchase.phone_number_sid is None:
-            purchase = await services.store.quote_again(purchase, happened, choice, person_id, problem=None)
+            purchase = await app.store.quote_again(purchase, happened, choice, person_id, problem=None)
         else:
-            purchase = await services.store.revise(
+            purchase = await app.store.revise(
                 purchase,
                 happened,
                 choice,
@@ -373,42 +371,42 @@ async def choose_service(
 
 
 async def choose_address(
-    purchase_id: str, quote_no: int, person_id: str, services: Services, address_sid: str
+    purchase_id: str, quote_no: int, person_id: str, app: App, address_sid: str
 ) -> Purchase:
     """An address for a number that needs one. The first one, where the quote says "to be added", is within its approval."""
     purchase = await _changeable(
-        Verb.CHOOSE_ADDRESS, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), services
+        Verb.CHOOSE_ADDRESS, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), app
     )
     quote = purchase.quote
     said = say(N_("{person} has chosen an address for the number."), person=person(person_id))
     happened = Happened(
-        "address_chosen", person_id, {"address_sid": address_sid}, (news.thread(services.settings, said),)
+        "address_chosen", person_id, {"address_sid": address_sid}, (news.thread(app.settings, said),)
     )
     try:
         if quote.needs_address and quote.address_sid is None:
-            purchase = await services.store.revise(
+            purchase = await app.store.revise(
                 purchase, happened, {"address_sid": address_sid}, person_id, **_going_on()
             )
         elif quote.address_sid == address_sid:
-            purchase = await services.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
+            purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
         else:
             needs = quote.address_requirements if quote.needs_address else "any"
             changed = {"address_sid": address_sid, "address_requirements": needs}
-            purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
+            purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except Lost as lost:
         raise NotPossibleNow() from lost
     return purchase
 
 
-async def take_over(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+async def take_over(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The number in the account that nobody could place, taken as this purchase's: for an approver to say.
 
     Raises NotPossibleNow when the account does not own it (any more), TwilioError.
     """
-    purchase = await _changeable(Verb.TAKE_OVER, purchase_id, quote_no, person_id, (State.FAILED,), services)
+    purchase = await _changeable(Verb.TAKE_OVER, purchase_id, quote_no, person_id, (State.FAILED,), app)
     if "take_over" not in ways_on(purchase):
         raise NotPossibleNow()
-    found = await owned(services.twilio, purchase.phone_number)
+    found = await owned(app.twilio, purchase.phone_number)
     if found is None:
         raise NotPossibleNow()
     said = say(
@@ -417,35 +415,31 @@ async def take_over(purchase_id: str, quote_no: int, person_id: str, services: S
         number=phone(purchase.phone_number),
     )
     happened = Happened(
-        "taken_over", person_id, {"phone_number_sid": found.sid}, (news.thread(services.settings, said),)
+        "taken_over", person_id, {"phone_number_sid": found.sid}, (news.thread(app.settings, said),)
     )
-    return await _resumed(
-        purchase, happened, services, phone_number_sid=str(found.sid), bought_at=now(), looks=0
-    )
+    return await _resumed(purchase, happened, app, phone_number_sid=str(found.sid), bought_at=now(), looks=0)
 
 
 # the bundle
 
 
-async def check_papers(purchase_id: str, quote_no: int, person_id: str, services: Services) -> Purchase:
+async def check_papers(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could give it a bundle now. Raises MayNotGivePapers, NotPossibleNow."""
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check(Verb.ADD_BUNDLE, person_id, purchase, services.people)
+    purchase = await _existing(purchase_id, app)
+    await app.policy.check(Verb.ADD_BUNDLE, person_id, purchase, app.people)
     waiting = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
     if purchase.state not in waiting or not purchase.is_unbought or purchase.quote_no != quote_no:
         raise NotPossibleNow()
     return purchase
 
 
-async def give_bundle(
-    purchase_id: str, quote_no: int, person_id: str, services: Services, bundle: Bundle
-) -> Purchase:
+async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App, bundle: Bundle) -> Purchase:
     """A bundle for a purchase that waits for one, also by others than who asked.
 
     The first one, where the quote says "to be added", is within its approval; in place of another one, or where none
     was thought to be needed, it is a new quote (rules 5, 24). Raises BundleDoesNotFit.
     """
-    purchase = await check_papers(purchase_id, quote_no, person_id, services)
+    purchase = await check_papers(purchase_id, quote_no, person_id, app)
     quote = purchase.quote
     if (bundle.country, bundle.number_type) != (quote.country, quote.number_type) or (
         quote.regulated and bundle.end_user_type != quote.end_user_type
@@ -455,13 +449,13 @@ async def give_bundle(
         N_("{person} has given the bundle “{bundle}”."), person=person(person_id), bundle=bundle.friendly_name
     )
     happened = Happened(
-        "bundle_given", person_id, {"bundle_sid": bundle.sid}, (news.thread(services.settings, said),)
+        "bundle_given", person_id, {"bundle_sid": bundle.sid}, (news.thread(app.settings, said),)
     )
     in_hand = purchase.state != State.AWAITING_APPROVAL
     on = _going_on() if in_hand else {}
     try:
         if quote.regulated and quote.bundle_id is None:
-            purchase = await services.store.revise(
+            purchase = await app.store.revise(
                 purchase,
                 happened,
                 {"bundle_id": bundle.id},
@@ -470,12 +464,10 @@ async def give_bundle(
             )
         elif quote.bundle_id == bundle.id:
             if purchase.state == State.NEEDS_CHANGES:
-                purchase = await services.store.move(
-                    purchase, State.IN_PROGRESS, happened, **_going_on(False)
-                )
+                purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
         else:
             changed = {"regulated": True, "end_user_type": bundle.end_user_type, "bundle_id": bundle.id}
-            purchase = await services.store.quote_again(purchase, happened, changed, person_id, problem=None)
+            purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except Lost as lost:
         raise NotPossibleNow() from lost
     return purchase
@@ -484,8 +476,8 @@ async def give_bundle(
 # what they share
 
 
-async def _existing(purchase_id: str, services: Services) -> Purchase:
-    purchase = await services.store.purchase(purchase_id)
+async def _existing(purchase_id: str, app: App) -> Purchase:
+    purchase = await app.store.purchase(purchase_id)
     if purchase is None:
         raise NotPossibleNow()
     return purchase
@@ -497,10 +489,10 @@ async def _changeable(
     quote_no: int,
     person_id: str,
     states: Collection[State],
-    services: Services,
+    app: App,
 ) -> Purchase:
-    purchase = await _existing(purchase_id, services)
-    await services.policy.check(verb, person_id, purchase, services.people)
+    purchase = await _existing(purchase_id, app)
+    await app.policy.check(verb, person_id, purchase, app.people)
     if purchase.state not in states:
         raise NotPossibleNow()
     if purchase.quote_no != quote_no:
@@ -508,9 +500,9 @@ async def _changeable(
     return purchase
 
 
-def _go_on(services: Services, what: str, person_id: str, text: str) -> Happened:
+def _go_on(app: App, what: str, person_id: str, text: str) -> Happened:
     said = say(text, person=person(person_id))
-    return Happened(what, person_id, owed=(news.thread(services.settings, said),))
+    return Happened(what, person_id, owed=(news.thread(app.settings, said),))
 
 
 def _going_on(with_state: bool = True) -> dict[str, Any]:
@@ -519,30 +511,26 @@ def _going_on(with_state: bool = True) -> dict[str, Any]:
     return {"state": State.IN_PROGRESS, **values} if with_state else values
 
 
-async def _resumed(purchase: Purchase, happened: Happened, services: Services, **values: Any) -> Purchase:
+async def _resumed(purchase: Purchase, happened: Happened, app: App, **values: Any) -> Purchase:
     try:
-        purchase = await services.store.move(
-            purchase, State.IN_PROGRESS, happened, **_going_on(False), **values
-        )
+        purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False), **values)
     except Lost as lost:
         raise NotPossibleNow() from lost
     return purchase
 
 
-async def _amended(purchase: Purchase, happened: Happened, services: Services, **values: Any) -> Purchase:
+async def _amended(purchase: Purchase, happened: Happened, app: App, **values: Any) -> Purchase:
     try:
-        purchase = await services.store.amend(
-            purchase, happened, wake_at=now(), waiting=None, tries=0, **values
-        )
+        purchase = await app.store.amend(purchase, happened, wake_at=now(), waiting=None, tries=0, **values)
     except Lost as lost:
         raise NotPossibleNow() from lost
     return purchase
 
 
-def _told(services: Services, purchase: Purchase, by: str, said: Said) -> tuple[Owed, ...]:
+def _told(app: App, purchase: Purchase, by: str, said: Said) -> tuple[Owed, ...]:
     if by == purchase.requester_id:
-        return (news.thread(services.settings, said),)
-    return news.both(services.settings, purchase, said)
+        return (news.thread(app.settings, said),)
+    return news.both(app.settings, purchase, said)
 
 
 def _explain(lost: Lost, quote_no: int) -> NoReturn:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot import announcements as news
-from bot.core import Services
+from bot.core import App
 from bot.purchases.steps import LAG
 from bot.texts import N_, phone, say
 from bot.twilio.client import TwilioError
@@ -25,11 +25,11 @@ OURS = re.compile(r"\(nd-[0-9a-f]{6}\)$|^Number Desk [0-9a-f]{12}$")
 class OwnedNumbers:
     """The duty: ``tick`` as often as one likes."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, app: App) -> None:
+        self._app = app
 
     async def tick(self) -> None:
-        store, workspace_id = self._services.store, self._services.workspace_id
+        store, workspace_id = self._app.store, self._app.workspace_id
         kept = (await store.kept(workspace_id)).get(SWEPT)
         if kept is not None and abs(now() - kept[1]) < SWEEP:
             return
@@ -42,11 +42,11 @@ class OwnedNumbers:
 
     async def sweep(self) -> None:
         """Frees what was released in the Console, and tells the operators of what bears our name and is nobody's."""
-        services = self._services
-        account_sid = services.settings.twilio_account_sid
+        app = self._app
+        account_sid = app.settings.twilio_account_sid
         asked_at = now()
-        found: list[Any] = await services.twilio.incoming_phone_numbers.list_async(page_size=1000)
-        known = {each.phone_number_sid: each for each in await services.store.owned_numbers(account_sid)}
+        found: list[Any] = await app.twilio.incoming_phone_numbers.list_async(page_size=1000)
+        known = {each.phone_number_sid: each for each in await app.store.owned_numbers(account_sid)}
         listed = {str(each.sid) for each in found}
         for sid, number in known.items():
             assert number.owned_at is not None
@@ -61,7 +61,7 @@ class OwnedNumbers:
         if number.phone_number_sid is None:
             return False
         try:
-            await self._services.twilio.incoming_phone_numbers(number.phone_number_sid).fetch_async()
+            await self._app.twilio.incoming_phone_numbers(number.phone_number_sid).fetch_async()
         except TwilioError as error:
             if error.status == 404:
                 return True
@@ -70,9 +70,7 @@ class OwnedNumbers:
 
     async def _released(self, number: Number) -> None:
         purchase = (
-            await self._services.store.purchase(number.purchase_id)
-            if number.purchase_id is not None
-            else None
+            await self._app.store.purchase(number.purchase_id) if number.purchase_id is not None else None
         )
         owed: tuple[Owed, ...] = ()
         if purchase is not None:
@@ -80,9 +78,9 @@ class OwnedNumbers:
                 N_("{number} is not in the Twilio account any more: it was released there."),
                 number=phone(number.phone_number),
             )
-            owed = news.both(self._services.settings, purchase, said)
+            owed = news.both(self._app.settings, purchase, said)
         details = {"phone_number": number.phone_number, "phone_number_sid": number.phone_number_sid}
-        await self._services.store.number_gone(number, Happened("released", details=details, owed=owed))
+        await self._app.store.number_gone(number, Happened("released", details=details, owed=owed))
 
     async def _met(self, account_sid: str, found: Any) -> None:
         """One that was bought elsewhere is held like ours; one that bears our name and no purchase explains is told once."""
@@ -97,8 +95,8 @@ class OwnedNumbers:
                 name=found.friendly_name,
             )
             details = {"phone_number": found.phone_number, "phone_number_sid": str(found.sid)}
-            owed = (news.operators(self._services.settings, said),)
+            owed = (news.operators(self._app.settings, said),)
             stray = Happened("unexplained_number", details=details, owed=owed)
-        await self._services.store.add_owned(
-            account_sid, found.phone_number, str(found.sid), self._services.workspace_id, stray
+        await self._app.store.add_owned(
+            account_sid, found.phone_number, str(found.sid), self._app.workspace_id, stray
         )

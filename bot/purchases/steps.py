@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
@@ -86,7 +86,7 @@ class Step:
     event: str
     title: str
     told: str | None
-    do: Callable[[Purchase, Services], Awaitable[Done | Wait]]
+    do: Callable[[Purchase, App], Awaitable[Done | Wait]]
     only_if: Callable[[Purchase], bool] = lambda purchase: True
 
 
@@ -114,23 +114,23 @@ def regulated(purchase: Purchase) -> bool:
     return purchase.is_regulated
 
 
-async def await_bundle(purchase: Purchase, services: Services) -> Done | Wait:
+async def await_bundle(purchase: Purchase, app: App) -> Done | Wait:
     """When the quoted bundle was approved. The watch keeps our row of it current, and wakes us."""
-    bundle = await _bundle(purchase, services)
+    bundle = await _bundle(purchase, app)
     if bundle is not None and bundles.usable(bundle):
         return Done({"bundle_approved_at": bundle.updated_at or now()})
     return Wait(bundles.why_waiting(bundle), None)
 
 
-async def _bundle(purchase: Purchase, services: Services) -> Bundle | None:
+async def _bundle(purchase: Purchase, app: App) -> Bundle | None:
     bundle_id = purchase.quote.bundle_id
-    return await services.store.bundle(bundle_id) if bundle_id else None
+    return await app.store.bundle(bundle_id) if bundle_id else None
 
 
 # the number
 
 
-async def buy_number(purchase: Purchase, services: Services) -> Done | Wait:
+async def buy_number(purchase: Purchase, app: App) -> Done | Wait:
     """The SID (``PN...``) of the number, bought at most once. Rules 1 to 6.
 
     Raises NumberTaken, NumberOwned, QuoteChanged, ApprovalsVoid, AddressNeeded and what is wrong with the service
@@ -138,19 +138,19 @@ async def buy_number(purchase: Purchase, services: Services) -> Done | Wait:
     unclear whose the number is.
     """
     if purchase.buying_at is not None:  # an earlier try was cut off: Twilio alone knows how it ended
-        return await settle_intent(purchase, services)
-    terms = await check_conditions(purchase, services)
+        return await settle_intent(purchase, app)
+    terms = await check_conditions(purchase, app)
     if isinstance(terms, Done | Wait):
         return terms
-    purchase = await services.store.intend_to_buy(purchase, terms.price, terms.on_record(purchase))
+    purchase = await app.store.intend_to_buy(purchase, terms.price, terms.on_record(purchase))
     try:
-        bought = await services.twilio.incoming_phone_numbers.create_async(
+        bought = await app.twilio.incoming_phone_numbers.create_async(
             phone_number=purchase.phone_number,
             friendly_name=purchase.twilio_name,
             **terms.parameters(),
         )
     except TwilioError as error:
-        return await settle_intent(purchase, services, None if error.doubtful else error)
+        return await settle_intent(purchase, app, None if error.doubtful else error)
     return _bought(purchase, str(bought.sid))
 
 
@@ -166,15 +166,13 @@ def _bought(purchase: Purchase, sid: str) -> Done:
     return Done({"phone_number_sid": sid, "bought_at": now(), "looks": 0}, details)
 
 
-async def settle_intent(
-    purchase: Purchase, services: Services, refused: TwilioError | None = None
-) -> Done | Wait:
+async def settle_intent(purchase: Purchase, app: App, refused: TwilioError | None = None) -> Done | Wait:
     """How the open intent ended. Nothing else is checked or bought meanwhile. Rule 2.
 
     refused: the answer to the call, where that says for sure that nothing was bought; one look is then enough.
     """
     assert purchase.buying_at is not None
-    found = await owned(services.twilio, purchase.phone_number)
+    found = await owned(app.twilio, purchase.phone_number)
     if found is not None and purchase.is_named(found.friendly_name):
         return _bought(purchase, str(found.sid))
     if found is not None:
@@ -186,10 +184,10 @@ async def settle_intent(
         )
     again = next((purchase.buying_at + each for each in LOOKS if purchase.buying_at + each > now()), None)
     if refused is None and again is not None:
-        await services.store.save_step(purchase, bump=False, looks=purchase.looks + 1)
+        await app.store.save_step(purchase, bump=False, looks=purchase.looks + 1)
         return Wait(say(N_("Twilio's answer was lost. Looking whether the number was bought.")), again)
     tries = purchase.tries + (refused is None)  # how often an intent of this purchase has come to nothing
-    await services.store.save_step(
+    await app.store.save_step(
         purchase, Happened("not_bought"), bump=False, buying_at=None, looks=0, charged=None, tries=tries
     )
     if refused is not None:
@@ -216,21 +214,21 @@ class Terms:
         return {"phone_number": quote.phone_number, "currency": quote.currency, **self.parameters()}
 
 
-async def check_conditions(purchase: Purchase, services: Services) -> Terms | Done | Wait:
+async def check_conditions(purchase: Purchase, app: App) -> Terms | Done | Wait:
     """Approvals, bundle, price, balance, service and address, all read now and side by side: rules 3 and 8."""
     quote = purchase.quote
     try:
-        if not await still_approved(purchase, services):
+        if not await still_approved(purchase, app):
             raise ApprovalsVoid(number=phone(quote.phone_number))
     except CannotCheck as error:
         return Wait(error.said, _in(30))
     wanted = quote.service if purchase.wants_service else Service.NONE
     earlier, bundle, offer, balance, services_now = await side_by_side(
-        owned(services.twilio, quote.phone_number),
-        _bundle_now(purchase, services),
-        services.market.fresh_offer(quote.country, quote.number_type),
-        _balance(purchase, services),
-        _services_now(purchase, services, fresh=True) if wanted != Service.NONE else _nothing(),
+        owned(app.twilio, quote.phone_number),
+        _bundle_now(purchase, app),
+        app.market.fresh_offer(quote.country, quote.number_type),
+        _balance(purchase, app),
+        _services_now(purchase, app, fresh=True) if wanted != Service.NONE else _nothing(),
     )
     if earlier is not None:
         if purchase.is_named(earlier.friendly_name):
@@ -240,12 +238,12 @@ async def check_conditions(purchase: Purchase, services: Services) -> Terms | Do
         why = bundles.why_waiting(bundle)
         # a change of status has told it already; a lapse or no bundle at all is told by the step that waits
         told = bundle is not None and bundle.status != bundles.APPROVED
-        await services.store.save_step(purchase, bundle_approved_at=None, waiting=why if told else None)
+        await app.store.save_step(purchase, bundle_approved_at=None, waiting=why if told else None)
         return Wait(why if told else None, now())
     _check_price(quote, offer)
     if services_now is not None:
         service_for(purchase, *services_now)
-    too_low = await _too_low(purchase, services, balance, offer)
+    too_low = await _too_low(purchase, app, balance, offer)
     if too_low is not None:
         return too_low
     in_bundle = bundle.address_sids if bundle is not None else None
@@ -261,9 +259,9 @@ async def _nothing() -> None:
     return None
 
 
-async def _bundle_now(purchase: Purchase, services: Services) -> Bundle | None:
-    known = await _bundle(purchase, services) if purchase.is_regulated else None
-    return await bundles.read(services, known) if known is not None else None
+async def _bundle_now(purchase: Purchase, app: App) -> Bundle | None:
+    known = await _bundle(purchase, app) if purchase.is_regulated else None
+    return await bundles.read(app, known) if known is not None else None
 
 
 def _check_price(quote: Quote, offer: Offer) -> None:
@@ -283,10 +281,10 @@ def _check_price(quote: Quote, offer: Offer) -> None:
     )
 
 
-async def _balance(purchase: Purchase, services: Services) -> tuple[Decimal, str] | None:
+async def _balance(purchase: Purchase, app: App) -> tuple[Decimal, str] | None:
     """Amount and currency; None where it cannot be read or compared (rule 30: a subaccount, a restricted key ...)."""
     try:
-        found: Any = await services.twilio.api.v2010.accounts(purchase.account_sid).balance.fetch_async()
+        found: Any = await app.twilio.api.v2010.accounts(purchase.account_sid).balance.fetch_async()
         amount = Decimal(found.balance)
     except TwilioError as error:
         log.info("the balance cannot be read: %s", error)
@@ -297,12 +295,12 @@ async def _balance(purchase: Purchase, services: Services) -> tuple[Decimal, str
 
 
 async def _too_low(
-    purchase: Purchase, services: Services, balance: tuple[Decimal, str] | None, offer: Offer
+    purchase: Purchase, app: App, balance: tuple[Decimal, str] | None, offer: Offer
 ) -> Wait | None:
     if balance is None or purchase.despite_balance_by is not None or balance[1] != offer.currency.upper():
         return None
     amount, currency = balance
-    left = amount - await services.store.open_intents(purchase.account_sid, purchase.id)
+    left = amount - await app.store.open_intents(purchase.account_sid, purchase.id)
     if left >= offer.price:
         return None
     why = say(
@@ -382,51 +380,51 @@ def _is_late(made: MessagingService, known: Sequence[Known]) -> bool:
 
 
 async def _services_now(
-    purchase: Purchase, services: Services, *, fresh: bool
+    purchase: Purchase, app: App, *, fresh: bool
 ) -> tuple[Sequence[Known], MessagingService | None]:
     """Twilio's list, and for a new service our row of its name, read after the list: what another purchase of ours makes
     meanwhile is in the row before it is in the list. fresh: else it may have been read directly before."""
-    known = await (services.market.fresh_services() if fresh else services.market.recent_services())
+    known = await (app.market.fresh_services() if fresh else app.market.recent_services())
     new = purchase.quote.service == Service.NEW
-    return known, await _made_here(purchase, services) if new else None
+    return known, await _made_here(purchase, app) if new else None
 
 
-async def _made_here(purchase: Purchase, services: Services) -> MessagingService:
-    return await services.store.service_named(
+async def _made_here(purchase: Purchase, app: App) -> MessagingService:
+    return await app.store.service_named(
         purchase.workspace_id, purchase.account_sid, purchase.quote.service_name
     )
 
 
-async def ensure_service(purchase: Purchase, services: Services) -> Done | Wait:
+async def ensure_service(purchase: Purchase, app: App) -> Done | Wait:
     """The SID (``MG...``) of the quoted service, made when it is a new one. Raises as ``service_for`` does."""
     name = purchase.quote.service_name
     if purchase.quote.service == Service.EXISTING:
-        sid = service_for(purchase, await services.market.recent_services(), None)
+        sid = service_for(purchase, await app.market.recent_services(), None)
         return _in_service(sid, name)
-    row = await _made_here(purchase, services)
+    row = await _made_here(purchase, app)
     cut_off = row.claimed_by == purchase.id  # we began to make it once: the list that is kept may be older
-    known, made = await _services_now(purchase, services, fresh=cut_off)
+    known, made = await _services_now(purchase, app, fresh=cut_off)
     assert made is not None
     row = made
     sid = service_for(purchase, known, row)
     if sid is None:
         if cut_off and row.claimed_until is not None and now() < row.claimed_until - CLAIM + MADE_AGAIN:
             return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
-        if not await services.store.claim_service(row, purchase.id):
+        if not await app.store.claim_service(row, purchase.id):
             return Wait(
                 say(N_("Another purchase is making the messaging service “{name}”."), name=name), _in(2)
             )
         try:
-            created = await services.twilio.messaging.v1.services.create_async(friendly_name=name)
+            created = await app.twilio.messaging.v1.services.create_async(friendly_name=name)
         except TwilioError as error:
             if not error.doubtful:
-                await services.store.service_made(row, None)
+                await app.store.service_made(row, None)
                 raise
             return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
         sid = str(created.sid)
-        await services.market.service_made(sid, name)
+        await app.market.service_made(sid, name)
     if row.sid != sid:
-        await services.store.service_made(row, sid)
+        await app.store.service_made(row, sid)
     return _in_service(sid, name)
 
 
@@ -434,10 +432,10 @@ def _in_service(sid: str | None, name: str) -> Done:
     return Done({"messaging_service_sid": sid}, {"messaging_service_sid": sid, "name": name})
 
 
-async def attach_number(purchase: Purchase, services: Services) -> Done | Wait:
+async def attach_number(purchase: Purchase, app: App) -> Done | Wait:
     """When the number was found or put into its service. Raises InAnotherService, ServiceGone, ServiceFull, CannotJoinService."""
     assert purchase.messaging_service_sid and purchase.phone_number_sid
-    service = services.twilio.messaging.v1.services(purchase.messaging_service_sid)
+    service = app.twilio.messaging.v1.services(purchase.messaging_service_sid)
     try:
         await service.phone_numbers.create_async(phone_number_sid=purchase.phone_number_sid)
     except TwilioError as error:
@@ -445,28 +443,28 @@ async def attach_number(purchase: Purchase, services: Services) -> Done | Wait:
             case 21710:  # in this service already
                 pass
             case 21712:
-                raise InAnotherService(service=await _service_of(purchase, services)) from error
+                raise InAnotherService(service=await _service_of(purchase, app)) from error
             case 21714:
                 raise ServiceFull() from error
             case 21715:
                 raise CannotJoinService(message=error.message) from error
             case _ if error.code in (21421, 21701) or error.status == 404:
-                made = await _made_here(purchase, services) if purchase.quote.service == Service.NEW else None
+                made = await _made_here(purchase, app) if purchase.quote.service == Service.NEW else None
                 wait = lagging(purchase, purchase.bought_at, made.made_at if made else None)
                 if wait is not None:
                     return wait
                 if made is not None:
-                    await services.store.service_made(made, None)
+                    await app.store.service_made(made, None)
                 raise ServiceGone(name=purchase.quote.service_name) from error
             case _:
                 raise
     return Done({"attached_at": now()})
 
 
-async def _service_of(purchase: Purchase, services: Services) -> str:
+async def _service_of(purchase: Purchase, app: App) -> str:
     """The name of the service that holds the number: no filter exists, so all are walked."""
-    for service in await services.market.fresh_services():
-        senders = services.twilio.messaging.v1.services(service.sid).phone_numbers
+    for service in await app.market.fresh_services():
+        senders = app.twilio.messaging.v1.services(service.sid).phone_numbers
         if any(each.sid == purchase.phone_number_sid for each in await senders.list_async(page_size=400)):
             return service.name
     return "?"
@@ -484,12 +482,12 @@ UNCHECKED = {
 }
 
 
-async def check_readiness(purchase: Purchase, services: Services) -> Done | Wait:
+async def check_readiness(purchase: Purchase, app: App) -> Done | Wait:
     """When number and service were found as they should be, with what was not checked. Raises NotInService."""
     assert purchase.phone_number_sid is not None
-    number = services.twilio.incoming_phone_numbers(purchase.phone_number_sid).fetch_async()
+    number = app.twilio.incoming_phone_numbers(purchase.phone_number_sid).fetch_async()
     try:
-        found, _ = await side_by_side(number, _sender(purchase, services))
+        found, _ = await side_by_side(number, _sender(purchase, app))
     except TwilioError as error:
         if error.status != 404:
             raise
@@ -504,10 +502,10 @@ async def check_readiness(purchase: Purchase, services: Services) -> Done | Wait
     )
 
 
-async def _sender(purchase: Purchase, services: Services) -> Any:
+async def _sender(purchase: Purchase, app: App) -> Any:
     if purchase.messaging_service_sid is None or purchase.phone_number_sid is None:
         return None
-    service = services.twilio.messaging.v1.services(purchase.messaging_service_sid)
+    service = app.twilio.messaging.v1.services(purchase.messaging_service_sid)
     return await service.phone_numbers(purchase.phone_number_sid).fetch_async()
 
 

@@ -17,7 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from bot import announcements as news
-from bot.core import Services
+from bot.core import App
 from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
@@ -62,9 +62,9 @@ class Every(BaseTrigger):
 
 
 class Worker:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._store = services.store
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._store = app.store
         self._woken = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -127,7 +127,7 @@ class Worker:
         purchase = await self._store.purchase(purchase_id)
         if purchase is None or purchase.buying_at is None or purchase.phone_number_sid is not None:
             return
-        found = await owned(self._services.twilio, purchase.phone_number)
+        found = await owned(self._app.twilio, purchase.phone_number)
         sid = str(found.sid) if found is not None and purchase.is_named(found.friendly_name) else None
         await self._store.wake(
             purchase_id, Happened("looked_after_office", details={"phone_number_sid": sid})
@@ -200,12 +200,12 @@ class Worker:
             working_on.reset(token)
 
     async def _check(self) -> None:
-        self._services.office.check()
+        self._app.office.check()
 
     async def _look_at(self, purchase: Purchase) -> None:
         """One that waits for people: who may decide can have changed without anybody telling us (rule 36)."""
         if purchase.state == State.AWAITING_APPROVAL:
-            purchase = await operations.count_again(purchase, self._services)
+            purchase = await operations.count_again(purchase, self._app)
         if purchase.state != State.IN_PROGRESS:
             await self._store.pause(purchase, now() + LONGEST_SLEEP, purchase.waiting, tries=purchase.tries)
 
@@ -216,7 +216,7 @@ class Worker:
                 await self._complete(purchase)
                 return
             try:
-                result = await step.do(purchase, self._services)
+                result = await step.do(purchase, self._app)
             except (Lost, OutOfOffice, *Unavailable):
                 raise
             except Exception as error:
@@ -244,7 +244,7 @@ class Worker:
         asks = step.column == "bundle_approved_at" and current.waiting is None
         if wait.why is not None and (asks or (wait.tell and told != wait.why.get("kind"))):
             # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles/operations.py)
-            happened = Happened("waiting", owed=news.both(self._services.settings, current, wait.why))
+            happened = Happened("waiting", owed=news.both(self._app.settings, current, wait.why))
         tries = current.tries if wait.tries is None else wait.tries
         await self._store.pause(current, until, wait.why, happened, tries)
 
@@ -254,7 +254,7 @@ class Worker:
         names = self._names(purchase)
         if "price" in done.details:  # told is paid (rule 31)
             names["price"] = money(Decimal(done.details["price"]), done.details["currency"])
-        return (news.thread(self._services.settings, say(step.told, **names)),)
+        return (news.thread(self._app.settings, say(step.told, **names)),)
 
     def _names(self, purchase: Purchase) -> dict[str, Any]:
         quote = purchase.quote
@@ -284,7 +284,7 @@ class Worker:
         purchase = await self._current(purchase)
         if isinstance(error, TwilioError) and (kind := of_twilio(error).kind) is not Kind.PASSING:
             if kind is Kind.OF_INSTALLATION:
-                await self._services.access.refused(error)
+                await self._app.access.refused(error)
             error = refused(error)
         if isinstance(error, QuoteChanged):
             await self._ask_again(purchase, error)
@@ -337,7 +337,7 @@ class Worker:
     async def _ask_again(self, purchase: Purchase, error: QuoteChanged) -> None:
         await self._store.quote_again(
             purchase,
-            Happened("quote_changed", owed=news.both(self._services.settings, purchase, error.said)),
+            Happened("quote_changed", owed=news.both(self._app.settings, purchase, error.said)),
             error.changed,
             by_worker=True,
             problem=error.said,
@@ -366,7 +366,7 @@ class Worker:
             try:
                 await self._store.revise(
                     purchase,
-                    Happened("closest_taken", owed=news.both(self._services.settings, purchase, said)),
+                    Happened("closest_taken", owed=news.both(self._app.settings, purchase, said)),
                     {
                         **operations.as_quoted(candidate),
                         "price": offer.price,
@@ -388,10 +388,10 @@ class Worker:
         if purchase.revision >= CLOSEST_TRIES:
             return []
         try:
-            offer = await self._services.market.fresh_offer(quote.country, quote.number_type)
+            offer = await self._app.market.fresh_offer(quote.country, quote.number_type)
             if offer.currency != quote.currency or offer.price > quote.ceiling:
                 return []
-            found = await substitutes(self._services.twilio, quote, await self._refused(purchase))
+            found = await substitutes(self._app.twilio, quote, await self._refused(purchase))
         except (TwilioError, BotError) as failed:
             log.warning("purchase %s: no substitute found: %s", purchase.id, failed)
             return []
@@ -403,7 +403,7 @@ class Worker:
         if address_sid is None:
             return None
         try:
-            address: Any = await self._services.twilio.addresses(address_sid).fetch_async()
+            address: Any = await self._app.twilio.addresses(address_sid).fetch_async()
         except TwilioError as error:
             log.warning("purchase %s: its address cannot be read: %s", purchase.id, error)
             return None
@@ -419,7 +419,7 @@ class Worker:
     async def _alternatives(self, purchase: Purchase, town: str | None = None) -> list[Available]:
         try:
             refused_before = await self._refused(purchase) if town is not None else []
-            found = await alternatives(self._services.twilio, purchase.quote, town, refused_before)
+            found = await alternatives(self._app.twilio, purchase.quote, town, refused_before)
         except TwilioError as error:
             log.warning("purchase %s: no alternatives found: %s", purchase.id, error)
             return []
@@ -459,7 +459,7 @@ class Worker:
     async def _leave(
         self, purchase: Purchase, to: State, what: str, said: Said, alarm: Said | None = None, **values: Any
     ) -> None:
-        settings = self._services.settings
+        settings = self._app.settings
         owed = news.both(settings, purchase, said)
         if alarm is not None:
             owed = (*owed, news.operators(settings, alarm))

@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import announcements as news
-from bot.core import Services
+from bot.core import App
 from bot.slack.pace import Pace
 from bot.texts import N_, Said, moment, person, phone, say
 from storage.models import Card, Outgoing, Purchase, Trouble, now
@@ -129,16 +129,16 @@ class Refusal:
 class Courier:
     def __init__(
         self,
-        services: Services,
+        app: App,
         client: AsyncWebClient,
         picture: Callable[[Purchase], Awaitable[Message]],
         compose: Callable[[Outgoing, Card | None], Awaitable[Message]],
         begun_again: Callable[[Purchase], Said],
     ) -> None:
         """picture: a card as its purchase is now; compose: another message; begun_again: the first line of a new thread."""
-        self._services = services
-        self._settings = services.settings
-        self._store = services.store
+        self._app = app
+        self._settings = app.settings
+        self._store = app.store
         self._client = client
         self._picture = picture
         self._compose = compose
@@ -305,7 +305,7 @@ class Courier:
         message = await self._compose(row, card)
         channel = row.address
         if row.kind in DIRECT:
-            channel = await self._services.people.dm_channel(row.address)
+            channel = await self._app.people.dm_channel(row.address)
         elif row.kind == "thread" and card is not None:
             channel, message = card.channel_id, {**message, "thread_ts": card.ts}
         try:
@@ -313,7 +313,7 @@ class Courier:
         except SlackApiError as error:
             if row.kind not in DIRECT or not Refusal.of(error).is_of_channel:
                 raise
-            channel = await self._services.people.dm_channel(row.address, anew=True)
+            channel = await self._app.people.dm_channel(row.address, anew=True)
             ts = await self._sent(channel, message)
         await self._surely(lambda: self._store.delivered(row, ts))
         await self._works(row.address, channel)
@@ -430,7 +430,7 @@ class Courier:
         """tell: whether the operators can be reached at all."""
         if key in self._troubles:
             return
-        trouble = Trouble(key=key, workspace_id=self._services.workspace_id, since=now(), said=said)
+        trouble = Trouble(key=key, workspace_id=self._app.workspace_id, since=now(), said=said)
         owed = [news.operators(self._settings, said)] if tell else []
         if await self._store.open_trouble(trouble, owed):
             log.error("%s: %s", key, said["say"].format(**said["with"]))

@@ -55,7 +55,7 @@ POSTS: tuple[tuple[str, Kind], ...] = (
     (r"/ItemAssignments", Kind(repeat=True)),
     (r"/SupportingDocuments", Kind(repeat=True, seconds=60)),
     (r"/Evaluations", Kind(repeat=True, seconds=30)),
-    # bundles, services, addresses (found again by name) and every update: the caller looks before it asks again
+    # bundles, app, addresses (found again by name) and every update: the caller looks before it asks again
     (r"", Kind(repeat=False)),
 )
 """POSTs by the end of their path; the first line that fits counts. 429 and a failed connect are repeated for all."""

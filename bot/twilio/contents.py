@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.core import Services
+from bot.core import App
 from bot.slack.files import File, FileProblem
 from bot.texts import N_, Said, say
 from bot.twilio.client import TwilioError
@@ -170,11 +170,9 @@ def _lacks(fields: Sequence[Field], attributes: Attributes) -> bool:
 # reading
 
 
-async def read(
-    services: Services, bundle: Bundle, regulation: Regulation, *, end_users: bool = True
-) -> Papers:
+async def read(app: App, bundle: Bundle, regulation: Regulation, *, end_users: bool = True) -> Papers:
     """What the bundle holds at Twilio now (its documents only, without ``end_users``). Raises TwilioError."""
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     listed: list[Any] = await compliance.bundles(bundle.sid).item_assignments.list_async(page_size=100)
     items: dict[str, list[str]] = {}
     for each in listed:
@@ -225,9 +223,9 @@ async def read(
     return Papers(people, placed, strays, doubles)
 
 
-async def refused(services: Services, bundle: Bundle, regulation: Regulation) -> list[tuple[str, str]]:
+async def refused(app: App, bundle: Bundle, regulation: Regulation) -> list[tuple[str, str]]:
     """``(document, reason)``, in Twilio's words, for whoever may see it; kept nowhere. Raises TwilioError."""
-    found = await read(services, bundle, regulation, end_users=False)
+    found = await read(app, bundle, regulation, end_users=False)
     named = []
     for index, each in found.documents.items():
         requirement = regulation.documents(bundle.group)[index]
@@ -342,7 +340,7 @@ def _source(
 
 
 async def save_end_user(
-    services: Services,
+    app: App,
     bundle: Bundle,
     regulation: Regulation,
     papers: Papers,
@@ -350,7 +348,7 @@ async def save_end_user(
     typed: Mapping[str, str | None],
 ) -> Papers:
     """The end user made or brought up to date, and assigned; the papers as they are then. Raises TwilioError."""
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     part = regulation.end_users[index]
     there = papers.end_users.get(index)
     sent = attributes(part, regulation, papers, typed, there.attributes if there else None)
@@ -361,7 +359,7 @@ async def save_end_user(
             attributes=sent,
         )
         sid = str(made.sid)
-        await _assign(services, bundle, sid)
+        await _assign(app, bundle, sid)
     else:
         sid = there.sid
         if sent != there.attributes:
@@ -370,7 +368,7 @@ async def save_end_user(
 
 
 async def save_document(
-    services: Services,
+    app: App,
     bundle: Bundle,
     regulation: Regulation,
     papers: Papers,
@@ -383,7 +381,7 @@ async def save_document(
 
     An old one is taken out of the bundle first, because of a type it takes only as many as are asked for, and then deleted.
     """
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     there = papers.documents.get(index)
     keeps = there is not None and not must_be_new(there, kind, file)
     before = there.attributes if there is not None and there.type == kind.type else None
@@ -395,10 +393,10 @@ async def save_document(
         made = replace(there, attributes=sent)
     else:
         name = (document_name(bundle, index) + kind.name)[:LONGEST_NAME]
-        sid = await _create(services, name, kind, sent, file)
+        sid = await _create(app, name, kind, sent, file)
         if there is not None:
-            await _take_out(services, bundle, there.sid, there.items)
-        items = await _assign(services, bundle, sid)
+            await _take_out(app, bundle, there.sid, there.items)
+        items = await _assign(app, bundle, sid)
         made = Document(sid, items, name, kind.type, sent, "draft", None, file is not None)
     return replace(papers, documents={**papers.documents, index: made})
 
@@ -407,9 +405,9 @@ def must_be_new(there: Document, kind: Part, file: File | None) -> bool:
     return file is not None or there.type != kind.type or there.status == REJECTED
 
 
-async def _create(services: Services, name: str, kind: Part, sent: Attributes, file: File | None) -> str:
+async def _create(app: App, name: str, kind: Part, sent: Attributes, file: File | None) -> str:
     if file is None:
-        made: Any = await services.twilio.numbers.v2.regulatory_compliance.supporting_documents.create_async(
+        made: Any = await app.twilio.numbers.v2.regulatory_compliance.supporting_documents.create_async(
             friendly_name=name, type=kind.type, attributes=sent
         )
         return str(made.sid)
@@ -419,20 +417,20 @@ async def _create(services: Services, name: str, kind: Part, sent: Attributes, f
         form.add_field("Type", kind.type)
         form.add_field("Attributes", json.dumps(sent))
         form.add_field("File", io.BytesIO(file.content), filename=file.name, content_type=file.type)
-        answer = await services.twilio.request_async("POST", UPLOAD, data=form)  # type: ignore[arg-type]
+        answer = await app.twilio.request_async("POST", UPLOAD, data=form)  # type: ignore[arg-type]
         said = json.loads(answer.text)
         if said.get("mime_type"):  # without one there is no file in it, and a review would refuse it
             return str(said["sid"])
         log.warning("%s was made without its file", said["sid"])
-        await _delete(services, str(said["sid"]))
+        await _delete(app, str(said["sid"]))
     raise FileProblem(
         N_("Twilio did not keep the file, twice in a row. Choose it again, or save it anew as a PDF first.")
     )
 
 
-async def _assign(services: Services, bundle: Bundle, sid: str) -> tuple[str, ...]:
+async def _assign(app: App, bundle: Bundle, sid: str) -> tuple[str, ...]:
     """The object's item assignments. A refusal may be of a second try whose first was carried out: the list tells."""
-    items = services.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid).item_assignments
+    items = app.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid).item_assignments
     try:
         made: Any = await items.create_async(object_sid=sid)
     except TwilioError:
@@ -444,20 +442,20 @@ async def _assign(services: Services, bundle: Bundle, sid: str) -> tuple[str, ..
     return (str(made.sid),)
 
 
-async def _take_out(services: Services, bundle: Bundle, sid: str, items: Sequence[str]) -> None:
+async def _take_out(app: App, bundle: Bundle, sid: str, items: Sequence[str]) -> None:
     """A document or end user."""
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     for item in items:
         try:
             await compliance.bundles(bundle.sid).item_assignments(item).delete_async()
         except TwilioError as error:
             if error.status != 404:
                 raise
-    await _delete(services, sid)
+    await _delete(app, sid)
 
 
-async def _delete(services: Services, sid: str) -> None:
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+async def _delete(app: App, sid: str) -> None:
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     kind = compliance.end_users if sid.startswith("IT") else compliance.supporting_documents
     try:
         await kind(sid).delete_async()
@@ -465,15 +463,15 @@ async def _delete(services: Services, sid: str) -> None:
         log.info("%s stays: %s", sid, error)
 
 
-async def in_step(services: Services, bundle: Bundle, regulation: Regulation, papers: Papers) -> Papers:
+async def in_step(app: App, bundle: Bundle, regulation: Regulation, papers: Papers) -> Papers:
     """What must equal the end user's fields does so again; documents of a group that was left, and what is there twice, are
     taken out."""
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     for stray in papers.strays:
         if stray.name.startswith(f"{bundle.mark} "):
-            await _take_out(services, bundle, stray.sid, stray.items)
+            await _take_out(app, bundle, stray.sid, stray.items)
     for sid, items in papers.doubles.items():
-        await _take_out(services, bundle, sid, items)
+        await _take_out(app, bundle, sid, items)
     documents = dict(papers.documents)
     for index, there in papers.documents.items():
         kind = regulation.documents(bundle.group)[index].kind(there.type)
@@ -509,11 +507,9 @@ FINDINGS = {
 """Sentences for the codes of an evaluation. Source: twilio.com/docs, error dictionary."""
 
 
-async def evaluate(
-    services: Services, bundle: Bundle, regulation: Regulation, papers: Papers
-) -> list[Finding]:
+async def evaluate(app: App, bundle: Bundle, regulation: Regulation, papers: Papers) -> list[Finding]:
     """What Twilio's evaluation of the bundle finds; nothing when it is compliant. Raises TwilioError."""
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     evaluation: Any = await compliance.bundles(bundle.sid).evaluations.create_async()
     found: list[Finding] = []
     used: set[Page] = set()

@@ -6,7 +6,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts, say
 from bot.twilio import addresses
@@ -50,9 +50,9 @@ def page(
 # what happens next
 
 
-async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services: Services, t: Texts) -> None:
+async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, app: App, t: Texts) -> None:
     typed = forms.answers(view)
-    draft = await draft_row.of(view, services)
+    draft = await draft_row.of(view, app)
     wrong: dict[str, Said] = address_form.wrong(typed)
     needs, country = draft.address_requirements, typed.get("address_country")
     if needs == "local" and country != draft.country:
@@ -64,26 +64,26 @@ async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services:
     waiting = modal.loading(t, t("Sending the address to Twilio…"), draft.id)
     await ack(response_action="update", view=waiting)
     external_id = waiting["external_id"]
-    services.later(
-        _save(external_id, draft, typed, client, services, t),
-        errors.in_place_of(client, external_id, draft, services, t),
+    app.later(
+        _save(external_id, draft, typed, client, app, t),
+        errors.in_place_of(client, external_id, draft, app, t),
     )
 
 
 async def suggestion_taken(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     """The same address once more; this time Twilio may correct it."""
     shown = body["view"]
     typed = forms.answers(shown)
-    draft = await draft_row.of(shown, services)
+    draft = await draft_row.of(shown, app)
     waiting = modal.loading(t, t("Sending the address to Twilio…"), draft.id)
     await modal.redraw(client, shown, waiting)
     await ack()
     external_id = waiting["external_id"]
-    services.later(
-        _save(external_id, draft, typed, client, services, t, correct=True),
-        errors.in_place_of(client, external_id, draft, services, t),
+    app.later(
+        _save(external_id, draft, typed, client, app, t, correct=True),
+        errors.in_place_of(client, external_id, draft, app, t),
     )
 
 
@@ -92,21 +92,21 @@ async def _save(
     draft: Draft,
     typed: forms.Answers,
     client: AsyncWebClient,
-    services: Services,
+    app: App,
     t: Texts,
     *,
     correct: bool = False,
 ) -> None:
     try:
-        sid = await addresses.make(services.twilio, typed, draft.twilio_name, correct=correct)
+        sid = await addresses.make(app.twilio, typed, draft.twilio_name, correct=correct)
     except AddressProblem as error:
         problem = address_form.problem(error, t)
         again = page(draft, t, typed=typed, problem=problem, mark=f"~{external_id[:6]}")
         await modal.late(client, external_id, again)
         return
-    draft = await services.store.record_draft(
+    draft = await app.store.record_draft(
         draft.id,
         page="review",
         answers=draft_row.answers(draft, "end_user", {"address": sid}),
     )
-    await modal.late(client, external_id, review.page(draft, None, services, t))
+    await modal.late(client, external_id, review.page(draft, None, app, t))

@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.errors import FormErrors
 from bot.purchases.draft import Search, search_of
 from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
@@ -48,7 +48,7 @@ DROPPED = {
 
 def page(
     draft: Draft,
-    services: Services,
+    app: App,
     t: Texts,
     held: Collection[str],
     *,
@@ -66,7 +66,7 @@ def page(
             blocks.section(t("Every number that was found is being bought by somebody else by now."))
         )
         return _with_buttons(draft, shown, t, nth, pages)
-    shown.append(blocks.section(_heading(draft, services, t, len(found))))
+    shown.append(blocks.section(_heading(draft, app, t, len(found))))
     chosen = draft.answers.get("choose", {}).get("phone_number")
     shown.append(
         blocks.radio(
@@ -80,9 +80,9 @@ def page(
     return _with_buttons(draft, shown, t, nth, pages, submit=t("Next"))
 
 
-def _heading(draft: Draft, services: Services, t: Texts, count: int) -> str:
+def _heading(draft: Draft, app: App, t: Texts, count: int) -> str:
     assert draft.country and draft.number_type
-    offer = services.market.offer(draft.country, draft.number_type)
+    offer = app.market.offer(draft.country, draft.number_type)
     price = t("{price} a month each", price=t.money(offer.price, offer.currency)) if offer else ""
     kind = t(NUMBER_TYPES[draft.number_type])
     found = t.n("One number found.", "{n} numbers found.", count)
@@ -143,71 +143,69 @@ def nothing_found(draft: Draft, t: Texts, without: dict[str, int]) -> View:
 # what happens next
 
 
-async def show(external_id: str, draft: Draft, client: AsyncWebClient, services: Services, t: Texts) -> None:
+async def show(external_id: str, draft: Draft, client: AsyncWebClient, app: App, t: Texts) -> None:
     """Asks Twilio, keeps the results on the draft, and draws; a draft that has changed meanwhile is left alone."""
-    search = search_of(draft.typed("find"), services.market)
-    found = await available(services.twilio, search.country, search.number_type, search.filters)
-    held = await services.store.held_numbers(draft.account_sid, [each.phone_number for each in found])
+    search = search_of(draft.typed("find"), app.market)
+    found = await available(app.twilio, search.country, search.number_type, search.filters)
+    held = await app.store.held_numbers(draft.account_sid, [each.phone_number for each in found])
     if any(each.phone_number not in held for each in found):
         try:
-            draft = await services.store.record_draft(
+            draft = await app.store.record_draft(
                 draft.id, draft.version, results=[each.kept() for each in found], results_page=0
             )
         except DraftMoved:
             return
-        view = page(draft, services, t, held, mark=f"~s{draft.version}")
+        view = page(draft, app, t, held, mark=f"~s{draft.version}")
     else:
-        view = nothing_found(draft, t, await _without_each(draft, search, services))
+        view = nothing_found(draft, t, await _without_each(draft, search, app))
     await modal.late(client, external_id, view)
 
 
-async def _without_each(draft: Draft, search: Search, services: Services) -> dict[str, int]:
+async def _without_each(draft: Draft, search: Search, app: App) -> dict[str, int]:
     names = [name for name in search.filters if name in FILTERS]
 
     async def count(name: str) -> int:
         dropped = TOGETHER.get(name, (name,))
         filters = {key: value for key, value in search.filters.items() if key not in dropped}
-        found = await available(services.twilio, search.country, search.number_type, filters)
+        found = await available(app.twilio, search.country, search.number_type, filters)
         numbers = [each.phone_number for each in found]
-        return len(numbers) - len(await services.store.held_numbers(draft.account_sid, numbers))
+        return len(numbers) - len(await app.store.held_numbers(draft.account_sid, numbers))
 
     return dict(zip(names, await asyncio.gather(*map(count, names)), strict=True))
 
 
-async def turned(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def turned(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """``more`` and ``previous``"""
     shown = body["view"]
-    draft = await draft_row.of(shown, services)
+    draft = await draft_row.of(shown, app)
     step = 1 if body["actions"][0]["action_id"] == "more" else -1
-    draft = await services.store.record_draft(
+    draft = await app.store.record_draft(
         draft.id,
         results_page=max(0, draft.results_page + step),
         answers=draft_row.answers(draft, "choose", forms.answers(shown)),
     )
-    held = await draft_row.held(draft, services)
-    await modal.redraw(client, shown, page(draft, services, t, held, mark=f"~p{draft.version}"))
+    held = await draft_row.held(draft, app)
+    await modal.redraw(client, shown, page(draft, app, t, held, mark=f"~p{draft.version}"))
     await ack()
 
 
 async def search_again(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     shown = body["view"]
-    draft = await draft_row.of(shown, services)
-    await _searched(shown, draft, client, services, t)
+    draft = await draft_row.of(shown, app)
+    await _searched(shown, draft, client, app, t)
     await ack()
 
 
 async def filter_dropped(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     shown = body["view"]
-    draft = await draft_row.of(shown, services)
+    draft = await draft_row.of(shown, app)
     find = _forgotten(draft.typed("find"), body["actions"][0]["value"])
-    draft = await services.store.record_draft(draft.id, answers={**draft.answers, "find": find})
-    await _searched(shown, draft, client, services, t)
+    draft = await app.store.record_draft(draft.id, answers={**draft.answers, "find": find})
+    await _searched(shown, draft, client, app, t)
     await ack()
 
 
@@ -219,34 +217,34 @@ def _forgotten(find: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in find.items() if key not in TOGETHER.get(field, (field,))}
 
 
-async def _searched(shown: View, draft: Draft, client: AsyncWebClient, services: Services, t: Texts) -> None:
+async def _searched(shown: View, draft: Draft, client: AsyncWebClient, app: App, t: Texts) -> None:
     waiting = modal.loading(t, t("Looking for numbers at Twilio…"), draft.id)
     await modal.redraw(client, shown, waiting)
     external_id = waiting["external_id"]
-    services.later(
-        show(external_id, draft, client, services, t),
-        errors.in_place_of(client, external_id, draft, services, t),
+    app.later(
+        show(external_id, draft, client, app, t),
+        errors.in_place_of(client, external_id, draft, app, t),
     )
 
 
-async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services: Services, t: Texts) -> None:
+async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, app: App, t: Texts) -> None:
     typed = forms.answers(view)
-    draft = await draft_row.of(view, services)
+    draft = await draft_row.of(view, app)
     number = next(
         (each for each in from_kept(draft.results) if each.phone_number == typed.get("phone_number")), None
     )
     if number is None:
         raise FormErrors({"phone_number": say(N_("Choose one of the numbers."))})
-    held = await draft_row.held(draft, services)
+    held = await draft_row.held(draft, app)
     if number.phone_number in held:
         await ack(
             response_action="update",
             view=page(
-                draft, services, t, held, mark=f"~h{draft.version}", notice=just_taken(number.phone_number, t)
+                draft, app, t, held, mark=f"~h{draft.version}", notice=just_taken(number.phone_number, t)
             ),
         )
         return
-    draft = await services.store.record_draft(
+    draft = await app.store.record_draft(
         draft.id,
         page="end_user",
         answers=draft_row.answers(draft, "choose", typed),
@@ -254,9 +252,9 @@ async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services:
     waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
     await ack(response_action="update", view=waiting)
     external_id = waiting["external_id"]
-    services.later(
-        end_user.show(external_id, draft, client, services, t),
-        errors.in_place_of(client, external_id, draft, services, t),
+    app.later(
+        end_user.show(external_id, draft, client, app, t),
+        errors.in_place_of(client, external_id, draft, app, t),
     )
 
 

@@ -9,7 +9,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from bot.twilio import addresses
@@ -154,20 +154,20 @@ def _days(fewest: int, most: int, t: Texts) -> str:
 
 
 async def show(
-    external_id: str, draft: Draft, client: AsyncWebClient, services: Services, t: Texts, mark: str = ""
+    external_id: str, draft: Draft, client: AsyncWebClient, app: App, t: Texts, mark: str = ""
 ) -> None:
     assert draft.country and draft.number_type
     asked_at = now()
-    regulations = await services.market.regulations(draft.country, draft.number_type)
+    regulations = await app.market.regulations(draft.country, draft.number_type)
     answers = await asyncio.gather(
-        *(bundles.fitting(services, draft.country, draft.number_type, kind) for kind in regulations)
+        *(bundles.fitting(app, draft.country, draft.number_type, kind) for kind in regulations)
     )
     needs = draft.address_requirements
     known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
-        known = await addresses.known(services.twilio, draft.country, needs)
+        known = await addresses.known(app.twilio, draft.country, needs)
     try:
-        draft = await services.store.record_draft(
+        draft = await app.store.record_draft(
             draft.id,
             draft.version,
             regulated=bool(regulations),
@@ -175,52 +175,52 @@ async def show(
         )
     except DraftMoved:
         return
-    fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), services)
-    reviews = await _reviews(draft, regulations, services)
+    fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), app)
+    reviews = await _reviews(draft, regulations, app)
     await modal.late(client, external_id, page(draft, regulations, fitting, known, reviews, t, mark=mark))
 
 
 async def _with_own(
-    draft: Draft, fitting: Mapping[str, Sequence[Bundle]], services: Services
+    draft: Draft, fitting: Mapping[str, Sequence[Bundle]], app: App
 ) -> Mapping[str, Sequence[Bundle]]:
     """Also the bundle that was begun for this request and is not finished: it can be gone on with."""
-    own = await services.store.bundle(draft.bundle_id) if draft.bundle_id else None
+    own = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
     if own is None or own.status not in bundles.EDITABLE:
         return fitting
     return {kind: [own, *found] if kind == own.end_user_type else found for kind, found in fitting.items()}
 
 
 async def _reviews(
-    draft: Draft, regulations: Mapping[str, Regulation], services: Services
+    draft: Draft, regulations: Mapping[str, Regulation], app: App
 ) -> dict[str, Sequence[timedelta]]:
     assert draft.country
     account = draft.account_sid
-    return {kind: await services.store.reviews(account, draft.country, kind) for kind in regulations}
+    return {kind: await app.store.reviews(account, draft.country, kind) for kind in regulations}
 
 
 async def type_changed(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     """Business or individual: the bundles that fit are others. All of them were read when the page was first drawn."""
     shown = body["view"]
-    draft = await draft_row.of(shown, services)
-    draft = await services.store.record_draft(
+    draft = await draft_row.of(shown, app)
+    draft = await app.store.record_draft(
         draft.id, answers=draft_row.answers(draft, "end_user", forms.answers(shown))
     )
     assert draft.country and draft.number_type
-    regulations = await services.market.regulations(draft.country, draft.number_type)
-    fitting = await _with_own(draft, await _as_read(draft, services), services)
-    reviews = await _reviews(draft, regulations, services)
+    regulations = await app.market.regulations(draft.country, draft.number_type)
+    fitting = await _with_own(draft, await _as_read(draft, app), app)
+    reviews = await _reviews(draft, regulations, app)
     mark = forms.mark_of(shown, "end_user_type")
     view = page(draft, regulations, fitting, (), reviews, t, mark=mark)
     await modal.redraw(client, shown, view)
     await ack()
 
 
-async def _as_read(draft: Draft, services: Services) -> dict[str, Sequence[Bundle]]:
+async def _as_read(draft: Draft, app: App) -> dict[str, Sequence[Bundle]]:
     assert draft.country and draft.number_type
     since = datetime.fromisoformat(draft.answers["end_user"]["asked_at"])
-    known = await services.store.bundles_for(draft.account_sid, draft.country, draft.number_type, since)
+    known = await app.store.bundles_for(draft.account_sid, draft.country, draft.number_type, since)
     found: dict[str, Sequence[Bundle]] = {}
     for kind in END_USERS:
         mine = [each for each in known if each.end_user_type == kind and bundles.selectable(each)]
@@ -229,10 +229,10 @@ async def _as_read(draft: Draft, services: Services) -> dict[str, Sequence[Bundl
 
 
 async def submitted(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     typed = forms.answers(view)
-    draft = await draft_row.of(view, services)
+    draft = await draft_row.of(view, app)
     wrong: dict[str, Said] = {}
     bundle = None
     if draft.regulated:
@@ -241,7 +241,7 @@ async def submitted(
         if not typed.get("bundle"):
             wrong["bundle"] = say(N_("Choose a bundle, or that the papers come later."))
         elif typed["bundle"] not in (LATER, NEW):
-            bundle = await services.store.bundle_by_sid(draft.account_sid, typed["bundle"])
+            bundle = await app.store.bundle_by_sid(draft.account_sid, typed["bundle"])
             if bundle is None or bundle.end_user_type != typed.get("end_user_type"):
                 wrong["bundle"] = say(
                     N_("This bundle is for another kind of end user. Choose one from the list.")
@@ -252,8 +252,8 @@ async def submitted(
         raise FormErrors(wrong)
     papers_now = typed.get("bundle") == NEW or (bundle is not None and bundle.status in bundles.EDITABLE)
     if papers_now:
-        await services.policy.check_papers(body["user"]["id"], services.people)
-    draft = await services.store.record_draft(
+        await app.policy.check_papers(body["user"]["id"], app.people)
+    draft = await app.store.record_draft(
         draft.id,
         page="end_user" if typed.get("address") == NEW or papers_now else "review",
         answers=draft_row.answers(draft, "end_user", typed),
@@ -262,9 +262,9 @@ async def submitted(
     if typed.get("address") == NEW:
         await ack(response_action="update", view=address.page(draft, t))
     elif papers_now:
-        await _papers_now(ack, body["user"]["id"], draft, bundle, client, services, t)
+        await _papers_now(ack, body["user"]["id"], draft, bundle, client, app, t)
     else:
-        await ack(response_action="update", view=review.page(draft, bundle, services, t))
+        await ack(response_action="update", view=review.page(draft, bundle, app, t))
 
 
 async def _papers_now(
@@ -273,7 +273,7 @@ async def _papers_now(
     draft: Draft,
     bundle: Bundle | None,
     client: AsyncWebClient,
-    services: Services,
+    app: App,
     t: Texts,
 ) -> None:
     """The pages of a bundle come in between: a new one, or the one that was begun before."""
@@ -284,13 +284,13 @@ async def _papers_now(
     async def work() -> None:
         mark = f"~{external_id[:6]}"
         if bundle is None:
-            view = await new_bundle.begun_for(draft, services, t, person_id, mark, draft.end_user_type)
+            view = await new_bundle.begun_for(draft, app, t, person_id, mark, draft.end_user_type)
         else:
             about = About(bundle.id, purchase_id=draft.id)
             try:
-                view = await new_bundle.opened(about, services, t, mark)
+                view = await new_bundle.opened(about, app, t, mark)
             except Exception as error:
-                view = new_bundle.problem(await errors.sentence(error, services), about, t)
+                view = new_bundle.problem(await errors.sentence(error, app), about, t)
         await modal.late(client, external_id, view)
 
-    services.later(work(), errors.in_place_of(client, external_id, draft, services, t))
+    app.later(work(), errors.in_place_of(client, external_id, draft, app, t))

@@ -8,7 +8,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import countries
-from bot.core import Services
+from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
 from bot.errors import NothingKnownYet
 from bot.purchases.draft import search_of
@@ -35,7 +35,7 @@ ADDRESS_REQUIREMENTS = {
 
 def page(
     draft: Draft,
-    services: Services,
+    app: App,
     t: Texts,
     *,
     mark: str = "",
@@ -44,7 +44,7 @@ def page(
 ) -> View:
     """mark: see ``blocks``; what was typed is filled in from the row. earlier: a draft to go on with."""
     typed = draft.answers.get("find", {})
-    offers = services.market.offers(draft.country) if draft.country else []
+    offers = app.market.offers(draft.country) if draft.country else []
     shown: list[Block] = []
     if notice:
         shown.append(blocks.alert(notice))
@@ -207,23 +207,23 @@ async def opened(
     ack: AsyncAck,
     body: dict[str, Any],
     client: AsyncWebClient,
-    services: Services,
+    app: App,
     t: Texts,
     words: list[str],
 ) -> None:
     """``/twilio buy-number [country] [digits]``"""
     user_id = body["user_id"]
-    await services.policy.check_ask(user_id, services.people)
-    if not services.market.countries():
+    await app.policy.check_ask(user_id, app.people)
+    if not app.market.countries():
         raise NothingKnownYet()
-    country, contains, notice = _prefilled(words, services, t)
+    country, contains, notice = _prefilled(words, app, t)
     typed = {"country": country, "contains": contains}
     moment = now()
-    draft = await services.store.open_draft(
+    draft = await app.store.open_draft(
         Draft(
             id=new_id(),
-            workspace_id=services.workspace_id,
-            account_sid=services.settings.twilio_account_sid,
+            workspace_id=app.workspace_id,
+            account_sid=app.settings.twilio_account_sid,
             requester_id=user_id,
             channel_id=body.get("channel_id") or "",
             created_at=moment,
@@ -231,14 +231,14 @@ async def opened(
             answers={"find": {name: value for name, value in typed.items() if value}},
         )
     )
-    earlier = await services.store.latest_draft(user_id)
+    earlier = await app.store.latest_draft(user_id)
     await client.views_open(
-        trigger_id=body["trigger_id"], view=page(draft, services, t, earlier=earlier, notice=notice)
+        trigger_id=body["trigger_id"], view=page(draft, app, t, earlier=earlier, notice=notice)
     )
     await ack()
 
 
-def _prefilled(words: list[str], services: Services, t: Texts) -> tuple[str | None, str | None, str | None]:
+def _prefilled(words: list[str], app: App, t: Texts) -> tuple[str | None, str | None, str | None]:
     """Country, digits and what to say about words that name no country on sale."""
     if not words:
         return None, None, None
@@ -246,63 +246,59 @@ def _prefilled(words: list[str], services: Services, t: Texts) -> tuple[str | No
         return None, words[0], None
     for end in range(len(words), 0, -1):  # "united states 415" as well as "US 415"
         name = " ".join(words[:end])
-        found = countries.matching(name, services.market.countries(), t)
+        found = countries.matching(name, app.market.countries(), t)
         if found:
             return found[0][0], "".join(words[end:]) or None, None
     said = t("Twilio sells no numbers in “{country}”. Choose a country from the list.", country=words[0])
     return None, None, said
 
 
-async def country_suggested(ack: AsyncAck, body: dict[str, Any], services: Services, t: Texts) -> None:
-    found = countries.matching(body.get("value") or "", services.market.countries(), t)
+async def country_suggested(ack: AsyncAck, body: dict[str, Any], app: App, t: Texts) -> None:
+    found = countries.matching(body.get("value") or "", app.market.countries(), t)
     await ack(options=[blocks.option(code, label) for code, label in found])
 
 
-async def changed(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def changed(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """Another country, or "Advanced search": the page is drawn again with the fields that fit, in place."""
     shown = body["view"]
     typed = forms.answers(shown)
-    draft = await draft_row.of(shown, services)
+    draft = await draft_row.of(shown, app)
     was_advanced = bool(draft.answers.get("find", {}).get("advanced"))
     pressed = body["actions"][0]["action_id"] == "advanced"
-    draft = await services.store.record_draft(
+    draft = await app.store.record_draft(
         draft.id,
         answers=draft_row.answers(draft, "find", {**typed, "advanced": was_advanced != pressed}),
     )
-    await modal.redraw(client, shown, page(draft, services, t, mark=forms.mark_of(shown, "purpose")))
+    await modal.redraw(client, shown, page(draft, app, t, mark=forms.mark_of(shown, "purpose")))
     await ack()
 
 
-async def discarded(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def discarded(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     shown = body["view"]
-    await services.store.discard_draft(body["actions"][0]["value"])
-    draft = await draft_row.of(shown, services)
-    draft = await services.store.record_draft(
+    await app.store.discard_draft(body["actions"][0]["value"])
+    draft = await draft_row.of(shown, app)
+    draft = await app.store.record_draft(
         draft.id, answers=draft_row.answers(draft, "find", forms.answers(shown))
     )
-    await modal.redraw(client, shown, page(draft, services, t, mark=forms.mark_of(shown, "purpose")))
+    await modal.redraw(client, shown, page(draft, app, t, mark=forms.mark_of(shown, "purpose")))
     await ack()
 
 
-async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, services: Services, t: Texts) -> None:
+async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, app: App, t: Texts) -> None:
     typed = forms.answers(view)
-    draft = await draft_row.of(view, services)
+    draft = await draft_row.of(view, app)
     answers = draft_row.answers(draft, "find", typed)
     if "number_type" not in typed and typed.get("country"):  # sent before the types could be drawn
-        draft = await services.store.record_draft(draft.id, answers=answers)
-        await ack(response_action="update", view=page(draft, services, t, mark=f"~{draft.version}"))
+        draft = await app.store.record_draft(draft.id, answers=answers)
+        await ack(response_action="update", view=page(draft, app, t, mark=f"~{draft.version}"))
         return
-    search_of(typed, services.market)
+    search_of(typed, app.market)
     answers = {page: of_page for page, of_page in answers.items() if page != "choose"}  # of other numbers
-    draft = await services.store.record_draft(draft.id, page="choose", answers=answers, results=None)
+    draft = await app.store.record_draft(draft.id, page="choose", answers=answers, results=None)
     waiting = modal.loading(t, t("Looking for numbers at Twilio…"), draft.id)
     await ack(response_action="update", view=waiting)
     external_id = waiting["external_id"]
-    services.later(
-        choose.show(external_id, draft, client, services, t),
-        errors.in_place_of(client, external_id, draft, services, t),
+    app.later(
+        choose.show(external_id, draft, client, app, t),
+        errors.in_place_of(client, external_id, draft, app, t),
     )

@@ -5,7 +5,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.texts import Texts
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import View
@@ -17,12 +17,10 @@ from storage.purchases import NumberHeld
 PAGES = ("find", "choose", "end_user", "review")
 
 
-async def back(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def back(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """The page before this one; what was typed here is kept for when the person comes forward again."""
     shown = body["view"]
-    draft = await draft_row.of(shown, services)
+    draft = await draft_row.of(shown, app)
     here = shown["callback_id"].rpartition(".")[2]
     answers = draft.answers
     if here in PAGES:
@@ -32,59 +30,55 @@ async def back(
         previous = "end_user"  # an address that was typed is kept nowhere
     else:  # an error in place of the page that ``draft.page`` names
         previous = PAGES[max(0, PAGES.index(draft.page or "choose") - 1)]
-    draft = await services.store.record_draft(draft.id, page=previous, answers=answers)
-    await _show(previous, shown, draft, client, services, t)
+    draft = await app.store.record_draft(draft.id, page=previous, answers=answers)
+    await _show(previous, shown, draft, client, app, t)
     await ack()
 
 
-async def resumed(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def resumed(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """The earlier draft on the page where it was left; the new one is thrown away."""
     shown = body["view"]
-    draft = await services.store.draft(body["actions"][0]["value"])
+    draft = await app.store.draft(body["actions"][0]["value"])
     if draft is None or draft.requester_id != body["user"]["id"]:
-        draft = await draft_row.of(shown, services)
-        await _show("find", shown, draft, client, services, t)
+        draft = await draft_row.of(shown, app)
+        await _show("find", shown, draft, client, app, t)
     else:
-        await services.store.discard_draft(blocks.about(shown))
-        await _show(draft.page or "find", shown, draft, client, services, t)
+        await app.store.discard_draft(blocks.about(shown))
+        await _show(draft.page or "find", shown, draft, client, app, t)
     await ack()
 
 
-async def sent(ack: AsyncAck, view: View, services: Services, t: Texts) -> None:
+async def sent(ack: AsyncAck, view: View, app: App, t: Texts) -> None:
     """The last page; whoever comes second for a number is told and sees the others."""
     try:
-        await review.submitted(ack, view, services)
+        await review.submitted(ack, view, app)
     except NumberHeld:
-        draft = await draft_row.of(view, services)
-        draft = await services.store.record_draft(
+        draft = await draft_row.of(view, app)
+        draft = await app.store.record_draft(
             draft.id, page="choose", answers=draft_row.answers(draft, "review", forms.answers(view))
         )
         assert draft.phone_number
-        held = await draft_row.held(draft, services)
+        held = await draft_row.held(draft, app)
         notice = choose.just_taken(draft.phone_number, t)
-        page = choose.page(draft, services, t, held, mark=f"~{draft.version}", notice=notice)
+        page = choose.page(draft, app, t, held, mark=f"~{draft.version}", notice=notice)
         await ack(response_action="update", view=page)
 
 
-async def _show(
-    name: str, shown: View, draft: Draft, client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def _show(name: str, shown: View, draft: Draft, client: AsyncWebClient, app: App, t: Texts) -> None:
     mark = f"~{draft.version}"  # what Slack remembers of these fields is not what the row says
     if name == "review":
-        bundle = await services.store.bundle(draft.bundle_id) if draft.bundle_id else None
-        await modal.redraw(client, shown, review.page(draft, bundle, services, t, mark=mark))
+        bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
+        await modal.redraw(client, shown, review.page(draft, bundle, app, t, mark=mark))
     elif name == "choose" and draft.results:
-        held = await draft_row.held(draft, services)
-        await modal.redraw(client, shown, choose.page(draft, services, t, held, mark=mark))
+        held = await draft_row.held(draft, app)
+        await modal.redraw(client, shown, choose.page(draft, app, t, held, mark=mark))
     elif name == "find" or draft.phone_number is None:
-        await modal.redraw(client, shown, find.page(draft, services, t, mark=mark))
+        await modal.redraw(client, shown, find.page(draft, app, t, mark=mark))
     else:
         waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
         await modal.redraw(client, shown, waiting)
         external_id = waiting["external_id"]
-        services.later(
-            end_user.show(external_id, draft, client, services, t, mark),
-            errors.in_place_of(client, external_id, draft, services, t),
+        app.later(
+            end_user.show(external_id, draft, client, app, t, mark),
+            errors.in_place_of(client, external_id, draft, app, t),
         )

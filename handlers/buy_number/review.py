@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.core import Services
+from bot.core import App
 from bot.errors import FormErrors, NotSoldAnyMore
 from bot.purchases import operations as decisions
 from bot.purchases.draft import quote_of, search_of
@@ -30,18 +30,18 @@ NO_SERVICE: dict[str, Any] = {"service": Service.NONE, "service_sid": None, "ser
 def page(
     draft: Draft,
     bundle: Bundle | None,
-    services: Services,
+    app: App,
     t: Texts,
     *,
     mark: str = "",
     notice: str | None = None,
 ) -> View:
     typed = draft.answers.get("review", {})
-    offer = _offer(draft, services)
+    offer = _offer(draft, app)
     shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
     shown += [blocks.section(_summary(draft, bundle, t)), blocks.section(_cost(offer, t))]
     if draft.can_text:
-        shown += service_fields(services, typed, t, mark=mark)
+        shown += service_fields(app, typed, t, mark=mark)
     else:
         shown.append(
             blocks.section(t("This number cannot send text messages, so it needs no messaging service."))
@@ -111,10 +111,10 @@ def _cost(offer: Offer, t: Texts) -> str:
 
 
 def service_fields(
-    services: Services, typed: dict[str, Any], t: Texts, *, mark: str = "", none: bool = True
+    app: App, typed: dict[str, Any], t: Texts, *, mark: str = "", none: bool = True
 ) -> list[Block]:
     """none: whether the number may stay without a service."""
-    known = services.market.services()
+    known = app.market.services()
     same = Counter(each.name for each in known)
     options = [
         blocks.option(each.sid, each.name, each.sid if same[each.name] > 1 else None) for each in known[:98]
@@ -142,8 +142,8 @@ def service_fields(
     ]
 
 
-def _offer(draft: Draft, services: Services) -> Offer:
-    offer = services.market.offer(draft.country, draft.number_type)
+def _offer(draft: Draft, app: App) -> Offer:
+    offer = app.market.offer(draft.country, draft.number_type)
     if offer is None:
         raise NotSoldAnyMore(country=country(draft.country))
     return offer
@@ -152,29 +152,29 @@ def _offer(draft: Draft, services: Services) -> Offer:
 # what you typed
 
 
-def read(typed: forms.Answers, draft: Draft, services: Services) -> dict[str, Any]:
+def read(typed: forms.Answers, draft: Draft, app: App) -> dict[str, Any]:
     """The quote that this page, with those before it, asks for. Raises FormErrors."""
     wrong: dict[str, Said] = {}
-    offer = _offer(draft, services)
-    chosen = service(typed, services, wrong) if draft.can_text else NO_SERVICE
+    offer = _offer(draft, app)
+    chosen = service(typed, app, wrong) if draft.can_text else NO_SERVICE
     if_gone = IfGone(typed.get("if_gone") or IfGone.ASK)
     limit = _limit(typed.get("price_limit"), offer, wrong)
     if "yes" not in (typed.get("agree") or ()):
         wrong["agree"] = say(N_("Tick the box: without your agreement nothing is bought."))
     if wrong:
         raise FormErrors(wrong)
-    search = search_of(draft.typed("find"), services.market)
+    search = search_of(draft.typed("find"), app.market)
     return quote_of(draft, search, offer, chosen, if_gone=if_gone, ceiling=limit)
 
 
-def service(typed: forms.Answers, services: Services, wrong: dict[str, Said]) -> dict[str, Any]:
+def service(typed: forms.Answers, app: App, wrong: dict[str, Said]) -> dict[str, Any]:
     """The quote's columns of the chosen messaging service; a known name means the service that has it."""
     chosen, name = typed.get("messaging_service"), typed.get("messaging_service_name")
     if not chosen:
         wrong["messaging_service"] = say(N_("Choose a messaging service."))
     if chosen == NONE:
         return NO_SERVICE
-    known = services.market.services()
+    known = app.market.services()
     if chosen != NEW:
         existing = next((each for each in known if each.sid == chosen), None)
         if existing is None:
@@ -225,10 +225,10 @@ def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | 
 # what happens next
 
 
-async def submitted(ack: AsyncAck, view: View, services: Services) -> None:
+async def submitted(ack: AsyncAck, view: View, app: App) -> None:
     """Raises NumberHeld when somebody else was quicker."""
     typed = forms.answers(view)
-    draft = await draft_row.of(view, services)
-    await services.policy.check_ask(draft.requester_id, services.people)
-    await decisions.submit(draft, services, read(typed, draft, services), draft.purpose)
+    draft = await draft_row.of(view, app)
+    await app.policy.check_ask(draft.requester_id, app.people)
+    await decisions.submit(draft, app, read(typed, draft, app), draft.purpose)
     await ack(response_action="clear")

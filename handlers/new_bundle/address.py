@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import N_, Texts, escape, say
 from bot.twilio import addresses
@@ -35,14 +35,14 @@ class Typed:
 # what you see
 
 
-async def first_page(form: Form, services: Services, t: Texts, *, notes: Notes, mark: str = "") -> View:
+async def first_page(form: Form, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
     """With the account's addresses. Proposed is the bundle's own, or a new one where the country has none; of the
     account's others nothing is, for they may be of other customers."""
     there = form.papers.documents.get(form.about.page.index)
     own = [form.bundle.addresses.get(str(form.about.page.index)), there.address if there else None]
     own += reversed(form.bundle.addresses.values())
     wanted = [sid for sid in own if sid]
-    known = await addresses.known(services.twilio, form.bundle.country, wanted=wanted)
+    known = await addresses.known(app.twilio, form.bundle.country, wanted=wanted)
     local = [each for each in known if each.country == form.bundle.country]
     options = [blocks.option(each.sid, each.label) for each in local]
     options.append(blocks.option(NEW, t("A new address")))
@@ -109,13 +109,11 @@ def read(view: View, form: Form) -> Typed:
     return Typed(str(chosen), typed, options)
 
 
-async def changed(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
-) -> None:
+async def changed(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """An address of the account's, or a new one: the fields come and go."""
     shown = body["view"]
     about = About.of(shown)
-    bundle, regulation = await common.bundle_of(about, services)
+    bundle, regulation = await common.bundle_of(about, app)
     typed = forms.answers(shown)
     form = Form(bundle, regulation, papers.Papers(), about)
     again = Typed(typed.get("address"), typed, _options(shown))
@@ -127,16 +125,16 @@ async def changed(
 # what happens next
 
 
-async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Services) -> Form:
+async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Form:
     """Where a requirement is an address and nothing else, its document is made at once. Raises AddressProblem."""
     index = form.about.page.index
     chosen: dict[str, Any] = {each: sid for each, sid in form.bundle.addresses.items() if each != str(index)}
     if typed.chosen == NEW:
         mark = form.bundle.mark
-        chosen[str(index)] = await addresses.make(services.twilio, typed.values, mark, correct=typed.correct)
+        chosen[str(index)] = await addresses.make(app.twilio, typed.values, mark, correct=typed.correct)
     elif typed.chosen not in (None, NONE):
         chosen[str(index)] = typed.chosen
-    bundle = await services.store.amend_bundle(form.bundle.id, addresses=chosen)
+    bundle = await app.store.amend_bundle(form.bundle.id, addresses=chosen)
     form = replace(form, bundle=bundle)
     requirement = form.documents[index]
     there = form.papers.documents.get(index)
@@ -146,5 +144,5 @@ async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Servi
     kind = requirement.kind(there.type if there else None) or requirement.kinds[0]
     if not at_once:
         return form
-    saved = await papers.save_document(services, bundle, form.regulation, form.papers, index, kind, {}, None)
+    saved = await papers.save_document(app, bundle, form.regulation, form.papers, index, kind, {}, None)
     return replace(form, papers=saved)

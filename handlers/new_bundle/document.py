@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.errors import BotError, FormErrors
 from bot.slack import files as slack_files
 from bot.texts import N_, Texts, escape, say
@@ -117,12 +117,12 @@ def _file(kind: Part, kept: str, notes: Notes, t: Texts, mark: str) -> list[Bloc
 
 
 async def kind_changed(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     """Another kind of document has other fields; what both have stays, a file that was chosen too."""
     shown = body["view"]
     about = About.of(shown)
-    bundle, regulation = await common.bundle_of(about, services)
+    bundle, regulation = await common.bundle_of(about, app)
     form = Form(bundle, regulation, papers.Papers(), about)
     requirement = form.documents[about.page.index]
     typed = forms.answers(shown)
@@ -179,12 +179,12 @@ def read(view: View, form: Form) -> Typed:
 # what happens next
 
 
-async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Services) -> Form:
+async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Form:
     """The file goes through memory, from Slack to Twilio. Raises FileProblem."""
     file = None
     if typed.file is not None:
-        api_url = services.settings.slack_api_url
-        file = await slack_files.download(dict(typed.file), client, services.http, api_url)
+        api_url = app.settings.slack_api_url
+        file = await slack_files.download(dict(typed.file), client, app.http, api_url)
     index = form.about.page.index
     there = form.papers.documents.get(index)
     if typed.kind.needs_address and str(index) not in form.bundle.addresses and not (there and there.address):
@@ -195,6 +195,6 @@ async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Servi
     if file is None and typed.kind.needs_file and gone and form.about.page.portion == 0:
         raise slack_files.FileProblem(N_("Choose a file: the one that Twilio had is not there any more."))
     saved = await papers.save_document(
-        services, form.bundle, form.regulation, form.papers, index, typed.kind, typed.values, file
+        app, form.bundle, form.regulation, form.papers, index, typed.kind, typed.values, file
     )
     return replace(form, papers=saved)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.texts import Texts, escape
 from bot.twilio import contents as papers
 from handlers import blocks
@@ -57,7 +57,7 @@ def read(view: View, form: Form) -> Typed:
 # what happens next
 
 
-async def save(form: Form, typed: Typed, client: AsyncWebClient, services: Services) -> Form:
+async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Form:
     index = form.about.page.index
-    saved = await papers.save_end_user(services, form.bundle, form.regulation, form.papers, index, typed)
+    saved = await papers.save_end_user(app, form.bundle, form.regulation, form.papers, index, typed)
     return replace(form, papers=saved)

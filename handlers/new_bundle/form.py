@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
 from bot.texts import Said, Texts, escape
 from bot.twilio import contents as papers
@@ -60,36 +60,36 @@ class Form:
         return self.regulation.documents(self.bundle.group)
 
 
-async def bundle_of(about: About, services: Services) -> tuple[Bundle, Regulation]:
+async def bundle_of(about: About, app: App) -> tuple[Bundle, Regulation]:
     """From our side only, for the time before the acknowledgement. Raises BundleGone, NotAsTwilioHasIt, StartAgain."""
-    bundle = await services.store.bundle(about.bundle_id)
+    bundle = await app.store.bundle(about.bundle_id)
     if bundle is None or bundle.status == bundles.DELETED:
         raise BundleGone()
     if bundle.status not in bundles.EDITABLE:
         raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
-    return bundle, services.market.kept_regulation(bundle.regulation_sid)
+    return bundle, app.market.kept_regulation(bundle.regulation_sid)
 
 
-async def load(about: About, services: Services) -> Form:
+async def load(about: About, app: App) -> Form:
     """With what Twilio has. Raises as ``bundle_of``, and TwilioError."""
-    bundle = await services.store.bundle(about.bundle_id)
+    bundle = await app.store.bundle(about.bundle_id)
     if bundle is None or bundle.status == bundles.DELETED:
         raise BundleGone()
     if bundle.status not in bundles.EDITABLE:
         raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
     if bundle.regulation_sid is None:  # known from before regulations were kept: the next sweep reads it
         raise StartAgain()
-    regulation = await services.market.regulation(bundle.regulation_sid)
-    bundle = await bundles.made(services, bundle, regulation)
+    regulation = await app.market.regulation(bundle.regulation_sid)
+    bundle = await bundles.made(app, bundle, regulation)
     try:
-        found = await papers.read(services, bundle, regulation)
+        found = await papers.read(app, bundle, regulation)
     except TwilioError as error:
-        if error.status == 404 and (await bundles.read(services, bundle)).status == bundles.DELETED:
+        if error.status == 404 and (await bundles.read(app, bundle)).status == bundles.DELETED:
             raise BundleGone() from error
         raise
     if bundle.group is None and (guess := papers.guess_group(found, regulation, bundle)) is not None:
-        bundle = await services.store.amend_bundle(bundle.id, group=guess)
-        found = await papers.read(services, bundle, regulation)
+        bundle = await app.store.amend_bundle(bundle.id, group=guess)
+        found = await papers.read(app, bundle, regulation)
     return Form(bundle, regulation, found, about)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core import Services
+from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import N_, Texts, escape, say
 from bot.twilio import contents as papers
@@ -66,11 +66,11 @@ def read(view: View, form: Form) -> str:
 # what happens next
 
 
-async def save(form: Form, typed: str, client: AsyncWebClient, services: Services) -> Form:
+async def save(form: Form, typed: str, client: AsyncWebClient, app: App) -> Form:
     """Documents that are in another set as well stay, the others are taken out; addresses are asked for again."""
     if form.bundle.group == int(typed):
         return form
-    await services.store.amend_bundle(form.bundle.id, group=int(typed), addresses={})
-    form = await common.load(form.about, services)
-    kept = await papers.in_step(services, form.bundle, form.regulation, form.papers)
+    await app.store.amend_bundle(form.bundle.id, group=int(typed), addresses={})
+    form = await common.load(form.about, app)
+    kept = await papers.in_step(app, form.bundle, form.regulation, form.papers)
     return replace(form, papers=kept)

@@ -1,6 +1,6 @@
 """Everything once more, with what Twilio's evaluation says, before it is sent to the reviewers."""
 
-from bot.core import Services
+from bot.core import App
 from bot.texts import Texts, escape
 from bot.twilio import addresses
 from bot.twilio import contents as papers
@@ -15,7 +15,7 @@ DOCUMENTS_WITH_ADDRESS = 30
 """With more of them the view would have too many blocks: their addresses are then changed by going back."""
 
 
-async def page(form: Form, services: Services, t: Texts, *, notes: Notes, mark: str = "") -> View:
+async def page(form: Form, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
     shown: list[Block] = []
     if not notes:
         shown.append(blocks.alert(t("Twilio's evaluation finds nothing missing."), "success"))
@@ -24,7 +24,7 @@ async def page(form: Form, services: Services, t: Texts, *, notes: Notes, mark: 
             t("Twilio's people look at it next, as a rule for one to three working days; you will be told.")
         )
     )
-    shown += [*_group(form, t), *_end_users(form, t), *await _documents(form, services, t)]
+    shown += [*_group(form, t), *_end_users(form, t), *await _documents(form, app, t)]
     return common.page(
         form,
         CALLBACK_ID,
@@ -65,7 +65,7 @@ def _end_users(form: Form, t: Texts) -> list[Block]:
     return shown
 
 
-async def _documents(form: Form, services: Services, t: Texts) -> list[Block]:
+async def _documents(form: Form, app: App, t: Texts) -> list[Block]:
     shown: list[Block] = []
     for i, requirement in enumerate(form.documents):
         there = form.papers.documents.get(i)
@@ -79,7 +79,7 @@ async def _documents(form: Form, services: Services, t: Texts) -> list[Block]:
                         f"{escape(t(each.label))}: {escape(str(there.attributes.get(each.name) or '–'))}"
                     )
             if there.address:
-                lines.append(t("Address: {address}", address=escape(await _address(there.address, services))))
+                lines.append(t("Address: {address}", address=escape(await _address(there.address, app))))
             if kind.needs_file:
                 lines.append(t("File: given") if there.has_file else t("File: –"))
         target = Page("address" if requirement.is_only_an_address else "document", i)
@@ -94,5 +94,5 @@ async def _documents(form: Form, services: Services, t: Texts) -> list[Block]:
     return shown
 
 
-async def _address(sid: str, services: Services) -> str:
-    return addresses.label(await services.twilio.addresses(sid).fetch_async())
+async def _address(sid: str, app: App) -> str:
+    return addresses.label(await app.twilio.addresses(sid).fetch_async())

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import countries
 from bot.bundles import operations as bundles
-from bot.core import Services
+from bot.core import App
 from bot.errors import BotError, FormErrors
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, say
 from bot.twilio.client import TwilioError
@@ -76,12 +76,12 @@ async def opened(
     ack: AsyncAck,
     body: dict[str, Any],
     client: AsyncWebClient,
-    services: Services,
+    app: App,
     t: Texts,
     words: list[str],
 ) -> None:
-    await services.policy.check_papers(body["user_id"], services.people)
-    bundles.check_email(services)
+    await app.policy.check_papers(body["user_id"], app.people)
+    bundles.check_email(app)
     typed: forms.Answers = {}
     notice = None
     if words:
@@ -95,7 +95,7 @@ async def opened(
 
 
 async def submitted(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, services: Services, t: Texts
+    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     typed = forms.answers(view)
     person_id = body["user"]["id"]
@@ -108,19 +108,19 @@ async def submitted(
         wrong["end_user_type"] = say(N_("Choose who uses the number."))
     if wrong:
         raise FormErrors(wrong)
-    await services.policy.check_papers(person_id, services.people)
+    await app.policy.check_papers(person_id, app.people)
 
     async def work(mark: str) -> View:
         try:
-            regulations = await services.market.regulations(typed["country"], typed["number_type"])
+            regulations = await app.market.regulations(typed["country"], typed["number_type"])
             regulation = regulations.get(typed["end_user_type"])
             if regulation is None:
                 raise flow.no_bundle(typed["country"], typed["number_type"], regulations)
         except (BotError, TwilioError) as error:
-            said = await errors.sentence(error, services)
+            said = await errors.sentence(error, app)
             return page(typed, t, notice=t.said(said), mark=mark)
-        return await flow.begun(regulation, services, t, person_id, mark, name=typed.get("name"))
+        return await flow.begun(regulation, app, t, person_id, mark, name=typed.get("name"))
 
     about = About("", GROUP)
     text = t("Asking Twilio what this country wants to know…")
-    await flow.in_answer(ack, client, services, t, about, text, work)
+    await flow.in_answer(ack, client, app, t, about, text, work)

@@ -456,13 +456,13 @@ async def world() -> AsyncIterator[World]:
 
 @dataclass
 class Some:
-    """What reading papers asks of the services."""
+    """What reading papers asks of the app."""
 
     twilio: Client
 
 
 @contextlib.asynccontextmanager
-async def services(world: World) -> AsyncIterator[Any]:
+async def app_for(world: World) -> AsyncIterator[Any]:
     async with connect(ACCOUNT, KEY, SECRET, world.twin.url) as twilio:
         yield Some(twilio)
 
@@ -477,15 +477,15 @@ def known(country: str, number_type: str, end_user_type: str) -> Regulation:
     return Regulation.parse(found)
 
 
-async def made_elsewhere(services: Any, read: Regulation) -> Bundle:
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+async def made_elsewhere(app: Any, read: Regulation) -> Bundle:
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     made = await compliance.bundles.create_async("Of the Console", "a@b.example", regulation_sid=read.sid)
     return bundle(sid=made.sid, friendly_name="Of the Console", regulation_sid=read.sid)
 
 
-async def put(services: Any, into: Bundle, type_: str, name: str, values: dict[str, Any]) -> str:
+async def put(app: Any, into: Bundle, type_: str, name: str, values: dict[str, Any]) -> str:
     """A document without a file, in the bundle."""
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     made = await compliance.supporting_documents.create_async(name, type_, attributes=values)
     await compliance.bundles(into.sid).item_assignments.create_async(object_sid=made.sid)
     return str(made.sid)
@@ -497,7 +497,7 @@ def placed(holds: Papers) -> dict[int, str]:
 
 async def test_documents_of_the_console_are_placed_by_type_and_fields(world: World) -> None:
     """France wants the same kind of document twice: once with name and number, once with the address."""
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("FR", "local", "business")
         theirs = await made_elsewhere(ours, read)
         first, second = (
@@ -514,7 +514,7 @@ async def test_documents_of_the_console_are_placed_by_type_and_fields(world: Wor
 
 
 async def test_a_document_of_ours_is_placed_by_the_name_that_we_gave_it(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("FR", "local", "business")
         mine = await made_elsewhere(ours, read)
         excerpt = read.documents(None)[0].kinds[0].type
@@ -524,7 +524,7 @@ async def test_a_document_of_ours_is_placed_by_the_name_that_we_gave_it(world: W
 
 
 async def test_a_document_with_other_fields_is_placed_by_its_type_where_there_is_room(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("DE", "local", "individual")
         theirs = await made_elsewhere(ours, read)
         passport = await put(ours, theirs, "passport", "a", {"first_name": "Robin"})
@@ -533,7 +533,7 @@ async def test_a_document_with_other_fields_is_placed_by_its_type_where_there_is
 
 
 async def test_a_document_of_a_group_that_was_left_is_used_where_it_fits(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("FR", "local", "business")
         mine = await made_elsewhere(ours, read)
         excerpt = read.documents(None)[0].kinds[0].type
@@ -547,7 +547,7 @@ async def test_a_document_of_a_group_that_was_left_is_used_where_it_fits(world: 
 
 async def test_a_document_that_fits_nowhere_is_left_over(world: World) -> None:
     """Ours, for a requirement that takes another kind by now: it is no other requirement's."""
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("AU", "local", "business")
         mine = await made_elsewhere(ours, read)
         names = ("first_name", "last_name")
@@ -558,7 +558,7 @@ async def test_a_document_that_fits_nowhere_is_left_over(world: World) -> None:
 
 
 async def test_end_users_are_found_by_their_type_and_what_was_deleted_is_not_there(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("GB", "mobile", "business")
         theirs = await made_elsewhere(ours, read)
         compliance = ours.twilio.numbers.v2.regulatory_compliance
@@ -574,20 +574,20 @@ async def test_end_users_are_found_by_their_type_and_what_was_deleted_is_not_the
 # what Twilio's evaluation finds
 
 
-async def end_user(services: Any, into: Bundle, read: Regulation, **values: Any) -> None:
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+async def end_user(app: Any, into: Bundle, read: Regulation, **values: Any) -> None:
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     made = await compliance.end_users.create_async("Somebody", read.end_users[0].type, attributes=values)
     await compliance.bundles(into.sid).item_assignments.create_async(object_sid=made.sid)
 
 
-async def findings(services: Any, into: Bundle, read: Regulation) -> list[tuple[str, str | None]]:
-    holds = await papers.read(services, into, read)
-    found = await papers.evaluate(services, into, read, holds)
+async def findings(app: Any, into: Bundle, read: Regulation) -> list[tuple[str, str | None]]:
+    holds = await papers.read(app, into, read)
+    found = await papers.evaluate(app, into, read, holds)
     return [(str(each.page), each.field) for each in found]
 
 
 async def test_of_an_empty_bundle_each_paper_is_missing_once(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("DE", "local", "business")
         mine = await made_elsewhere(ours, read)
         assert await findings(ours, mine, read) == [
@@ -599,7 +599,7 @@ async def test_of_an_empty_bundle_each_paper_is_missing_once(world: World) -> No
 
 
 async def test_what_is_found_stands_at_its_field_until_nothing_is(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("EE", "mobile", "business")
         part = read.documents(None)[0].kinds[0]
         whole = {each.name: "x" for each in part.fields} | {"business_name": "Shop"}
@@ -615,7 +615,7 @@ async def test_what_is_found_stands_at_its_field_until_nothing_is(world: World) 
 
 
 async def test_a_missing_address_is_found_on_the_page_where_it_is_chosen(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("FR", "local", "business")
         mine = await made_elsewhere(ours, read)
         excerpt = read.documents(None)[1].kinds[0].type
@@ -655,7 +655,7 @@ def test_what_is_derived_comes_from_the_end_user_that_has_the_field() -> None:
 
 
 async def test_the_finding_of_a_missing_document_that_is_an_address_leads_to_its_page(world: World) -> None:
-    async with services(world) as ours:
+    async with app_for(world) as ours:
         read = known("GB", "mobile", "business")
         mine = await made_elsewhere(ours, read)
         holds = await papers.read(ours, mine, read)

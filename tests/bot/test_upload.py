@@ -54,10 +54,10 @@ async def saved(world: World, times: int) -> Papers:
     part = read.documents(None)[0].kinds[0]
     file = File(b"%PDF-1.7", "application/pdf")
     async with forgetful(world, times) as url, connect(ACCOUNT, KEY, SECRET, url) as twilio:
-        services: Any = Some(twilio)
-        into = await made_elsewhere(services, read)
+        app: Any = Some(twilio)
+        into = await made_elsewhere(app, read)
         typed = {each.name: "x" for each in part.fields}
-        return await contents.save_document(services, into, read, Papers(), 0, part, typed, file)
+        return await contents.save_document(app, into, read, Papers(), 0, part, typed, file)
 
 
 def documents(world: World) -> list[str | None]:

@@ -19,7 +19,7 @@ from twilio.request_validator import RequestValidator
 from bot import errors
 from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
-from bot.core import Services
+from bot.core import App
 from bot.purchases.policy import Approve, Policy
 from bot.settings import Settings
 from bot.slack.people import People
@@ -177,13 +177,13 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
     regulations = {kind: replace(MADE_UP, end_user_type=kind) for kind in ("business", "individual")}
     reviews = {"business": [timedelta(hours=3), timedelta(days=12)], "individual": [timedelta(days=1)]}
     for many in (True, False):
-        services: Any = Some(Shop(many))
+        app: Any = Some(Shop(many))
         for advanced in (True, False):
             typed = {"advanced": advanced, "contains": "555", "beta": [], "capabilities": ["sms"]}
-            yield "find", find.page(draft(find=typed), services, t, earlier=draft(), notice=LONG[:150])
-            yield "find without a country", find.page(draft(country=None), services, t)
-        yield "choose", choose.page(draft(results_page=1), services, t, held=set(), notice=LONG)
-        yield "choose, all held", choose.page(draft(results=[]), services, t, held=set())
+            yield "find", find.page(draft(find=typed), app, t, earlier=draft(), notice=LONG[:150])
+            yield "find without a country", find.page(draft(country=None), app, t)
+        yield "choose", choose.page(draft(results_page=1), app, t, held=set(), notice=LONG)
+        yield "choose, all held", choose.page(draft(results=[]), app, t, held=set())
         yield "nothing found", choose.nothing_found(draft(), t, dict.fromkeys(choose.FILTERS, 50))
         yield "nothing at all", choose.nothing_found(draft(), t, dict.fromkeys(choose.FILTERS, 0))
         fitting = {"business": [bundle(sid=f"BU{n}") for n in range(100 if many else 0)], "individual": []}
@@ -192,9 +192,9 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
         yield "end user, one type", end_user.page(draft(), one, fitting, (), {}, t)
         known = [Known(f"AD{n}", LONG, "GB") for n in range(100 if many else 0)]
         yield "end user, address", end_user.page(draft(), {}, {}, known, {}, t)
-        yield "review", review.page(draft(), bundle() if many else None, services, t)
+        yield "review", review.page(draft(), bundle() if many else None, app, t)
         voice = [{**number(0), "capabilities": ["voice"]}]
-        yield "review, voice", review.page(draft(results=voice, regulated=False), None, services, t)
+        yield "review, voice", review.page(draft(results=voice, regulated=False), None, app, t)
     for regulation in ALL:
         asked = {regulation.end_user_type: regulation}
         yield "end user of a country", end_user.page(draft(), asked, {}, (), {}, t)
@@ -471,9 +471,9 @@ def test_every_card_is_within_slacks_limits(language: str, state: State) -> None
 
 @dataclass
 class Desk:
-    """The services as the app puts them together, the twin behind them, and a Slack that keeps the views it is sent."""
+    """The app as it is put together, the twin behind them, and a Slack that keeps the views it is sent."""
 
-    services: Services
+    app: App
     world: World
     client: AsyncWebClient
     views: list[Any]
@@ -514,18 +514,18 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         market, people = Market(twilio, store, "T0"), People(store, client, "T0")
         access = Access(twilio, store, config, "T0")
         memory = BundleMemory(store, "T0", config.twilio_account_sid)
-        services = Services(config, store, twilio, people, market, policy, "T0", http, access, memory)
-        yield Desk(services, world, client, views)
+        app = App(config, store, twilio, people, market, policy, "T0", http, access, memory)
+        yield Desk(app, world, client, views)
 
 
 async def made(desk: Desk, **values: Any) -> Bundle:
     """A row as the watch or a person has made it."""
     row = bundle(**values)
-    return await desk.services.store.begin_bundle(row, Happened("bundle_begun"))
+    return await desk.app.store.begin_bundle(row, Happened("bundle_begun"))
 
 
 async def waiting(desk: Desk, for_: Bundle, nth: int, **values: Any) -> None:
-    async with desk.services.store.writing() as session:
+    async with desk.app.store.writing() as session:
         row = purchase(
             id=f"{for_.id}-{nth}",
             state=State.IN_PROGRESS,
@@ -548,14 +548,14 @@ async def test_the_last_page_of_a_bundle_is_within_slacks_limits(language: str, 
         )
         for shown in (form(papers.REVIEW, regulation), form(papers.REVIEW, regulation, holds)):
             for notes in (NOTHING, noted()):
-                view = await bundle_review.page(shown, desk.services, t, notes=notes, mark="~x")
+                view = await bundle_review.page(shown, desk.app, t, notes=notes, mark="~x")
                 assert view_problems(view) == [], f"{regulation.sid} in {language}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_the_list_of_bundles_is_within_slacks_limits(language: str, desk: Desk) -> None:
     t = Texts(language)
-    empty = await bundles.page(bundles.Shown(), desk.services, t)
+    empty = await bundles.page(bundles.Shown(), desk.app, t)
     assert view_problems(empty) == []
     assert len([each for each in empty["blocks"] if each["type"] == "section"]) == 1
     for n, status in enumerate([*BUNDLE_STATES, *BUNDLE_STATES]):
@@ -570,7 +570,7 @@ async def test_the_list_of_bundles_is_within_slacks_limits(language: str, desk: 
         for country_ in ("all", "GB"):
             for offset in (0, 1, 8):
                 which = bundles.Shown(status, country_, offset)
-                view = await bundles.page(which, desk.services, t, notice=notice)
+                view = await bundles.page(which, desk.app, t, notice=notice)
                 assert view_problems(view) == [], which
                 assert bundles.Shown.of(view) == which
 
@@ -586,12 +586,12 @@ async def test_bundle_news_is_within_slacks_limits(language: str, desk: Desk) ->
             for days in (None, 0, 1, 12):
                 news = {"status": status, "before": before, "days": days, "submitted_by": "U0SENDER"}
                 shown = Bundle(**{**row.model_dump(), "status": status})
-                message = await alerts.bundle_news(news, shown, desk.services, t)
+                message = await alerts.bundle_news(news, shown, desk.app, t)
                 assert message_problems(message["blocks"], message["text"]) == [], news
                 assert len(message["text"]) <= 4000
     for lapses_in in (1, 30):
         news = {"status": "twilio-approved", "lapses_in": lapses_in}
-        message = await alerts.bundle_news(news, row, desk.services, t)
+        message = await alerts.bundle_news(news, row, desk.app, t)
         assert message_problems(message["blocks"], message["text"]) == [], news
 
 
@@ -604,9 +604,9 @@ async def test_long_reasons_of_a_refusal_are_within_slacks_limits(language: str,
     called = {"BundleSID": str(there.sid), "Status": "twilio-rejected", "FailureReason": reason}
     url = "https://example.com/twilio/bundles"
     validator: Any = RequestValidator(TOKEN)  # type: ignore[no-untyped-call]
-    assert Watch(desk.services).called_back(url, called, validator.compute_signature(url, called))
+    assert Watch(desk.app).called_back(url, called, validator.compute_signature(url, called))
     news = {"status": "twilio-rejected", "before": "in-review", "days": 2, "submitted_by": "U0SENDER"}
-    message = await alerts.bundle_news(news, row, desk.services, Texts(language))
+    message = await alerts.bundle_news(news, row, desk.app, Texts(language))
     assert message_problems(message["blocks"], message["text"]) == []
     assert escape("<!channel> ") in str(message["blocks"]) and "<!channel>" not in str(message)
 
@@ -627,7 +627,7 @@ async def test_the_page_where_papers_are_given_is_within_slacks_limits(
     asking_ = purchase(
         country="GB", number_type="mobile", end_user_type=regulation.end_user_type, bundle_id=own.id
     )
-    await card._show_papers("x", asking_, desk.client, desk.services, Texts(language))
+    await card._show_papers("x", asking_, desk.client, desk.app, Texts(language))
     (view,) = desk.views
     assert view["callback_id"] == "card.papers" and view_problems(view) == []
     (choice,) = [each["element"] for each in view["blocks"] if "element" in each]

@@ -103,7 +103,7 @@ def test_there_is_no_place_for_leftovers() -> None:
 
 
 def test_no_listener_is_lazy() -> None:
-    """Bolt's lazy listeners swallow errors and die with the process: ``services.later`` takes their place."""
+    """Bolt's lazy listeners swallow errors and die with the process: ``app.later`` takes their place."""
     lazy = [
         f"{name(file)}:{node.value.lineno}"
         for file in python_files("bot", "handlers")

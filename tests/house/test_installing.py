@@ -99,7 +99,7 @@ def test_twilio_is_not_asked_to_call_where_nobody_listens_or_can_tell_who_calls(
 
 @dataclass
 class Some:
-    """What the watch asks of the services here."""
+    """What the watch asks of the app here."""
 
     settings: Settings
     bundle_memory: BundleMemory
@@ -108,8 +108,8 @@ class Some:
 def watch(token: str | None = TOKEN) -> tuple[Watch, BundleMemory]:
     nowhere: Any = None  # reasons are in memory: no database is asked
     memory = BundleMemory(nowhere, "T0", "AC0")
-    services: Any = Some(settings(twilio_auth_token=token), memory)
-    return Watch(services), memory
+    app: Any = Some(settings(twilio_auth_token=token), memory)
+    return Watch(app), memory
 
 
 def signature(

@@ -74,8 +74,7 @@ class Clock:
 
     async def forward(self, seconds: float) -> None:
         self._traveller.shift(seconds)
-        assert self._stage.app is not None
-        self._stage.app.worker.kick()
+        self._stage.running.worker.kick()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from bot import settings
 from bot.app import Running, running
-from bot.core import Services
+from bot.core import App
 from bot.purchases import policy as approval
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.twin import SlackTwin
@@ -132,7 +132,7 @@ class Stage:
     slack: Control
     twilio: Control
     environment: dict[str, str]
-    app: Running | None = None
+    _running: Running | None = None
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     expected_refusals: list[str] = field(default_factory=list)
 
@@ -146,32 +146,30 @@ class Stage:
         config = settings.Settings(
             _env_file=None, **{name.lower(): value for name, value in self.environment.items()}
         )
-        self.app = await self._stack.enter_async_context(
+        self._running = await self._stack.enter_async_context(
             running(config, approval.read(Path(self.environment["POLICY_FILE"])))
         )
 
     async def stop_app(self) -> None:
-        self.app = None
+        self._running = None
         await self._stack.aclose()
 
     @property
     def running(self) -> Running:
-        assert self.app is not None
-        return self.app
+        assert self._running is not None
+        return self._running
 
     @property
-    def services(self) -> Services:
-        assert self.app is not None
-        return self.app.services
+    def app(self) -> App:
+        return self.running.app
 
     @property
     def store(self) -> Any:
-        return self.services.store
+        return self.app.store
 
     def look(self) -> None:
         """The next poll for changed bundles, at once."""
-        assert self.app is not None
-        self.app.watch.wake()
+        self.running.watch.wake()
 
     # what is to be seen
 

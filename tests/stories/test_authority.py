@@ -34,11 +34,11 @@ async def policy(stage: Stage, tmp_path: Path) -> Path:
 
 async def edited(stage: Stage, file: Path, content: str) -> None:
     """The file, once it is in force."""
-    before = stage.services.policy.version
+    before = stage.app.policy.version
     await asyncio.to_thread(file.write_text, content)
 
     async def in_force() -> bool:
-        return stage.services.policy.version != before
+        return stage.app.policy.version != before
 
     await until(in_force, "the edit is in force")
 

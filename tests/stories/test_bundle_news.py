@@ -34,9 +34,8 @@ async def channel(stage: Stage) -> list[dict[str, Any]]:
 
 async def polls(stage: Stage) -> None:
     """One poll from beginning to end, and all that it owes delivered."""
-    assert stage.app is not None
-    await stage.app.watch.poll()
-    stage.app.worker.kick()
+    await stage.running.watch.poll()
+    stage.running.worker.kick()
     await settled(stage)
 
 
@@ -190,8 +189,7 @@ async def test_a_bundle_of_the_console_is_found_announced_and_listed(
 
 async def made_in_the_console(stage: Stage, name: str = "By hand") -> str:
     """A draft that nobody made here."""
-    assert stage.app is not None
-    made: Any = await stage.app.services.twilio.numbers.v2.regulatory_compliance.bundles.create_async(
+    made: Any = await stage.app.twilio.numbers.v2.regulatory_compliance.bundles.create_async(
         friendly_name=name,
         email="a@example.com",
         iso_country="GB",
@@ -224,8 +222,7 @@ async def test_the_first_look_at_an_account_announces_nothing(tmp_path: Path) ->
 async def test_five_hundred_bundles_cost_one_call_a_minute_and_their_news_is_told_once(
     stage: Stage, twilio: Control
 ) -> None:
-    assert stage.app is not None
-    compliance = stage.app.services.twilio.numbers.v2.regulatory_compliance
+    compliance = stage.app.twilio.numbers.v2.regulatory_compliance
     made: list[Any] = [
         await compliance.bundles.create_async(
             friendly_name=f"Many {n}",
@@ -238,23 +235,23 @@ async def test_five_hundred_bundles_cost_one_call_a_minute_and_their_news_is_tol
     ]
     for each in made:
         await twilio.post(f"bundles/{each.sid}", status="pending-review")
-    stage.app.watch._swept_at = None  # as if an hour had passed: all of them become known
-    await stage.store.keep(stage.app.services.workspace_id, "bundles:swept", True, datetime.now(UTC))
-    await stage.app.watch.poll()
+    stage.running.watch._swept_at = None  # as if an hour had passed: all of them become known
+    await stage.store.keep(stage.app.workspace_id, "bundles:swept", True, datetime.now(UTC))
+    await stage.running.watch.poll()
     known = await stage.store.known_bundles(stage.environment["TWILIO_ACCOUNT_SID"])
     assert len(known) == 501
     last = await last_call(stage)
-    await stage.app.watch.poll()
+    await stage.running.watch.poll()
     assert len(await calls_since(stage, last)) == 1, "nothing has changed"
     await twilio.post(f"bundles/{made[250].sid}/review", verdict="reject", reasons={})
     last = await last_call(stage)
-    await stage.app.watch.poll()
+    await stage.running.watch.poll()
     assert len(await calls_since(stage, last)) <= 3
     told = await stage.store.bundle_by_sid(stage.environment["TWILIO_ACCOUNT_SID"], made[250].sid)
     assert told.status == "twilio-rejected"
     await settled(stage)
     last = await last_call(stage)
-    await stage.app.watch.poll()
+    await stage.running.watch.poll()
     assert len(await calls_since(stage, last)) == 1
 
 
@@ -281,8 +278,7 @@ async def with_callbacks(stage: Stage) -> str:
     port = free_port()
     await stage.stop_app()
     await stage.start_app(PORT=str(port), PUBLIC_URL=f"http://127.0.0.1:{port}")
-    assert stage.app is not None
-    url = stage.app.services.settings.callback_url
+    url = stage.app.settings.callback_url
     assert url is not None
     return url
 
@@ -409,17 +405,17 @@ async def test_a_purchase_goes_on_when_its_lapsed_bundle_was_renewed(
     sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
     number, card = await waits_for(stage, requester, approver, sid)
     await until(lambda: known(stage, sid, "pending-review"), "the bundle is known")
-    services = stage.services
-    row = await services.store.bundle_by_sid(services.settings.twilio_account_sid, sid)
+    app = stage.app
+    row = await app.store.bundle_by_sid(app.settings.twilio_account_sid, sid)
     assert row is not None and row.updated_at is not None
     seen = {**row.model_dump(), "status": "twilio-approved", "updated_at": now(), "read_at": now()}
-    await bundles.observe(services, Bundle(**{**seen, "valid_until": now() - timedelta(minutes=5)}))
+    await bundles.observe(app, Bundle(**{**seen, "valid_until": now() - timedelta(minutes=5)}))
     await stage.in_thread(card, "has approved")
     await until(lambda: says(stage, number, "has lapsed"), "the card says that it has lapsed")
     later = {"updated_at": now() + timedelta(seconds=1), "read_at": now()}
     renewed = {**seen, **later, "valid_until": now() + timedelta(days=300)}
     await stage.twilio.post(f"bundles/{sid}/review", verdict="approve")
-    await bundles.observe(services, Bundle(**renewed))
+    await bundles.observe(app, Bundle(**renewed))
     await stage.card("complete", number)
     assert await stage.bought() == [number]
 
@@ -445,7 +441,7 @@ async def test_a_regulation_that_twilio_does_not_answer_for_holds_up_no_other_bu
 
 
 async def known(stage: Stage, sid: str, status: str) -> bool:
-    row = await stage.store.bundle_by_sid(stage.services.settings.twilio_account_sid, sid)
+    row = await stage.store.bundle_by_sid(stage.app.settings.twilio_account_sid, sid)
     return row is not None and row.status == status
 
 
@@ -558,8 +554,8 @@ async def test_a_lapse_that_is_seen_late_is_told_with_the_days_that_are_left(
 async def test_all_who_use_a_lapsing_bundle_are_named(stage: Stage, requester: Person) -> None:
     (seeded,) = await papers.bundles(stage)
     await polls(stage)
-    services = stage.services
-    bundle = await services.store.bundle_by_sid(services.settings.twilio_account_sid, seeded["sid"])
+    app = stage.app
+    bundle = await app.store.bundle_by_sid(app.settings.twilio_account_sid, seeded["sid"])
     assert bundle is not None
     about = {"workspace_id": bundle.workspace_id, "account_sid": bundle.account_sid, "bundle_id": bundle.id}
     about["requester_id"] = requester.id
@@ -572,7 +568,7 @@ async def test_all_who_use_a_lapsing_bundle_are_named(stage: Stage, requester: P
             card = {"channel_id": "C0APPROVALS", "ts": f"{n}.0", "permalink": link, "drawn_version": 99}
             session.add(Card(purchase_id=purchase.id, workspace_id=bundle.workspace_id, **card))
     warning = {"status": "twilio-approved", "lapses_in": 7}
-    message = await alerts_of.bundle_news(warning, bundle, services, Texts("en"))
+    message = await alerts_of.bundle_news(warning, bundle, app, Texts("en"))
     assert shown(message).count("<https://") == 60 and shown(message).count("|+44") == 60
 
 

@@ -452,7 +452,7 @@ async def test_among_several_addresses_none_is_proposed_but_the_bundles_own(
     own = {sid for each in documents(made).values() for sid in each["attributes"].get("address_sids", ())}
     assert len(own) == 1, "the second document was proposed the address of the first"
     for n in range(100):
-        await stage.services.twilio.addresses.create_async(
+        await stage.app.twilio.addresses.create_async(
             f"Other customer {n}", "Weg 1", "Berlin", "-", "10437", "DE", friendly_name=f"Other {n}"
         )
     view = await compliance.view("new_bundle.review")
@@ -478,13 +478,13 @@ def initial(view: dict[str, Any], name: str) -> str | None:
 
 
 async def test_an_approved_bundle_is_offered_however_many_drafts_are_newer(stage: Stage) -> None:
-    services = stage.services
+    app = stage.app
     (approved,) = await papers.bundles(stage)
-    compliance = services.twilio.numbers.v2.regulatory_compliance
+    compliance = app.twilio.numbers.v2.regulatory_compliance
     regulation = stage.twilio_twin.account.bundles[approved["sid"]].regulation_sid
     for n in range(101):
         await compliance.bundles.create_async(f"Draft {n}", "a@example.com", regulation_sid=regulation)
-    found = await bundles_of.fitting(services, "GB", "mobile", "business")
+    found = await bundles_of.fitting(app, "GB", "mobile", "business")
     assert [each.sid for each in found] == [approved["sid"]]
 
 
@@ -497,13 +497,13 @@ async def test_who_may_not_give_papers_makes_no_bundle_for_the_own_request_eithe
     card = await stage.card("awaiting_approval")
     await requester.clicks(card, "give_papers")
     await requester.view("card.papers")
-    stage.services.policy.bundles.people.append(compliance.id)
+    stage.app.policy.bundles.people.append(compliance.id)
     await requester.submits(bundle="new")
     assert "may give papers" in shown(await requester.view())
     assert len(await papers.bundles(stage)) == 1, "only the one that was there"
-    stage.services.policy.bundles.people.clear()
+    stage.app.policy.bundles.people.clear()
     await papers.begins(requester, "DE", "local", "business")
-    stage.services.policy.bundles.people.append(compliance.id)
+    stage.app.policy.bundles.people.append(compliance.id)
     before = len(await stage.calls_to_twilio("POST"))
     page = await requester.view("new_bundle.end_user")
     await requester.submits(**await Filler(stage, requester).answers(page))

@@ -38,7 +38,7 @@ def row_of(view: dict[str, Any], action: str) -> str:
 
 
 async def id_of(stage: Stage, sid: str) -> str:
-    row = await stage.store.bundle_by_sid(stage.services.settings.twilio_account_sid, sid)
+    row = await stage.store.bundle_by_sid(stage.app.settings.twilio_account_sid, sid)
     assert row is not None
     return str(row.id)
 
@@ -139,7 +139,7 @@ async def test_an_end_user_that_is_there_twice_is_taken_out_before_the_review(
     await filler.fills()
     (made,) = [each for each in await papers.bundles(stage) if each["status"] == "draft"]
     row = await stage.store.bundle(await id_of(stage, made["sid"]))
-    twilio = stage.services.twilio.numbers.v2.regulatory_compliance
+    twilio = stage.app.twilio.numbers.v2.regulatory_compliance
     second: Any = await twilio.end_users.create_async(
         friendly_name=row.mark, type="business", attributes={"business_name": "Twice"}
     )

@@ -23,7 +23,7 @@ async def test_a_clock_that_steps_back_an_hour_stops_nothing(
     with time_machine.travel(datetime.now(UTC) - timedelta(hours=1), tick=True):
         await asyncio.sleep(2)  # the step is noticed within a second
         bundle = (await stage.twilio.get("state"))["bundles"][0]["sid"]
-        row = await stage.store.bundle_by_sid(stage.services.settings.twilio_account_sid, bundle)
+        row = await stage.store.bundle_by_sid(stage.app.settings.twilio_account_sid, bundle)
         purchase = await stage.store.purchase(purchase_id)
         wake_at = now() + timedelta(seconds=1)  # and nobody kicks: the tick has to find it
         await stage.store.revise(

@@ -67,9 +67,8 @@ async def test_nobody_withdraws_what_is_bought(stage: Stage, requester: Person, 
     purchase_id = old["metadata"]["event_payload"]["id"]
     await approver.clicks(old, "approve")
     await stage.card("complete")
-    assert stage.app is not None
     with pytest.raises(BotError, match="not possible any more"):
-        await decisions.withdraw(purchase_id, requester.id, stage.app.services)
+        await decisions.withdraw(purchase_id, requester.id, stage.app)
 
 
 async def test_of_two_approvers_at_once_one_wins_and_the_other_is_told(
@@ -128,8 +127,7 @@ async def test_an_outsider_may_not_ask(outsider: Person, stage: Stage) -> None:
 async def test_a_second_approver_is_needed_where_the_policy_says_two(
     stage: Stage, requester: Person, approver: Person, approver2: Person
 ) -> None:
-    assert stage.app is not None
-    stage.app.services.policy.approve.approvals = 2
+    stage.app.policy.approve.approvals = 2
     number = await asks(requester)
     card = await stage.card("awaiting_approval")
     await approver.clicks(card, "approve")

@@ -111,7 +111,6 @@ async def test_a_click_on_an_older_quote_changes_nothing_and_says_so(
 ) -> None:
     await asks(requester)
     card = await stage.card("awaiting_approval")
-    assert stage.app is not None
     purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
     await stage.slack.post("faults", method="chat.update", times=3, fault={"status": 500})
     await stage.store.quote_again(purchase, Happened("quote_changed"), {"price": Decimal("2.40")})
@@ -267,10 +266,9 @@ async def test_nobody_withdraws_while_it_is_unclear_whether_it_was_bought(
     await twilio.post("faults", method="POST", path=BUY, times=1, fault="cut_before")
     await approver.clicks(card, "approve")
     await until(_resting(stage, card["metadata"]["event_payload"]["id"], 1), "the intent is open")
-    assert stage.app is not None
     purchase_id = card["metadata"]["event_payload"]["id"]
     with pytest.raises(BotError, match="Too late"):
-        await decisions.withdraw(purchase_id, requester.id, stage.app.services)
+        await decisions.withdraw(purchase_id, requester.id, stage.app)
 
     async def no_button() -> bool:
         return "withdraw" not in field_ids((await stage.cards())[-1])
@@ -290,11 +288,10 @@ async def test_a_number_with_another_name_is_left_to_a_person(
     await approver.clicks(card, "approve")
     purchase_id = card["metadata"]["event_payload"]["id"]
     await until(_resting(stage, purchase_id, 1), "the intent is open")
-    assert stage.app is not None
-    client = stage.app.services.twilio
+    client = stage.app.twilio
     theirs = await client.incoming_phone_numbers.create_async(phone_number=number, friendly_name="By hand")
     await stage.store.amend(await stage.store.purchase(purchase_id), wake_at=now())
-    stage.app.worker.kick()
+    stage.running.worker.kick()
     card = await stage.card("failed")
     assert "cannot tell who bought it" in shown(card)
     found = await until(lambda: _alarms(stage), "the operators are told")
@@ -313,8 +310,7 @@ async def test_a_number_that_the_account_has_already_is_not_overwritten(
     stage: Stage, requester: Person, approver: Person
 ) -> None:
     number = await asks(requester)
-    assert stage.app is not None
-    client = stage.app.services.twilio
+    client = stage.app.twilio
     await client.incoming_phone_numbers.create_async(phone_number=number, friendly_name="By hand")
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("needs_changes")

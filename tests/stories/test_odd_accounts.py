@@ -89,7 +89,7 @@ async def test_a_wrong_secret_is_told_once_and_everything_goes_on_when_it_is_men
     (alarm,) = await until(alarms, "the operators are told")
     assert "TWILIO_API_SECRET" in alarm
     await twilio.post("credentials", refuse=False)
-    await stage.services.access.look()
+    await stage.app.access.look()
 
     async def bought() -> bool:
         return set(await stage.bought()) == set(numbers)

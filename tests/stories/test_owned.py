@@ -18,17 +18,17 @@ async def test_a_number_released_in_the_console_is_free_again_and_its_people_are
 ) -> None:
     number, card = await completed(stage, requester, approver)
     (owned,) = (await stage.twilio.get("state"))["owned_numbers"]
-    await stage.services.twilio.incoming_phone_numbers(owned["sid"]).delete_async()
+    await stage.app.twilio.incoming_phone_numbers(owned["sid"]).delete_async()
     await clock.forward(86_500)  # a day later
 
     async def released() -> bool:
-        await OwnedNumbers(stage.services).tick()
+        await OwnedNumbers(stage.app).tick()
         return (await stage.cards())[-1]["metadata"]["event_payload"]["state"] == "released"
 
     await until(released, "the card says that it was released")
     await stage.in_thread(card, "it was released there")
     await stage.told(requester, "it was released there")
-    account = stage.services.settings.twilio_account_sid
+    account = stage.app.settings.twilio_account_sid
     assert await stage.store.held_numbers(account, [number]) == set(), "it can be asked for again"
 
 
@@ -36,17 +36,17 @@ async def test_a_number_with_our_name_that_no_request_explains_is_told_to_the_op
     stage: Stage, requester: Person
 ) -> None:
     number = options(await finds(requester), "phone_number")[0]
-    client = stage.services.twilio
+    client = stage.app.twilio
     await client.incoming_phone_numbers.create_async(
         phone_number=number, friendly_name="Reminders (nd-4f2086)"
     )
     for _ in range(2):
-        await OwnedNumbers(stage.services).sweep()
+        await OwnedNumbers(stage.app).sweep()
 
     async def told() -> list[str]:
         return [each["text"] for each in await stage.messages("C0OPERATORS")]
 
     assert "Reminders (nd-4f2086)" in (await until(told, "the operators are told"))[0]
     assert len(await told()) == 1
-    held = await stage.store.held_numbers(stage.services.settings.twilio_account_sid, [number])
+    held = await stage.store.held_numbers(stage.app.settings.twilio_account_sid, [number])
     assert held == {number}, "it is no number for anybody else here"

@@ -106,10 +106,9 @@ async def test_an_unexpected_error_has_a_reference_and_tells_the_operators(
 ) -> None:
     await asks(requester)
     card = await stage.card("awaiting_approval")
-    assert stage.app is not None
-    policy, stage.app.services.policy = stage.app.services.policy, None  # type: ignore[assignment]
+    policy, stage.app.policy = stage.app.policy, None  # type: ignore[assignment]
     answer = await approver.clicks(card, "approve")
-    stage.app.services.policy = policy
+    stage.app.policy = policy
     said = answer["shown"][0]["text"]
     assert "Something went wrong" in said and "Traceback" not in said
     reference = said.partition("(")[2].partition(")")[0]

@@ -221,9 +221,9 @@ async def test_somebody_who_can_not_be_reached_is_named_in_the_thread(
 async def test_a_stale_direct_channel_is_opened_anew_once(stage: Stage, requester: Person) -> None:
     await asks(requester)
     await stage.told(requester, "sent for approval")
-    people = stage.services.people
+    people = stage.app.people
     (known,) = [
-        each for each in await stage.store.people(stage.services.workspace_id) if each.user_id == requester.id
+        each for each in await stage.store.people(stage.app.workspace_id) if each.user_id == requester.id
     ]
     known.dm_channel = "D0STALE"
     await stage.store.remember_person(known)
@@ -316,7 +316,7 @@ async def test_a_missing_scope_is_named_to_the_operators_and_holds_up_only_what_
 async def test_what_was_posted_is_not_posted_again_because_the_database_was_busy(stage: Stage) -> None:
     await stage.slack.post("faults", method="chat.postMessage", times=1, fault={"delay": 0.5})
     hello = Owed("operators", OPERATORS, {"say": "Hello.", "with": {}})
-    await stage.store.owe(stage.services.workspace_id, hello)
+    await stage.store.owe(stage.app.workspace_id, hello)
     stage.running.worker.kick()
     await asyncio.sleep(0.2)
     file = stage.environment["DATABASE_URL"].removeprefix("sqlite:///")

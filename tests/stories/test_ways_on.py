@@ -64,7 +64,7 @@ async def test_a_number_that_needs_an_address_after_all_gets_one_by_a_new_quote(
 ) -> None:
     """21631, seen with nowhere to choose an address."""
     number = await asks(requester)
-    await stage.services.twilio.addresses.create_async(
+    await stage.app.twilio.addresses.create_async(
         customer_name="Example Ltd",
         street="1 Main St",
         city="San Francisco",
@@ -137,7 +137,7 @@ async def test_what_has_stopped_can_be_ended_and_says_what_it_goes_on_costing(
     words = "goes on costing $1.15 a month" if bought else "Nothing was bought"
     await stage.in_thread(card, words)
     assert field_ids(card) == set(), "nothing is left to press"
-    account = stage.services.settings.twilio_account_sid
+    account = stage.app.settings.twilio_account_sid
     assert await stage.store.held_numbers(account, [number]) == ({number} if bought else set())
 
 
@@ -152,7 +152,7 @@ async def test_a_service_that_was_renamed_in_the_console_is_not_used_under_its_o
     services = (await twilio.get("state"))["services"]
     team = next(each["sid"] for each in services if each["friendly_name"] == "Team")
     await twilio.post(f"services/{team}", friendly_name="Marketing")
-    await stage.services.market.fresh_services()
+    await stage.app.market.fresh_services()
     second = await asks(requester, review=review)
     await approver.clicks(await stage.card("awaiting_approval", second), "approve")
     await stage.card("complete", second)
@@ -198,7 +198,7 @@ async def test_a_bundle_in_place_of_the_one_that_was_approved_is_asked_for_again
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     card = await stage.card("in_progress")
     await stage.in_thread(card, "Twilio has rejected the bundle")
-    other = await stage.services.twilio.numbers.v2.regulatory_compliance.bundles.create_async(
+    other = await stage.app.twilio.numbers.v2.regulatory_compliance.bundles.create_async(
         friendly_name="Another company",
         email="a@example.com",
         regulation_sid=(await twilio.get("state"))["bundles"][0]["regulation_sid"],
