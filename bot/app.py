@@ -41,7 +41,8 @@ from bot.twilio import client as twilio_client
 from bot.twilio.access import Access
 from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
-from handlers import card, messages, routes
+from handlers import messages, routes
+from handlers.card import picture as card
 from storage.database import InUse
 from storage.models import now
 from storage.schema import SchemaError, prepare

@@ -11,10 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
 from bot.texts import N_, Texts
-from handlers import bundles, status
+from handlers import status
 from handlers.blocks import section
-from handlers.buy_number import find
-from handlers.new_bundle import start
+from handlers.bundle import list as bundles
+from handlers.bundle import start
+from handlers.buy import find
 
 
 @dataclass(frozen=True)

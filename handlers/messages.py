@@ -4,7 +4,8 @@ from typing import Any
 
 from bot.core import App
 from bot.texts import Texts
-from handlers import alerts, blocks
+from handlers import blocks
+from handlers.bundle import news
 from storage.models import Card, Outgoing
 
 
@@ -21,7 +22,7 @@ async def compose(row: Outgoing, card: Card | None, app: App) -> dict[str, Any]:
     if row.bundle_id and row.kind in ("bundle", "bundle_direct"):
         bundle = await app.store.bundle(row.bundle_id)
         assert bundle is not None
-        return await alerts.bundle_news(row.message, bundle, app, t)
+        return await news.bundle_news(row.message, bundle, app, t)
     text = t.said(row.message)
     if link:
         see = t("See the request")

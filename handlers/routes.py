@@ -6,13 +6,14 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from handlers import address as address_form
-from handlers import bundles, card, command, errors
-from handlers.buy_number import address, choose, end_user, find, flow, review
-from handlers.new_bundle import address as bundle_address
-from handlers.new_bundle import document, start
-from handlers.new_bundle import flow as new_bundle
-from handlers.new_bundle import review as bundle_review
+from handlers import address_fields, command, errors
+from handlers.bundle import address as bundle_address
+from handlers.bundle import document, start
+from handlers.bundle import flow as new_bundle
+from handlers.bundle import list as bundles
+from handlers.bundle import review as bundle_review
+from handlers.buy import address, choose, end_user, find, flow, review
+from handlers.card import picture as card
 
 Listener = Callable[..., Awaitable[None]]
 
@@ -89,9 +90,9 @@ SUBMISSIONS: dict[str, Listener] = {
 
 def add_to(app: AsyncApp) -> None:
     app.command("/twilio")(command.received)
-    app.options("country", matchers=[_on_page(start.CALLBACK_ID)])(address_form.country_suggested)
+    app.options("country", matchers=[_on_page(start.CALLBACK_ID)])(address_fields.country_suggested)
     app.options("country")(find.country_suggested)
-    app.options("address_country")(address_form.country_suggested)
+    app.options("address_country")(address_fields.country_suggested)
     for callback_id, submitted in SUBMISSIONS.items():
         app.view(callback_id)(submitted)
     for (callback_id, action_id), pressed in ON_PAGES.items():

@@ -7,7 +7,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.core import App
 from bot.texts import Texts
 from handlers import blocks
-from handlers.card import STATES
+from handlers.card.picture import STATES
 from storage.models import Card, Purchase
 
 SHOWN = 20

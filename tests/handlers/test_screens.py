@@ -31,15 +31,17 @@ from bot.twilio.catalogue import Market, Offer, Service
 from bot.twilio.client import connect
 from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Document, EndUser, Page, Papers
 from bot.twilio.regulations import Part, Regulation
-from handlers import address as address_form
-from handlers import alerts, blocks, bundles, card, modal
+from handlers import address_fields, blocks, modal
 from handlers import errors as shown_errors
-from handlers.buy_number import address, choose, end_user, find, review
-from handlers.new_bundle import address as bundle_address
-from handlers.new_bundle import document, flow, group, start
-from handlers.new_bundle import end_user as bundle_end_user
-from handlers.new_bundle import review as bundle_review
-from handlers.new_bundle.form import About, Form, Notes
+from handlers.bundle import address as bundle_address
+from handlers.bundle import document, document_set, flow, start
+from handlers.bundle import end_user as bundle_end_user
+from handlers.bundle import list as bundles
+from handlers.bundle import news as alerts
+from handlers.bundle import review as bundle_review
+from handlers.bundle.form import About, Form, Notes
+from handlers.buy import address, choose, end_user, find, review
+from handlers.card import picture as card
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
 from sandbox.twilio.regulations import REGULATIONS
@@ -312,7 +314,7 @@ ADDRESS = {
 
 def suggestion(t: Texts) -> list[blocks.Block]:
     text = "Twilio does not find exactly this address but a similar one: {suggestion}"
-    return address_form.problem(AddressProblem(text, suggested=True, suggestion=LONGER), t)
+    return address_fields.problem(AddressProblem(text, suggested=True, suggestion=LONGER), t)
 
 
 def bundle_views(t: Texts) -> Iterator[tuple[str, Any]]:
@@ -322,8 +324,8 @@ def bundle_views(t: Texts) -> Iterator[tuple[str, Any]]:
     for count in (2, 10, 11, 40):
         several = made_up(*([wanted(asking("passport"))] for _ in range(count)), end_users=[])
         for notes in (NOTHING, noted()):
-            yield f"{count} groups", group.page(form(GROUP, several), t, typed="1", notes=notes)
-            yield f"{count} groups, none chosen", group.page(form(GROUP), t, notes=notes, mark=MARK)
+            yield f"{count} groups", document_set.page(form(GROUP, several), t, typed="1", notes=notes)
+            yield f"{count} groups, none chosen", document_set.page(form(GROUP), t, notes=notes, mark=MARK)
     for i, part in enumerate(MADE_UP.end_users):
         for n, fields in enumerate(papers.portions(part, MADE_UP)):
             for notes in (NOTHING, noted(replace(part, fields=tuple(fields)))):

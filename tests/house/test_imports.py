@@ -61,7 +61,7 @@ def test_every_import_goes_downwards() -> None:
         ("bot.steps", "from bot.app import running"),
         ("handlers.card", "from bot import app"),
         ("handlers.card", "from sandbox.environment import settings"),
-        ("handlers.buy_number.find", "from tests import stage"),
+        ("handlers.buy.find", "from tests import stage"),
         ("sandbox.demo", "from bot.settings import Settings"),
         ("sandbox.demo", "import storage"),
         ("bot.app", "import sandbox"),

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from bot.bundles import operations as bundles
 from bot.texts import Texts
-from handlers import alerts as alerts_of
+from handlers.bundle import news as alerts_of
 from storage.models import Bundle, Card, Outgoing, State, now
 from tests import rows
 from tests.stories import papers

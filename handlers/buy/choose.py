@@ -14,8 +14,8 @@ from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phon
 from bot.twilio.numbers import LIMIT, Available, available, from_kept
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
-from handlers.buy_number import draft as draft_row
-from handlers.buy_number import end_user
+from handlers.buy import draft as draft_row
+from handlers.buy import end_user
 from storage.drafts import DraftMoved
 from storage.models import Draft
 

@@ -16,8 +16,8 @@ from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Texts
 from bot.twilio.catalogue import Offer
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, Option, View
-from handlers.buy_number import choose
-from handlers.buy_number import draft as draft_row
+from handlers.buy import choose
+from handlers.buy import draft as draft_row
 from storage.models import Draft, new_id, now
 
 CALLBACK_ID = "buy_number.find"

@@ -18,9 +18,9 @@ from bot.twilio import addresses
 from bot.twilio.numbers import Available, from_kept
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
-from handlers.buy_number import review
-from handlers.buy_number.end_user import NEW
-from handlers.new_bundle import flow as new_bundle
+from handlers.bundle import flow as new_bundle
+from handlers.buy import review
+from handlers.buy.end_user import NEW
 from storage.models import Approval, Bundle, IfGone, Purchase, Service, State
 
 STATES = {

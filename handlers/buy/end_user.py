@@ -16,11 +16,11 @@ from bot.twilio import addresses
 from bot.twilio.regulations import Regulation
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
-from handlers.buy_number import address, review
-from handlers.buy_number import draft as draft_row
-from handlers.new_bundle import flow as new_bundle
-from handlers.new_bundle.form import About
-from handlers.new_bundle.group import described
+from handlers.bundle import flow as new_bundle
+from handlers.bundle.document_set import described
+from handlers.bundle.form import About
+from handlers.buy import address, review
+from handlers.buy import draft as draft_row
 from storage.drafts import DraftMoved
 from storage.models import Bundle, Draft, now
 

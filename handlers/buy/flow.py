@@ -9,8 +9,8 @@ from bot.core import App
 from bot.texts import Texts
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import View
-from handlers.buy_number import address, choose, end_user, find, review
-from handlers.buy_number import draft as draft_row
+from handlers.buy import address, choose, end_user, find, review
+from handlers.buy import draft as draft_row
 from storage.models import Draft
 from storage.purchases import NumberHeld
 

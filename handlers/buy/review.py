@@ -15,7 +15,7 @@ from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
 from handlers import blocks, forms
 from handlers.blocks import Block, View
-from handlers.buy_number import draft as draft_row
+from handlers.buy import draft as draft_row
 from storage.models import Bundle, Draft, IfGone, Service
 
 CALLBACK_ID = "buy_number.review"

@@ -15,8 +15,8 @@ from bot.twilio import contents as papers
 from bot.twilio.client import TwilioError
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
-from handlers.new_bundle import flow
-from handlers.new_bundle.form import About, load
+from handlers.bundle import flow
+from handlers.bundle.form import About, load
 from storage.bundles import Listed
 from storage.models import Bundle, now
 

@@ -7,8 +7,8 @@ from bot.twilio import contents as papers
 from bot.twilio.contents import Page
 from handlers import blocks
 from handlers.blocks import Block, View
-from handlers.new_bundle import form as common
-from handlers.new_bundle.form import Form, Notes
+from handlers.bundle import form as common
+from handlers.bundle.form import Form, Notes
 
 CALLBACK_ID = "new_bundle.review"
 DOCUMENTS_WITH_ADDRESS = 30

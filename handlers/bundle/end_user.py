@@ -10,8 +10,8 @@ from bot.texts import Texts, escape
 from bot.twilio import contents as papers
 from handlers import blocks
 from handlers.blocks import Block, View
-from handlers.new_bundle import form as common
-from handlers.new_bundle.form import Form, Notes
+from handlers.bundle import form as common
+from handlers.bundle.form import Form, Notes
 
 CALLBACK_ID = "new_bundle.end_user"
 Typed = Mapping[str, str | None]

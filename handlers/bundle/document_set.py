@@ -11,8 +11,8 @@ from bot.twilio import contents as papers
 from bot.twilio.regulations import Group
 from handlers import blocks, forms
 from handlers.blocks import Block, View
-from handlers.new_bundle import form as common
-from handlers.new_bundle.form import Form, Notes
+from handlers.bundle import form as common
+from handlers.bundle.form import Form, Notes
 
 CALLBACK_ID = "new_bundle.group"
 CHOICES_AT_MOST = 10

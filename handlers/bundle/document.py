@@ -15,8 +15,8 @@ from bot.twilio import contents as papers
 from bot.twilio.regulations import Part, Requirement
 from handlers import blocks, forms, modal
 from handlers.blocks import Block, View
-from handlers.new_bundle import form as common
-from handlers.new_bundle.form import About, Form, Notes
+from handlers.bundle import form as common
+from handlers.bundle.form import About, Form, Notes
 
 CALLBACK_ID = "new_bundle.document"
 TYPES = ("pdf", "jpg", "jpeg", "png")

@@ -13,10 +13,10 @@ from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, say
 from bot.twilio.client import TwilioError
 from bot.twilio.contents import GROUP
 from handlers import blocks, errors, forms
-from handlers.address import TERRITORIES
+from handlers.address_fields import TERRITORIES
 from handlers.blocks import Block, View
-from handlers.new_bundle import flow
-from handlers.new_bundle.form import About
+from handlers.bundle import flow
+from handlers.bundle.form import About
 
 CALLBACK_ID = "new_bundle.start"
 

@@ -12,11 +12,10 @@ from bot.errors import FormErrors
 from bot.texts import N_, Texts, escape, say
 from bot.twilio import addresses
 from bot.twilio import contents as papers
-from handlers import address as address_form
-from handlers import blocks, forms, modal
+from handlers import address_fields, blocks, forms, modal
 from handlers.blocks import Block, Option, View
-from handlers.new_bundle import form as common
-from handlers.new_bundle.form import About, Form, Notes
+from handlers.bundle import form as common
+from handlers.bundle.form import About, Form, Notes
 
 CALLBACK_ID = "new_bundle.address"
 NEW = "new"
@@ -69,8 +68,8 @@ def page(
         *common.below("address_sids", notes),
     ]
     if typed.chosen == NEW:
-        shown.append(address_form.privacy(t))
-        shown += address_form.fields(form.bundle.country, dict(typed.values), t, mark)
+        shown.append(address_fields.privacy(t))
+        shown += address_fields.fields(form.bundle.country, dict(typed.values), t, mark)
     drawn = ("address", "address_sids")
     return common.page(form, CALLBACK_ID, t("Address"), shown, t, about=form.about, notes=notes, drawn=drawn)
 
@@ -104,7 +103,7 @@ def read(view: View, form: Form) -> Typed:
     chosen = typed.get("address")
     if chosen not in {each["value"] for each in options}:
         raise FormErrors({"address": say(N_("Choose an address."))})
-    if chosen == NEW and (wrong := address_form.wrong(typed)):
+    if chosen == NEW and (wrong := address_fields.wrong(typed)):
         raise FormErrors(wrong)
     return Typed(str(chosen), typed, options)
 

@@ -11,11 +11,10 @@ from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts, say
 from bot.twilio import addresses
 from bot.twilio.addresses import AddressProblem
-from handlers import address as address_form
-from handlers import blocks, errors, forms, modal
+from handlers import address_fields, blocks, errors, forms, modal
 from handlers.blocks import Block, View
-from handlers.buy_number import draft as draft_row
-from handlers.buy_number import review
+from handlers.buy import draft as draft_row
+from handlers.buy import review
 from storage.models import Draft
 
 CALLBACK_ID = "buy_number.address"
@@ -38,8 +37,8 @@ def page(
     shown: list[Block] = [
         *problem,
         blocks.section(f"*{t.phone(draft.phone_number)}* – {needs}"),
-        address_form.privacy(t),
-        *address_form.fields(draft.country, typed or {}, t, mark),
+        address_fields.privacy(t),
+        *address_fields.fields(draft.country, typed or {}, t, mark),
         blocks.actions("buttons", blocks.button("back", t("Back"))),
     ]
     return blocks.modal(
@@ -53,7 +52,7 @@ def page(
 async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, app: App, t: Texts) -> None:
     typed = forms.answers(view)
     draft = await draft_row.of(view, app)
-    wrong: dict[str, Said] = address_form.wrong(typed)
+    wrong: dict[str, Said] = address_fields.wrong(typed)
     needs, country = draft.address_requirements, typed.get("address_country")
     if needs == "local" and country != draft.country:
         wrong["address_country"] = say(N_("The number asks for an address in its own country."))
@@ -100,7 +99,7 @@ async def _save(
     try:
         sid = await addresses.make(app.twilio, typed, draft.twilio_name, correct=correct)
     except AddressProblem as error:
-        problem = address_form.problem(error, t)
+        problem = address_fields.problem(error, t)
         again = page(draft, t, typed=typed, problem=problem, mark=f"~{external_id[:6]}")
         await modal.late(client, external_id, again)
         return

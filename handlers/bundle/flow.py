@@ -17,18 +17,17 @@ from bot.twilio import contents as papers
 from bot.twilio.addresses import AddressProblem
 from bot.twilio.contents import GROUP, REVIEW, Page, Papers
 from bot.twilio.regulations import Regulation
-from handlers import address as address_form
-from handlers import blocks, errors, modal
+from handlers import address_fields, blocks, errors, modal
 from handlers.blocks import View
-from handlers.buy_number import draft as draft_row
-from handlers.buy_number import review as purchase_review
-from handlers.new_bundle import address, document, end_user, group, review
-from handlers.new_bundle.form import About, Form, Notes, bundle_of, heading, load
+from handlers.bundle import address, document, document_set, end_user, review
+from handlers.bundle.form import About, Form, Notes, bundle_of, heading, load
+from handlers.buy import draft as draft_row
+from handlers.buy import review as purchase_review
 from storage.drafts import DraftMoved
 from storage.models import Bundle, Draft, Purchase
 
 PROBLEM = "new_bundle.problem"
-PAGES: dict[str, Any] = {each.CALLBACK_ID: each for each in (group, end_user, address, document)}
+PAGES: dict[str, Any] = {each.CALLBACK_ID: each for each in (document_set, end_user, address, document)}
 """The modules of the pages that are saved: each has ``page``, ``read``, ``save``, and ``unfinished`` where a page may grow."""
 
 Work = Callable[[str], Awaitable[View]]
@@ -42,7 +41,7 @@ async def draw(form: Form, app: App, t: Texts, *, notes: Notes | None = None, ma
     """The page that ``form.about`` names, filled with what Twilio has."""
     where, notes = form.about.page, notes or {}
     if where == GROUP:
-        return group.page(form, t, notes=notes, mark=mark)
+        return document_set.page(form, t, notes=notes, mark=mark)
     if where == REVIEW:
         return await review_page(form, app, t, mark=mark)
     if where.kind == "end_user":
@@ -121,7 +120,7 @@ def _saving(module: Any, form: Form, typed: Any, client: AsyncWebClient, app: Ap
                 known = await load(form.about, app)
                 saved = await module.save(known, typed, client, app)
         except AddressProblem as error:
-            problem = address_form.problem(error, t)
+            problem = address_fields.problem(error, t)
             return address.page(known, t, typed=typed, notes={}, mark=mark, problem=problem)
         except FileProblem as error:
             notes: Notes = {"file": [t.said(error.said)]}
