@@ -66,7 +66,7 @@ class NobodyCouldApprove(BotError):
     """Says how many approvals are needed, and how many people could give one."""
 
 
-class MayNotGivePapers(BotError):
+class MayNotAddBundle(BotError):
     text = N_(
         "You are not on the list of people who may give papers. Whoever runs Number Desk can add you to its policy."
     )

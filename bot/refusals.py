@@ -137,7 +137,7 @@ TABLE: tuple[Refusal, ...] = (
         (21651, "a document does not do, or the address is not in the bundle", "use the bundle's address"),
         source=_SEEN,
     ),
-    # Twilio: addresses and papers
+    # Twilio: addresses and bundles
     *_twilio(
         Kind.OF_THIS,
         (21628, "the address cannot be found", "say so on the page of the address"),

@@ -311,7 +311,7 @@ def state_of(bundle: Bundle) -> Said:
 def told(
     settings: Settings, before: Bundle | None, bundle: Bundle, waiting: Sequence[Purchase]
 ) -> Happened | None:
-    """Whom a bundle's change concerns. Its reasons are no part of it: they may quote papers, and are read when it is told.
+    """Whom a bundle's change concerns. Its reasons are no part of it: they may quote documents, and are read when it is told.
 
     A draft is nobody's business before it is sent. The first sweep of an account announces nothing (``bot/bundles/watch.py``).
     """
@@ -379,7 +379,7 @@ def why_waiting(bundle: Bundle | None) -> Said:
     if bundle is None:
         return say(
             N_(
-                "Papers are needed: this number cannot be bought before Twilio has approved a regulatory bundle."
+                "A bundle is needed: this number cannot be bought before Twilio has approved a regulatory bundle."
             )
         )
     name = bundle.friendly_name

@@ -423,8 +423,8 @@ async def take_over(purchase_id: str, quote_no: int, person_id: str, app: App) -
 # the bundle
 
 
-async def check_papers(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
-    """The purchase, if this person could give it a bundle now. Raises MayNotGivePapers, NotPossibleNow."""
+async def check_can_add(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
+    """The purchase, if this person could give it a bundle now. Raises MayNotAddBundle, NotPossibleNow."""
     purchase = await _existing(purchase_id, app)
     await app.policy.check(Verb.ADD_BUNDLE, person_id, purchase, app.people)
     waiting = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
@@ -439,7 +439,7 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
     The first one, where the quote says "to be added", is within its approval; in place of another one, or where none
     was thought to be needed, it is a new quote (rules 5, 24). Raises BundleDoesNotFit.
     """
-    purchase = await check_papers(purchase_id, quote_no, person_id, app)
+    purchase = await check_can_add(purchase_id, quote_no, person_id, app)
     quote = purchase.quote
     if (bundle.country, bundle.number_type) != (quote.country, quote.number_type) or (
         quote.regulated and bundle.end_user_type != quote.end_user_type

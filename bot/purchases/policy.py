@@ -14,9 +14,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, Va
 from bot.errors import (
     BarredFromHere,
     CannotCheck,
+    MayNotAddBundle,
     MayNotApprove,
     MayNotAsk,
-    MayNotGivePapers,
     NobodyCouldApprove,
     NotYours,
     OwnRequest,
@@ -198,9 +198,9 @@ class Policy(BaseModel):
             raise _refusal(user_id, people) or MayNotAsk()
 
     async def check_bundles(self, user_id: str, people: People) -> None:
-        """Whether the person may make and change bundles. Raises MayNotGivePapers, BarredFromHere, CannotCheck."""
+        """Whether the person may make and change bundles. Raises MayNotAddBundle, BarredFromHere, CannotCheck."""
         if not await self._is_for_bundles(user_id, people):
-            raise _refusal(user_id, people) or MayNotGivePapers()
+            raise _refusal(user_id, people) or MayNotAddBundle()
 
     async def _is_for_bundles(self, person_id: str, people: People) -> bool:
         if not self.bundles.is_empty:
@@ -213,13 +213,10 @@ class Policy(BaseModel):
             return False
         return True
 
-    async def check_papers(self, user_id: str, people: People) -> None:
-        await self.check_bundles(user_id, people)
-
     # with a purchase
 
     async def check(self, verb: Verb, person_id: str, purchase: Purchase, people: People) -> None:
-        """Whether one of the person's roles allows it. Raises OwnRequest, MayNotApprove, MayNotGivePapers, NotYours,
+        """Whether one of the person's roles allows it. Raises OwnRequest, MayNotApprove, MayNotAddBundle, NotYours,
         BarredFromHere, CannotCheck."""
         roles = [role for role in Role if may(verb, {role})]
         unsure: CannotCheck | None = None
@@ -239,7 +236,7 @@ class Policy(BaseModel):
             own = _is_own(person_id, purchase) and await self.approve.cover(person_id, people)
             raise OwnRequest() if own else MayNotApprove()
         if verb is Verb.ADD_BUNDLE:
-            raise MayNotGivePapers()
+            raise MayNotAddBundle()
         raise NotYours(requester=person(purchase.requester_id))
 
     async def has(self, role: Role, person_id: str, purchase: Purchase, people: People) -> bool:

@@ -1,6 +1,6 @@
 """What is in a bundle at Twilio, and what is still missing: end users, documents, addresses. Rules 24, 25.
 
-Twilio alone has the papers. Each page is made there at once, so that a bundle can be gone on with by anybody at any time:
+Twilio alone has what a bundle holds. Each page is made there at once, so that a bundle can be gone on with by anybody at any time:
 what is missing is read from what Twilio has. Our side keeps SIDs.
 """
 
@@ -56,7 +56,7 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Papers:
+class Contents:
     """By their place in the regulation: end users, and documents of the chosen group."""
 
     end_users: Mapping[int, EndUser] = field(default_factory=dict)
@@ -116,7 +116,7 @@ def portions(part: Part, regulation: Regulation) -> list[list[Field]]:
     ] or [[]]
 
 
-def pages(regulation: Regulation, group: int | None, papers: Papers) -> list[Page]:
+def pages(regulation: Regulation, group: int | None, contents: Contents) -> list[Page]:
     """All pages in their order, as far as they are known: a document's later pages depend on its kind."""
     found = [GROUP] if len(regulation.groups) > 1 else []
     for i, part in enumerate(regulation.end_users):
@@ -125,32 +125,32 @@ def pages(regulation: Regulation, group: int | None, papers: Papers) -> list[Pag
         if requirement.needs_address:
             found.append(Page("address", i))
         if not requirement.is_only_an_address:
-            document = papers.documents.get(i)
+            document = contents.documents.get(i)
             kind = requirement.kind(document.type if document else None) or requirement.kinds[0]
             found += [Page("document", i, n) for n in range(len(portions(kind, regulation)))]
     return [*found, REVIEW]
 
 
-def next_page(regulation: Regulation, bundle: Bundle, papers: Papers, after: Page | None = None) -> Page:
+def next_page(regulation: Regulation, bundle: Bundle, contents: Contents, after: Page | None = None) -> Page:
     """Where something is missing or refused; the last page when nothing is. ``after``: the page that was just saved."""
-    every = pages(regulation, bundle.group, papers)
+    every = pages(regulation, bundle.group, contents)
     if after is not None:
         further = replace(after, portion=after.portion + 1)
         if further in every:
             return further
-    return next(each for each in every if each == REVIEW or _is_open(each, regulation, bundle, papers))
+    return next(each for each in every if each == REVIEW or _is_open(each, regulation, bundle, contents))
 
 
-def _is_open(page: Page, regulation: Regulation, bundle: Bundle, papers: Papers) -> bool:
+def _is_open(page: Page, regulation: Regulation, bundle: Bundle, contents: Contents) -> bool:
     if page == GROUP:
         return bundle.group is None
     if page.kind == "end_user":
-        end_user = papers.end_users.get(page.index)
+        end_user = contents.end_users.get(page.index)
         return end_user is None or _lacks(
             portions(regulation.end_users[page.index], regulation)[page.portion], end_user.attributes
         )
     requirement = regulation.documents(bundle.group)[page.index]
-    document = papers.documents.get(page.index)
+    document = contents.documents.get(page.index)
     if document is None or document.status == REJECTED:
         return (
             page.kind == "document"
@@ -170,7 +170,7 @@ def _lacks(fields: Sequence[Field], attributes: Attributes) -> bool:
 # reading
 
 
-async def read(app: App, bundle: Bundle, regulation: Regulation, *, end_users: bool = True) -> Papers:
+async def read(app: App, bundle: Bundle, regulation: Regulation, *, end_users: bool = True) -> Contents:
     """What the bundle holds at Twilio now (its documents only, without ``end_users``). Raises TwilioError."""
     compliance = app.twilio.numbers.v2.regulatory_compliance
     listed: list[Any] = await compliance.bundles(bundle.sid).item_assignments.list_async(page_size=100)
@@ -220,7 +220,7 @@ async def read(app: App, bundle: Bundle, regulation: Regulation, *, end_users: b
         if each.sid.startswith("RD")
     ]
     placed, strays = _placed(documents, regulation, bundle)
-    return Papers(people, placed, strays, doubles)
+    return Contents(people, placed, strays, doubles)
 
 
 async def refused(app: App, bundle: Bundle, regulation: Regulation) -> list[tuple[str, str]]:
@@ -281,7 +281,7 @@ def _placed(
     return placed, tuple(left)
 
 
-def guess_group(documents: Papers, regulation: Regulation, bundle: Bundle) -> int | None:
+def guess_group(documents: Contents, regulation: Regulation, bundle: Bundle) -> int | None:
     """For a bundle that was made elsewhere: the group that its documents fit best; None without documents."""
     strays = [*documents.documents.values(), *documents.strays]
     if len(regulation.groups) < 2 or not strays:
@@ -299,7 +299,7 @@ def guess_group(documents: Papers, regulation: Regulation, bundle: Bundle) -> in
 def attributes(
     part: Part,
     regulation: Regulation,
-    papers: Papers,
+    contents: Contents,
     typed: Mapping[str, str | None],
     before: Attributes | None = None,
     address: str | None = None,
@@ -313,7 +313,7 @@ def attributes(
         if each.is_address:
             value: Any = [address] if address else (before or {}).get(each.name)
         elif is_derived(each, regulation):
-            value = _source(each, regulation, papers, typed, part)
+            value = _source(each, regulation, contents, typed, part)
         elif each.name in typed:
             value = typed[each.name]
         else:
@@ -324,7 +324,7 @@ def attributes(
 
 
 def _source(
-    each: Field, regulation: Regulation, papers: Papers, typed: Mapping[str, str | None], part: Part
+    each: Field, regulation: Regulation, contents: Contents, typed: Mapping[str, str | None], part: Part
 ) -> Any:
     assert each.same_as is not None
     of, name = each.same_as
@@ -335,7 +335,7 @@ def _source(
         for i, source in enumerate(regulation.end_users)
         if source.type == of and any(field.name == name for field in source.fields)
     )
-    end_user = papers.end_users.get(index)
+    end_user = contents.end_users.get(index)
     return end_user.attributes.get(name) if end_user else None
 
 
@@ -343,15 +343,15 @@ async def save_end_user(
     app: App,
     bundle: Bundle,
     regulation: Regulation,
-    papers: Papers,
+    contents: Contents,
     index: int,
     typed: Mapping[str, str | None],
-) -> Papers:
-    """The end user made or brought up to date, and assigned; the papers as they are then. Raises TwilioError."""
+) -> Contents:
+    """The end user made or brought up to date, and assigned; the contents as they are then. Raises TwilioError."""
     compliance = app.twilio.numbers.v2.regulatory_compliance
     part = regulation.end_users[index]
-    there = papers.end_users.get(index)
-    sent = attributes(part, regulation, papers, typed, there.attributes if there else None)
+    there = contents.end_users.get(index)
+    sent = attributes(part, regulation, contents, typed, there.attributes if there else None)
     if there is None:
         made: Any = await compliance.end_users.create_async(
             friendly_name=bundle.mark,
@@ -364,29 +364,29 @@ async def save_end_user(
         sid = there.sid
         if sent != there.attributes:
             await compliance.end_users(sid).update_async(attributes=sent)
-    return replace(papers, end_users={**papers.end_users, index: EndUser(sid, sent)})
+    return replace(contents, end_users={**contents.end_users, index: EndUser(sid, sent)})
 
 
 async def save_document(
     app: App,
     bundle: Bundle,
     regulation: Regulation,
-    papers: Papers,
+    contents: Contents,
     index: int,
     kind: Part,
     typed: Mapping[str, str | None],
     file: File | None,
-) -> Papers:
+) -> Contents:
     """The document made, or replaced (a file cannot be exchanged at Twilio), or brought up to date. Raises TwilioError, FileProblem.
 
     An old one is taken out of the bundle first, because of a type it takes only as many as are asked for, and then deleted.
     """
     compliance = app.twilio.numbers.v2.regulatory_compliance
-    there = papers.documents.get(index)
+    there = contents.documents.get(index)
     keeps = there is not None and not must_be_new(there, kind, file)
     before = there.attributes if there is not None and there.type == kind.type else None
     address = bundle.addresses.get(str(index)) or (there.address if there is not None else None)
-    sent = attributes(kind, regulation, papers, typed, before, address)
+    sent = attributes(kind, regulation, contents, typed, before, address)
     if there is not None and keeps:
         if sent != there.attributes:
             await compliance.supporting_documents(there.sid).update_async(attributes=sent)
@@ -398,7 +398,7 @@ async def save_document(
             await _take_out(app, bundle, there.sid, there.items)
         items = await _assign(app, bundle, sid)
         made = Document(sid, items, name, kind.type, sent, "draft", None, file is not None)
-    return replace(papers, documents={**papers.documents, index: made})
+    return replace(contents, documents={**contents.documents, index: made})
 
 
 def must_be_new(there: Document, kind: Part, file: File | None) -> bool:
@@ -463,25 +463,25 @@ async def _delete(app: App, sid: str) -> None:
         log.info("%s stays: %s", sid, error)
 
 
-async def in_step(app: App, bundle: Bundle, regulation: Regulation, papers: Papers) -> Papers:
+async def in_step(app: App, bundle: Bundle, regulation: Regulation, contents: Contents) -> Contents:
     """What must equal the end user's fields does so again; documents of a group that was left, and what is there twice, are
     taken out."""
     compliance = app.twilio.numbers.v2.regulatory_compliance
-    for stray in papers.strays:
+    for stray in contents.strays:
         if stray.name.startswith(f"{bundle.mark} "):
             await _take_out(app, bundle, stray.sid, stray.items)
-    for sid, items in papers.doubles.items():
+    for sid, items in contents.doubles.items():
         await _take_out(app, bundle, sid, items)
-    documents = dict(papers.documents)
-    for index, there in papers.documents.items():
+    documents = dict(contents.documents)
+    for index, there in contents.documents.items():
         kind = regulation.documents(bundle.group)[index].kind(there.type)
         if kind is None:
             continue
-        sent = attributes(kind, regulation, papers, {}, there.attributes)
+        sent = attributes(kind, regulation, contents, {}, there.attributes)
         if sent != there.attributes:
             await compliance.supporting_documents(there.sid).update_async(attributes=sent)
             documents[index] = replace(there, attributes=sent)
-    return replace(papers, documents=documents, strays=(), doubles={})
+    return replace(contents, documents=documents, strays=(), doubles={})
 
 
 # Twilio's evaluation
@@ -507,7 +507,7 @@ FINDINGS = {
 """Sentences for the codes of an evaluation. Source: twilio.com/docs, error dictionary."""
 
 
-async def evaluate(app: App, bundle: Bundle, regulation: Regulation, papers: Papers) -> list[Finding]:
+async def evaluate(app: App, bundle: Bundle, regulation: Regulation, contents: Contents) -> list[Finding]:
     """What Twilio's evaluation of the bundle finds; nothing when it is compliant. Raises TwilioError."""
     compliance = app.twilio.numbers.v2.regulatory_compliance
     evaluation: Any = await compliance.bundles(bundle.sid).evaluations.create_async()
@@ -518,7 +518,7 @@ async def evaluate(app: App, bundle: Bundle, regulation: Regulation, papers: Pap
         if place is not None:
             used.add(place)
         if not result.get("passed"):
-            found += _findings(result, place, regulation, bundle, papers)
+            found += _findings(result, place, regulation, bundle, contents)
     if not found and evaluation.status != "compliant":
         found.append(
             Finding(None, None, say(N_("Twilio says that the bundle is not complete, and not why.")))
@@ -538,7 +538,7 @@ def _place(result: Mapping[str, Any], regulation: Regulation, bundle: Bundle, us
 
 
 def _findings(
-    result: Mapping[str, Any], place: Page | None, regulation: Regulation, bundle: Bundle, papers: Papers
+    result: Mapping[str, Any], place: Page | None, regulation: Regulation, bundle: Bundle, contents: Contents
 ) -> list[Finding]:
     """A missing object is said once, not for each of its fields."""
     if result.get("error_code") is not None or not result.get("invalid"):
@@ -550,16 +550,16 @@ def _findings(
         if place is not None and name == ADDRESS:
             page = Page("address", place.index)
         elif place is not None:
-            page = _portion(place, name, regulation, bundle, papers)
+            page = _portion(place, name, regulation, bundle, contents)
         found.append(Finding(page, name or None, _sentence(each)))
     return found
 
 
-def _portion(place: Page, name: str, regulation: Regulation, bundle: Bundle, papers: Papers) -> Page:
+def _portion(place: Page, name: str, regulation: Regulation, bundle: Bundle, contents: Contents) -> Page:
     if place.kind == "end_user":
         part: Part | None = regulation.end_users[place.index]
     else:
-        document = papers.documents.get(place.index)
+        document = contents.documents.get(place.index)
         part = regulation.documents(bundle.group)[place.index].kind(document.type if document else None)
     for n, fields in enumerate(portions(part, regulation) if part else ()):
         if any(each.name == name for each in fields):

@@ -10,8 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import N_, Texts, escape, say
-from bot.twilio import addresses
-from bot.twilio import contents as papers
+from bot.twilio import addresses, contents
 from handlers import address_fields, blocks, forms, modal
 from handlers.blocks import Block, Option, View
 from handlers.bundle import form as common
@@ -37,7 +36,7 @@ class Typed:
 async def first_page(form: Form, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
     """With the account's addresses. Proposed is the bundle's own, or a new one where the country has none; of the
     account's others nothing is, for they may be of other customers."""
-    there = form.papers.documents.get(form.about.page.index)
+    there = form.contents.documents.get(form.about.page.index)
     own = [form.bundle.addresses.get(str(form.about.page.index)), there.address if there else None]
     own += reversed(form.bundle.addresses.values())
     wanted = [sid for sid in own if sid]
@@ -114,7 +113,7 @@ async def changed(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, a
     about = About.of(shown)
     bundle, regulation = await common.bundle_of(about, app)
     typed = forms.answers(shown)
-    form = Form(bundle, regulation, papers.Papers(), about)
+    form = Form(bundle, regulation, contents.Contents(), about)
     again = Typed(typed.get("address"), typed, _options(shown))
     view = page(form, t, typed=again, notes={}, mark=forms.mark_of(shown, "address"))
     await modal.redraw(client, shown, view)
@@ -136,12 +135,12 @@ async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Fo
     bundle = await app.store.amend_bundle(form.bundle.id, addresses=chosen)
     form = replace(form, bundle=bundle)
     requirement = form.documents[index]
-    there = form.papers.documents.get(index)
+    there = form.contents.documents.get(index)
     at_once = requirement.is_only_an_address or (
-        there is not None and there.status != papers.REJECTED and typed.chosen != NONE
+        there is not None and there.status != contents.REJECTED and typed.chosen != NONE
     )
     kind = requirement.kind(there.type if there else None) or requirement.kinds[0]
     if not at_once:
         return form
-    saved = await papers.save_document(app, bundle, form.regulation, form.papers, index, kind, {}, None)
-    return replace(form, papers=saved)
+    saved = await contents.save_document(app, bundle, form.regulation, form.contents, index, kind, {}, None)
+    return replace(form, contents=saved)

@@ -11,7 +11,7 @@ from bot.core import App
 from bot.errors import BotError, FormErrors
 from bot.slack import files as slack_files
 from bot.texts import N_, Texts, escape, say
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from bot.twilio.regulations import Part, Requirement
 from handlers import blocks, forms, modal
 from handlers.blocks import Block, View
@@ -36,13 +36,13 @@ class Typed:
 def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark: str = "") -> View:
     where = form.about.page
     requirement = form.documents[where.index]
-    there = form.papers.documents.get(where.index)
+    there = form.contents.documents.get(where.index)
     if typed is not None:
         kind, values, kept = typed.kind, typed.values, form.about.kept
     else:
         kind = requirement.kind(there.type if there else None) or requirement.kinds[0]
         values = there.attributes if there is not None and there.type == kind.type else {}
-        stays = there is not None and there.has_file and there.status != papers.REJECTED
+        stays = there is not None and there.has_file and there.status != contents.REJECTED
         kept = there.type if there is not None and stays else ""
     lost = typed is not None and typed.file is not None
     return _drawn(form, requirement, kind, values, kept, notes, t, mark, mark if lost else "")
@@ -123,7 +123,7 @@ async def kind_changed(
     shown = body["view"]
     about = About.of(shown)
     bundle, regulation = await common.bundle_of(about, app)
-    form = Form(bundle, regulation, papers.Papers(), about)
+    form = Form(bundle, regulation, contents.Contents(), about)
     requirement = form.documents[about.page.index]
     typed = forms.answers(shown)
     kind = requirement.kind(typed.get("document_type")) or requirement.kinds[0]
@@ -149,7 +149,7 @@ def unfinished(view: View, form: Form, t: Texts) -> View | None:
 
 
 def _asks(kind: Part, form: Form) -> tuple[list[str], bool]:
-    return [each.name for each in papers.asked(kind, form.regulation)], kind.needs_file
+    return [each.name for each in contents.asked(kind, form.regulation)], kind.needs_file
 
 
 def _chosen(view: View, form: Form) -> tuple[Part, forms.Answers]:
@@ -165,7 +165,7 @@ def read(view: View, form: Form) -> Typed:
     wrong = {}
     values: Mapping[str, str | None] = {}
     try:
-        values = common.read(view, papers.portions(kind, form.regulation)[where.portion])
+        values = common.read(view, contents.portions(kind, form.regulation)[where.portion])
     except FormErrors as error:
         wrong = dict(error.fields)
     files = answers.get("file") or []
@@ -186,15 +186,15 @@ async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Fo
         api_url = app.settings.slack_api_url
         file = await slack_files.download(dict(typed.file), client, app.http, api_url)
     index = form.about.page.index
-    there = form.papers.documents.get(index)
+    there = form.contents.documents.get(index)
     if typed.kind.needs_address and str(index) not in form.bundle.addresses and not (there and there.address):
         raise BotError(
             N_("This kind of document shows an address. Go back and choose one, or choose another kind.")
         )
-    gone = there is None or papers.must_be_new(there, typed.kind, file)
+    gone = there is None or contents.must_be_new(there, typed.kind, file)
     if file is None and typed.kind.needs_file and gone and form.about.page.portion == 0:
         raise slack_files.FileProblem(N_("Choose a file: the one that Twilio had is not there any more."))
-    saved = await papers.save_document(
-        app, form.bundle, form.regulation, form.papers, index, typed.kind, typed.values, file
+    saved = await contents.save_document(
+        app, form.bundle, form.regulation, form.contents, index, typed.kind, typed.values, file
     )
-    return replace(form, papers=saved)
+    return replace(form, contents=saved)

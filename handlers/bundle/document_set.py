@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import N_, Texts, escape, say
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from bot.twilio.regulations import Group
 from handlers import blocks, forms
 from handlers.blocks import Block, View
@@ -72,5 +72,5 @@ async def save(form: Form, typed: str, client: AsyncWebClient, app: App) -> Form
         return form
     await app.store.amend_bundle(form.bundle.id, group=int(typed), addresses={})
     form = await common.load(form.about, app)
-    kept = await papers.in_step(app, form.bundle, form.regulation, form.papers)
-    return replace(form, papers=kept)
+    kept = await contents.in_step(app, form.bundle, form.regulation, form.contents)
+    return replace(form, contents=kept)

@@ -7,7 +7,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
 from bot.texts import Texts, escape
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from handlers import blocks
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
@@ -23,9 +23,9 @@ Typed = Mapping[str, str | None]
 def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark: str = "") -> View:
     where = form.about.page
     part = form.regulation.end_users[where.index]
-    there = form.papers.end_users.get(where.index)
+    there = form.contents.end_users.get(where.index)
     values = typed if typed is not None else there.attributes if there else {}
-    portions = len(papers.portions(part, form.regulation))
+    portions = len(contents.portions(part, form.regulation))
     shown: list[Block] = [blocks.section(t("*End user: {type}*", type=escape(t(part.name))))]
     if portions > 1:
         shown.append(blocks.context(t("Page {n} of {all}", n=where.portion + 1, all=portions)))
@@ -51,7 +51,7 @@ def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark
 def read(view: View, form: Form) -> Typed:
     where = form.about.page
     part = form.regulation.end_users[where.index]
-    return common.read(view, papers.portions(part, form.regulation)[where.portion])
+    return common.read(view, contents.portions(part, form.regulation)[where.portion])
 
 
 # what happens next
@@ -59,5 +59,5 @@ def read(view: View, form: Form) -> Typed:
 
 async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Form:
     index = form.about.page.index
-    saved = await papers.save_end_user(app, form.bundle, form.regulation, form.papers, index, typed)
-    return replace(form, papers=saved)
+    saved = await contents.save_end_user(app, form.bundle, form.regulation, form.contents, index, typed)
+    return replace(form, contents=saved)

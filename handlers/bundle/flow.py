@@ -13,9 +13,9 @@ from bot.errors import BotError, BundleGone, NotAsTwilioHasIt
 from bot.purchases import operations as decisions
 from bot.slack.files import FileProblem
 from bot.texts import N_, Said, Texts, escape
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from bot.twilio.addresses import AddressProblem
-from bot.twilio.contents import GROUP, REVIEW, Page, Papers
+from bot.twilio.contents import GROUP, REVIEW, Contents, Page
 from bot.twilio.regulations import Regulation
 from handlers import address_fields, blocks, errors, modal
 from handlers.blocks import View
@@ -53,9 +53,9 @@ async def draw(form: Form, app: App, t: Texts, *, notes: Notes | None = None, ma
 
 async def review_page(form: Form, app: App, t: Texts, *, mark: str = "") -> View:
     """The last page when Twilio's evaluation finds nothing; else the page where the first finding belongs."""
-    form = replace(form, papers=await papers.in_step(app, form.bundle, form.regulation, form.papers))
-    findings = await papers.evaluate(app, form.bundle, form.regulation, form.papers)
-    every = papers.pages(form.regulation, form.bundle.group, form.papers)
+    form = replace(form, contents=await contents.in_step(app, form.bundle, form.regulation, form.contents))
+    findings = await contents.evaluate(app, form.bundle, form.regulation, form.contents)
+    every = contents.pages(form.regulation, form.bundle.group, form.contents)
     placed = [each.page for each in findings if each.page in every]
     first = min((each for each in placed if each is not None), key=every.index, default=REVIEW)
     notes: dict[str | None, list[str]] = {}
@@ -70,10 +70,10 @@ async def review_page(form: Form, app: App, t: Texts, *, mark: str = "") -> View
 
 
 async def next_view(form: Form, app: App, t: Texts, mark: str, after: Page | None = None) -> View:
-    where = papers.next_page(form.regulation, form.bundle, form.papers, after)
+    where = contents.next_page(form.regulation, form.bundle, form.contents, after)
     notes: Notes = {}
-    refused = form.papers.documents.get(where.index) if where.kind in ("document", "address") else None
-    if refused is not None and refused.status == papers.REJECTED and refused.reason:
+    refused = form.contents.documents.get(where.index) if where.kind in ("document", "address") else None
+    if refused is not None and refused.status == contents.REJECTED and refused.reason:
         notes = {None: [t("Twilio refused this document: {reason}", reason=escape(refused.reason))]}
     return await draw(replace(form, about=form.about.at(where)), app, t, notes=notes, mark=mark)
 
@@ -84,11 +84,11 @@ async def next_view(form: Form, app: App, t: Texts, mark: str, after: Page | Non
 async def submitted(
     ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
 ) -> None:
-    await app.policy.check_papers(body["user"]["id"], app.people)
+    await app.policy.check_bundles(body["user"]["id"], app.people)
     about = About.of(view)
     bundle, regulation = await bundle_of(about, app)
     module = PAGES[view["callback_id"]]
-    form = Form(bundle, regulation, Papers(), about)
+    form = Form(bundle, regulation, Contents(), about)
     more = module.unfinished(view, form, t) if hasattr(module, "unfinished") else None
     if more is not None:
         await ack(response_action="update", view=more)
@@ -102,10 +102,10 @@ async def suggestion_taken(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
     """The same address once more; this time Twilio may correct it."""
-    await app.policy.check_papers(body["user"]["id"], app.people)
+    await app.policy.check_bundles(body["user"]["id"], app.people)
     about = About.of(body["view"])
     bundle, regulation = await bundle_of(about, app)
-    form = Form(bundle, regulation, Papers(), about)
+    form = Form(bundle, regulation, Contents(), about)
     typed = replace(address.read(body["view"], form), correct=True)
     work = _saving(address, form, typed, client, app, t)
     await in_place(ack, body, client, app, t, about, t("Sending it to Twilio…"), work)
@@ -219,7 +219,7 @@ async def begun(
     about = About(bundle.id, GROUP, purchase_id)
     try:
         bundle = await bundles.made_first(app, bundle, regulation)
-        return await next_view(Form(bundle, regulation, Papers(), about), app, t, mark)
+        return await next_view(Form(bundle, regulation, Contents(), about), app, t, mark)
     except Exception as error:
         return problem(await errors.sentence(error, app), about, t)
 
@@ -266,7 +266,7 @@ async def opened(about: About, app: App, t: Texts, mark: str) -> View:
     form = await load(about, app)
     if form.bundle.status != bundles.REJECTED:
         return await next_view(form, app, t, mark)
-    refused = [str(i) for i, each in form.papers.documents.items() if each.status == papers.REJECTED]
+    refused = [str(i) for i, each in form.contents.documents.items() if each.status == contents.REJECTED]
     if refused:
         left = {i: sid for i, sid in form.bundle.addresses.items() if i not in refused}
         bundle = await app.store.amend_bundle(form.bundle.id, addresses=left)
@@ -277,7 +277,7 @@ async def opened(about: About, app: App, t: Texts, mark: str) -> View:
         if reason
         else t("Twilio refused the bundle, and no document of it. Look at the end user's fields.")
     )
-    first = papers.pages(form.regulation, form.bundle.group, form.papers)[0]
+    first = contents.pages(form.regulation, form.bundle.group, form.contents)[0]
     at = Page("end_user") if form.regulation.end_users else first
     return await draw(replace(form, about=about.at(at)), app, t, notes={None: [note]}, mark=mark)
 
@@ -287,12 +287,12 @@ async def opened(about: About, app: App, t: Texts, mark: str) -> View:
 
 async def back(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """The page before, filled with what Twilio has; what was typed here and not saved is gone."""
-    await app.policy.check_papers(body["user"]["id"], app.people)
+    await app.policy.check_bundles(body["user"]["id"], app.people)
     about = About.of(body["view"])
 
     async def work(mark: str) -> View:
         form = await load(about, app)
-        every = papers.pages(form.regulation, form.bundle.group, form.papers)
+        every = contents.pages(form.regulation, form.bundle.group, form.contents)
         at = every[max(0, every.index(about.page) - 1)] if about.page in every else every[0]
         return await draw(replace(form, about=about.at(at)), app, t, mark=mark)
 
@@ -301,7 +301,7 @@ async def back(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app:
 
 async def changing(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """From the last page to another one."""
-    await app.policy.check_papers(body["user"]["id"], app.people)
+    await app.policy.check_bundles(body["user"]["id"], app.people)
     about = About.of(body["view"]).at(Page.parse(body["actions"][0]["value"]))
 
     async def work(mark: str) -> View:
@@ -313,7 +313,7 @@ async def changing(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, 
 async def looking_again(
     ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
 ) -> None:
-    await app.policy.check_papers(body["user"]["id"], app.people)
+    await app.policy.check_bundles(body["user"]["id"], app.people)
     about = About.of(body["view"])
 
     async def work(mark: str) -> View:
@@ -324,7 +324,7 @@ async def looking_again(
 
 async def going_on(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """``continue`` and ``fix``, on a list, a card's page, or the news of a bundle; the value: bundle, and purchase if any."""
-    await app.policy.check_papers(body["user"]["id"], app.people)
+    await app.policy.check_bundles(body["user"]["id"], app.people)
     bundle_id, _, purchase_id = body["actions"][0]["value"].partition("|")
     about = About(bundle_id, GROUP, purchase_id)
 
@@ -372,7 +372,7 @@ async def sent(
 ) -> None:
     """The last page: before Twilio's reviewers."""
     person_id = body["user"]["id"]
-    await app.policy.check_papers(person_id, app.people)
+    await app.policy.check_bundles(person_id, app.people)
     about = About.of(view)
 
     async def work(mark: str) -> View:

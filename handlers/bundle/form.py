@@ -11,9 +11,9 @@ from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
 from bot.texts import Said, Texts, escape
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from bot.twilio.client import TwilioError
-from bot.twilio.contents import GROUP, Page, Papers
+from bot.twilio.contents import GROUP, Contents, Page
 from bot.twilio.regulations import Field, Group, Part, Regulation
 from handlers import blocks, forms
 from handlers.blocks import Block, View
@@ -52,7 +52,7 @@ class Form:
 
     bundle: Bundle
     regulation: Regulation
-    papers: Papers
+    contents: Contents
     about: About
 
     @property
@@ -82,14 +82,14 @@ async def load(about: About, app: App) -> Form:
     regulation = await app.market.regulation(bundle.regulation_sid)
     bundle = await bundles.made(app, bundle, regulation)
     try:
-        found = await papers.read(app, bundle, regulation)
+        found = await contents.read(app, bundle, regulation)
     except TwilioError as error:
         if error.status == 404 and (await bundles.read(app, bundle)).status == bundles.DELETED:
             raise BundleGone() from error
         raise
-    if bundle.group is None and (guess := papers.guess_group(found, regulation, bundle)) is not None:
+    if bundle.group is None and (guess := contents.guess_group(found, regulation, bundle)) is not None:
         bundle = await app.store.amend_bundle(bundle.id, group=guess)
-        found = await papers.read(app, bundle, regulation)
+        found = await contents.read(app, bundle, regulation)
     return Form(bundle, regulation, found, about)
 
 
@@ -147,11 +147,11 @@ def fields(
 ) -> list[Block]:
     """The fields of one page, each with what is wrong with it below; what follows from another page is said so."""
     shown: list[Block] = []
-    for each in papers.portions(part, form.regulation)[portion]:
+    for each in contents.portions(part, form.regulation)[portion]:
         shown.append(field(each, values.get(each.name), t, mark))
         shown += below(each.name, notes)
     if portion == 0:
-        derived = [each for each in part.fields if papers.is_derived(each, form.regulation)]
+        derived = [each for each in part.fields if contents.is_derived(each, form.regulation)]
         noted = [each for each in derived if notes.get(each.name)]
         plain = [t(each.label) for each in derived if each not in noted]
         if plain:
@@ -180,7 +180,7 @@ def page(
 ) -> View:
     """drawn: the fields that stand on the page; a note for any other stands on top."""
     stray = [text for name, texts in notes.items() if name not in drawn for text in texts]
-    first = papers.pages(form.regulation, form.bundle.group, form.papers)[0]
+    first = contents.pages(form.regulation, form.bundle.group, form.contents)[0]
     buttons = [] if about.page == first else [blocks.button("back", t("Back"))]
     buttons.append(blocks.button("later", t("Finish later")))
     return blocks.modal(
@@ -200,9 +200,9 @@ def page(
 
 def names(form: Form, part: Part, portion: int) -> list[str]:
     """The fields that ``fields`` draws."""
-    drawn = [each.name for each in papers.portions(part, form.regulation)[portion]]
+    drawn = [each.name for each in contents.portions(part, form.regulation)[portion]]
     if portion == 0:
-        drawn += [each.name for each in part.fields if papers.is_derived(each, form.regulation)]
+        drawn += [each.name for each in part.fields if contents.is_derived(each, form.regulation)]
     return drawn
 
 

@@ -11,7 +11,7 @@ from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import BundleGone
 from bot.texts import BUNDLE_STATES, N_, Said, Texts, escape, say
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from bot.twilio.client import TwilioError
 from handlers import blocks, errors, forms, modal
 from handlers.blocks import Block, View
@@ -155,7 +155,7 @@ def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
 async def opened(
     *, ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts, **_: Any
 ) -> None:
-    await app.policy.check_papers(body["user_id"], app.people)
+    await app.policy.check_bundles(body["user_id"], app.people)
     await client.views_open(trigger_id=body["trigger_id"], view=await page(Shown(), app, t))
     await ack()
 
@@ -180,17 +180,17 @@ async def turned(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, ap
 async def submitting(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     """Sent when nothing is missing; else the page where something is."""
     person_id = body["user"]["id"]
-    await app.policy.check_papers(person_id, app.people)
+    await app.policy.check_bundles(person_id, app.people)
     which = Shown.of(body["view"])
-    about = About(body["actions"][0]["value"], papers.REVIEW)
+    about = About(body["actions"][0]["value"], contents.REVIEW)
 
     async def work(mark: str) -> View:
         form = await load(about, app)
-        where = papers.next_page(form.regulation, form.bundle, form.papers)
-        if where != papers.REVIEW:
+        where = contents.next_page(form.regulation, form.bundle, form.contents)
+        if where != contents.REVIEW:
             return await flow.opened(about, app, t, mark)
-        kept = await papers.in_step(app, form.bundle, form.regulation, form.papers)
-        if await papers.evaluate(app, form.bundle, form.regulation, kept):
+        kept = await contents.in_step(app, form.bundle, form.regulation, form.contents)
+        if await contents.evaluate(app, form.bundle, form.regulation, kept):
             return await flow.review_page(form, app, t, mark=mark)
         await bundles.submit(app, form.bundle, person_id)
         sent = blocks.alert(t("The bundle is with Twilio's reviewers now."), "success")
@@ -201,7 +201,7 @@ async def submitting(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient
 
 async def deleting(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
     person_id = body["user"]["id"]
-    await app.policy.check_papers(person_id, app.people)
+    await app.policy.check_bundles(person_id, app.people)
     which = Shown.of(body["view"])
     bundle_id = body["actions"][0]["value"]
 

@@ -5,7 +5,7 @@ from typing import Any
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.texts import BUNDLE_STATES, Texts, escape
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from bot.twilio.client import TwilioError
 from handlers import blocks
 from handlers.blocks import Block
@@ -86,7 +86,7 @@ async def _reasons(bundle: Bundle, app: App, t: Texts) -> list[Block]:
     try:
         if bundle.regulation_sid:
             regulation = await app.market.regulation(bundle.regulation_sid)
-            found = await papers.refused(app, bundle, regulation)
+            found = await contents.refused(app, bundle, regulation)
     except TwilioError as error:
         if not error.definite:  # told later; what Twilio refuses for good is told without
             raise

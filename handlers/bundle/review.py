@@ -2,8 +2,7 @@
 
 from bot.core import App
 from bot.texts import Texts, escape
-from bot.twilio import addresses
-from bot.twilio import contents as papers
+from bot.twilio import addresses, contents
 from bot.twilio.contents import Page
 from handlers import blocks
 from handlers.blocks import Block, View
@@ -45,15 +44,15 @@ def _group(form: Form, t: Texts) -> list[Block]:
     if len(form.regulation.groups) == 1 or form.bundle.group is None:
         return []
     title, chosen = t("Documents"), t("Set {number}", number=form.bundle.group + 1)
-    return [blocks.section(f"*{title}*\n{chosen}", _change(papers.GROUP, t))]
+    return [blocks.section(f"*{title}*\n{chosen}", _change(contents.GROUP, t))]
 
 
 def _end_users(form: Form, t: Texts) -> list[Block]:
     shown = []
     for i, part in enumerate(form.regulation.end_users):
-        there = form.papers.end_users.get(i)
+        there = form.contents.end_users.get(i)
         values = there.attributes if there else {}
-        for n, portion in enumerate(papers.portions(part, form.regulation)):
+        for n, portion in enumerate(contents.portions(part, form.regulation)):
             lines = [f"*{escape(t(part.name))}*"]
             for each in portion:
                 if not values.get(each.name) and not each.is_required:
@@ -68,7 +67,7 @@ def _end_users(form: Form, t: Texts) -> list[Block]:
 async def _documents(form: Form, app: App, t: Texts) -> list[Block]:
     shown: list[Block] = []
     for i, requirement in enumerate(form.documents):
-        there = form.papers.documents.get(i)
+        there = form.contents.documents.get(i)
         kind = requirement.kind(there.type if there else None)
         lines = [f"*{escape(t(requirement.name))}*"]
         if kind is not None and there is not None:

@@ -80,7 +80,7 @@ async def opened(
     t: Texts,
     words: list[str],
 ) -> None:
-    await app.policy.check_papers(body["user_id"], app.people)
+    await app.policy.check_bundles(body["user_id"], app.people)
     bundles.check_email(app)
     typed: forms.Answers = {}
     notice = None
@@ -108,7 +108,7 @@ async def submitted(
         wrong["end_user_type"] = say(N_("Choose who uses the number."))
     if wrong:
         raise FormErrors(wrong)
-    await app.policy.check_papers(person_id, app.people)
+    await app.policy.check_bundles(person_id, app.people)
 
     async def work(mark: str) -> View:
         try:

@@ -1,4 +1,4 @@
-"""Page 3: who uses the number, and with which papers."""
+"""Page 3: who uses the number, and with which bundle."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def _papers(
     options = [blocks.bundle_option(bundle, t) for bundle in bundles_of[:98]]
     options.append(blocks.option(NEW, t("A new bundle"), t("Its pages come next")))
     options.append(
-        blocks.option(LATER, t("Papers later"), t("The number is bought once a bundle is approved"))
+        blocks.option(LATER, t("Add it later"), t("The number is bought once a bundle is approved"))
     )
     wanted = typed.get("bundle")
     if draft.bundle_id and wanted == draft.bundle_id:  # begun for this request before it had a SID
@@ -252,7 +252,7 @@ async def submitted(
         raise FormErrors(wrong)
     papers_now = typed.get("bundle") == NEW or (bundle is not None and bundle.status in bundles.EDITABLE)
     if papers_now:
-        await app.policy.check_papers(body["user"]["id"], app.people)
+        await app.policy.check_bundles(body["user"]["id"], app.people)
     draft = await app.store.record_draft(
         draft.id,
         page="end_user" if typed.get("address") == NEW or papers_now else "review",

@@ -97,8 +97,8 @@ def _summary(draft: Draft, bundle: Bundle | None, t: Texts) -> str:
     ]
     if draft.regulated:
         assert draft.end_user_type is not None
-        papers = f"“{escape(bundle.friendly_name)}”" if bundle else t("papers later")
-        lines.append(t("End user: {type}, {papers}", type=t(END_USERS[draft.end_user_type]), papers=papers))
+        given = f"“{escape(bundle.friendly_name)}”" if bundle else t("papers later")
+        lines.append(t("End user: {type}, {bundle}", type=t(END_USERS[draft.end_user_type]), bundle=given))
     return "\n".join(lines)
 
 

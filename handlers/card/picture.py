@@ -477,7 +477,7 @@ async def giving_papers(
 ) -> None:
     """Which bundles fit is asked of Twilio behind a loading view."""
     purchase_id, quote, _ = _pressed(body)
-    await decisions.check_papers(purchase_id, quote, body["user"]["id"], app)
+    await decisions.check_can_add(purchase_id, quote, body["user"]["id"], app)
     waiting = modal.loading(t, t("Asking Twilio for bundles that fit…"), f"{purchase_id}:{quote}")
     await client.views_open(trigger_id=body["trigger_id"], view=waiting)
     purchase = await app.store.purchase(purchase_id)
@@ -535,8 +535,8 @@ async def papers_given(
     purchase_id, quote = blocks.about(view).split(":")
     person_id = body["user"]["id"]
     if sid and sid.partition(":")[0] == NEW:
-        await app.policy.check_papers(person_id, app.people)
-        purchase = await decisions.check_papers(purchase_id, int(quote), person_id, app)
+        await app.policy.check_bundles(person_id, app.people)
+        purchase = await decisions.check_can_add(purchase_id, int(quote), person_id, app)
         waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), blocks.about(view))
         await ack(response_action="update", view=waiting)
         external_id = waiting["external_id"]

@@ -11,9 +11,9 @@ from bot.errors import (
     BarredFromHere,
     BotError,
     CannotCheck,
+    MayNotAddBundle,
     MayNotApprove,
     MayNotAsk,
-    MayNotGivePapers,
     NobodyCouldApprove,
     NotYours,
     OwnRequest,
@@ -98,10 +98,10 @@ async def test_without_a_bundles_section_whoever_may_ask_may_add_one_and_with_it
     desk: Desk,
 ) -> None:
     rules = policy(ask={"people": [CORA]})
-    for person, kind in ((CORA, None), (RITA, None), (OTTO, MayNotGivePapers)):
+    for person, kind in ((CORA, None), (RITA, None), (OTTO, MayNotAddBundle)):
         assert await refusal(rules.check(Verb.ADD_BUNDLE, person, PURCHASE, desk.people)) is kind
     rules = policy(bundles={"people": [OTTO]})
-    for person, kind in ((CORA, MayNotGivePapers), (RITA, None), (ADA, None), (OTTO, None)):
+    for person, kind in ((CORA, MayNotAddBundle), (RITA, None), (ADA, None), (OTTO, None)):
         assert await refusal(rules.check(Verb.ADD_BUNDLE, person, PURCHASE, desk.people)) is kind
 
 
@@ -110,7 +110,7 @@ async def test_without_a_bundles_section_whoever_may_ask_may_add_one_and_with_it
     [
         (Verb.APPROVE, OTTO, MayNotApprove),
         (Verb.RETRY, OTTO, NotYours),
-        (Verb.ADD_BUNDLE, OTTO, MayNotGivePapers),
+        (Verb.ADD_BUNDLE, OTTO, MayNotAddBundle),
     ],
 )
 async def test_who_may_not_reads_why(desk: Desk, verb: Verb, person: str, kind: type[BotError]) -> None:
@@ -191,7 +191,7 @@ async def test_a_guest_whom_the_policy_names_may_what_it_names_them_for(desk: De
 
 async def may_give_papers(rules: Policy, people: Any) -> set[str]:
     return {
-        each for each in (ADA, ALAN, RITA, OTTO) if await refusal(rules.check_papers(each, people)) is None
+        each for each in (ADA, ALAN, RITA, OTTO) if await refusal(rules.check_bundles(each, people)) is None
     }
 
 
@@ -212,7 +212,7 @@ async def test_with_a_list_of_its_own_nobody_else_may_give_papers(desk: Desk) ->
 async def test_nobody_gives_papers_whose_group_can_not_be_looked_up(desk: Desk) -> None:
     await desk.goes_silent()
     with pytest.raises(CannotCheck):
-        await policy(bundles={"groups": [GROUP]}).check_papers(OTTO, desk.people)
+        await policy(bundles={"groups": [GROUP]}).check_bundles(OTTO, desk.people)
 
 
 async def test_who_may_not_ask_is_told_so(desk: Desk) -> None:

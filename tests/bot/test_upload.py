@@ -12,8 +12,8 @@ from aiohttp import web
 from bot.slack.files import File, FileProblem
 from bot.twilio import contents
 from bot.twilio.client import connect
-from bot.twilio.contents import Papers
-from tests.bot.test_papers import Some, known, made_elsewhere
+from bot.twilio.contents import Contents
+from tests.bot.test_contents import Some, known, made_elsewhere
 from tests.sandbox.twilio_world import ACCOUNT, KEY, SECRET, World, running
 
 UPLOADS = "numbers-upload.twilio.com"
@@ -49,7 +49,7 @@ async def forgetful(world: World, times: int) -> AsyncIterator[Any]:
             await runner.cleanup()
 
 
-async def saved(world: World, times: int) -> Papers:
+async def saved(world: World, times: int) -> Contents:
     read = known("AU", "local", "business")
     part = read.documents(None)[0].kinds[0]
     file = File(b"%PDF-1.7", "application/pdf")
@@ -57,7 +57,7 @@ async def saved(world: World, times: int) -> Papers:
         app: Any = Some(twilio)
         into = await made_elsewhere(app, read)
         typed = {each.name: "x" for each in part.fields}
-        return await contents.save_document(app, into, read, Papers(), 0, part, typed, file)
+        return await contents.save_document(app, into, read, Contents(), 0, part, typed, file)
 
 
 def documents(world: World) -> list[str | None]:

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.screen import Screen, screen
-from tests.stories.papers import EMAIL, PDF, PNG, TYPED
+from tests.stories.filling import EMAIL, PDF, PNG, TYPED
 from tests.stories.stage import Stage, until
 from tests.stories.stage import stage as set_stage
 

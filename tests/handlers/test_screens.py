@@ -24,12 +24,12 @@ from bot.purchases.policy import Approve, Policy
 from bot.settings import Settings
 from bot.slack.people import People
 from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, escape, money, phone, say
-from bot.twilio import contents as papers
+from bot.twilio import contents
 from bot.twilio.access import Access
 from bot.twilio.addresses import FIELDS, AddressProblem, Known
 from bot.twilio.catalogue import Market, Offer, Service
 from bot.twilio.client import connect
-from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Document, EndUser, Page, Papers
+from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Contents, Document, EndUser, Page
 from bot.twilio.regulations import Part, Regulation
 from handlers import address_fields, blocks, modal
 from handlers import errors as shown_errors
@@ -286,10 +286,10 @@ MADE_UP = made_up(
 """Two groups; an end user with every kind of field, one with a hundred; documents of all sorts."""
 
 
-def form(page: Page = GROUP, regulation: Regulation = MADE_UP, holds: Papers | None = None) -> Form:
+def form(page: Page = GROUP, regulation: Regulation = MADE_UP, holds: Contents | None = None) -> Form:
     """group 0 is chosen; every view carries the longest ids that there are."""
     about = About("0123456789ab", page, "0123456789ab", "x" * 60, "x" * 60)
-    return Form(bundle(group=0, status="draft"), regulation, holds or Papers(), about)
+    return Form(bundle(group=0, status="draft"), regulation, holds or Contents(), about)
 
 
 def paper(type_: str, status: str = "draft", *, has_file: bool = True) -> Document:
@@ -327,13 +327,13 @@ def bundle_views(t: Texts) -> Iterator[tuple[str, Any]]:
             yield f"{count} groups", document_set.page(form(GROUP, several), t, typed="1", notes=notes)
             yield f"{count} groups, none chosen", document_set.page(form(GROUP), t, notes=notes, mark=MARK)
     for i, part in enumerate(MADE_UP.end_users):
-        for n, fields in enumerate(papers.portions(part, MADE_UP)):
+        for n, fields in enumerate(contents.portions(part, MADE_UP)):
             for notes in (NOTHING, noted(replace(part, fields=tuple(fields)))):
                 shown = form(Page("end_user", i, n))
                 filled = dict.fromkeys((f"f{each}" for each in range(100)), LONG[:500])
                 yield "end user", bundle_end_user.page(shown, t, typed=filled, notes=notes, mark=MARK)
                 yield "end user, empty", bundle_end_user.page(shown, t, notes=notes)
-                there = replace(shown, papers=Papers({i: EndUser("IT1", TYPED)}))
+                there = replace(shown, contents=Contents({i: EndUser("IT1", TYPED)}))
                 yield "end user, as it is there", bundle_end_user.page(there, t, notes=notes, mark=MARK)
     for i, requirement in enumerate(MADE_UP.documents(0)):
         for kind in requirement.kinds[:2]:
@@ -358,7 +358,7 @@ def bundle_views(t: Texts) -> Iterator[tuple[str, Any]]:
 def document_views(shown: Form, kind: Part, notes: Notes, t: Texts) -> Iterator[tuple[str, Any]]:
     yield "document", document.page(shown, t, notes=notes, mark=MARK)
     for there in (paper(kind.type), paper(kind.type, "rejected"), paper(kind.type, has_file=False)):
-        kept = replace(shown, papers=Papers({}, {shown.about.page.index: there}))
+        kept = replace(shown, contents=Contents({}, {shown.about.page.index: there}))
         yield f"document, {there.status}", document.page(kept, t, notes=notes, mark=MARK)
     lost = document.Typed(kind, TYPED, {"id": "F1"})
     yield "document, file lost", document.page(shown, t, typed=lost, notes=notes, mark=MARK)
@@ -368,7 +368,7 @@ def document_views(shown: Form, kind: Part, notes: Notes, t: Texts) -> Iterator[
 
 def views_of(regulation: Regulation, t: Texts) -> Iterator[tuple[str, Any]]:
     """Every page that asks for something, with something wrong everywhere."""
-    for page in papers.pages(regulation, None, Papers()):
+    for page in contents.pages(regulation, None, Contents()):
         shown = form(page, regulation)
         match page.kind:
             case "end_user":
@@ -544,11 +544,11 @@ async def test_the_last_page_of_a_bundle_is_within_slacks_limits(language: str, 
     """Without addresses: the twin is not asked."""
     t = Texts(language)
     for regulation in (MADE_UP, *ALL):
-        holds = Papers(
+        holds = Contents(
             {i: EndUser("IT1", TYPED) for i, _ in enumerate(regulation.end_users)},
             {i: paper(each.kinds[-1].type) for i, each in enumerate(regulation.documents(0))},
         )
-        for shown in (form(papers.REVIEW, regulation), form(papers.REVIEW, regulation, holds)):
+        for shown in (form(contents.REVIEW, regulation), form(contents.REVIEW, regulation, holds)):
             for notes in (NOTHING, noted()):
                 view = await bundle_review.page(shown, desk.app, t, notes=notes, mark="~x")
                 assert view_problems(view) == [], f"{regulation.sid} in {language}"

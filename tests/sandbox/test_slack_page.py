@@ -165,7 +165,7 @@ def card() -> list[Json]:
                 {
                     "type": "overflow",
                     "action_id": "more",
-                    "options": options(papers="Give papers", other="Choose another"),
+                    "options": options(contents="Give papers", other="Choose another"),
                 },
             ],
         },
@@ -526,7 +526,7 @@ async def test_a_file_is_uploaded(page: Page, twin: SlackTwin, app: App) -> None
         "U0REQUESTER",
         modal(
             "papers",
-            "Papers",
+            "Contents",
             [field("f", "Proof", {"type": "file_input", "action_id": "file"})],
             submit=plain("Send"),
         ),

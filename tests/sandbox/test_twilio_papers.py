@@ -168,7 +168,7 @@ async def test_groups_of_documents_are_alternatives(tmp_path: Path) -> None:
         assert [r["requirement_name"] for r in results][1:] == ["business_name_info"]  # the nearer group
 
 
-# Papers
+# Contents
 
 
 async def test_documents_are_uploaded_and_looked_at(world: World) -> None:

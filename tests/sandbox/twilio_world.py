@@ -174,7 +174,7 @@ async def refusal(awaitable: Any) -> tuple[int, int]:
     raise AssertionError(f"not refused: {answer!r}")
 
 
-# Papers
+# Contents
 
 ALL: list[dict[str, Any]] = json.loads(REGULATIONS.read_text(encoding="utf-8"))["results"]
 GB_MOBILE = ("GB", "mobile", "business")
@@ -214,7 +214,7 @@ async def papers(
     wanted = regulation["requirements"]["end_user"][0]
     attributes = {f["machine_name"]: answer_for(f, {}, address) for f in wanted["detailed_fields"]} | changes
     end_user = await rc.end_users.create_async("Somebody", wanted["type"], attributes=attributes)
-    bundle = await rc.bundles.create_async("Papers", "a@example.com", regulation_sid=regulation["sid"])
+    bundle = await rc.bundles.create_async("Contents", "a@example.com", regulation_sid=regulation["sid"])
     documents = []
     for requirement in regulation["requirements"]["supporting_document"][group]:
         accepted = requirement["accepted_documents"][0]

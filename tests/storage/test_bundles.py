@@ -47,7 +47,7 @@ def answer(nth: int = 1, **values: Any) -> Bundle:
             "workspace_id": WORKSPACE,
             "account_sid": ACCOUNT,
             "sid": sid(nth),
-            "friendly_name": f"Papers {nth}",
+            "friendly_name": f"Contents {nth}",
             "country": "GB",
             "number_type": "mobile",
             "end_user_type": "business",

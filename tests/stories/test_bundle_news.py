@@ -19,9 +19,9 @@ from bot.texts import Texts
 from handlers.bundle import news as alerts_of
 from storage.models import Bundle, Card, Outgoing, State, now
 from tests import rows
-from tests.stories import papers
+from tests.stories import filling
 from tests.stories.conftest import Clock
-from tests.stories.papers import PNG, TYPED, Filler, alerts
+from tests.stories.filling import PNG, TYPED, Filler, alerts
 from tests.stories.stage import Control, Person, Stage, asks, field_ids, shown, state_of, until
 from tests.stories.stage import stage as set_stage
 
@@ -72,7 +72,7 @@ async def waits_for(
 async def test_two_purchases_wait_for_one_bundle_and_both_go_on(
     stage: Stage, requester: Person, requester2: Person, approver: Person, compliance: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     one, card = await waits_for(stage, requester, approver, sid)
     other, other_card = await waits_for(stage, requester2, approver, sid)
     await twilio.post(f"bundles/{sid}/review", verdict="approve")
@@ -91,12 +91,12 @@ async def test_two_purchases_wait_for_one_bundle_and_both_go_on(
 async def test_a_rejected_bundle_is_mended_sent_again_and_approved(
     stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "DE", "local", "business")
-    documents = [each for each in (await papers.bundle(stage, sid))["items"] if each["kind"] == "document"]
+    sid = await filling.makes(stage, compliance, "DE", "local", "business")
+    documents = [each for each in (await filling.bundle(stage, sid))["items"] if each["kind"] == "document"]
     refused = documents[1]
     await twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={refused["sid"]: REASON})
     await polls(stage)
-    news = await papers.news(stage, "has rejected")
+    news = await filling.news(stage, "has rejected")
     assert REASON in shown(news), "the bundles channel sees the reason"
     await stage.told(compliance, "has rejected")
     assert REASON in str(await stage.slack.get("messages", channel=compliance.id)), "and who sent it"
@@ -107,7 +107,7 @@ async def test_a_rejected_bundle_is_mended_sent_again_and_approved(
     review = await filler.fills()
     assert review["callback_id"] == "new_bundle.review", "nothing that was not refused is asked again"
     await filler.submits()
-    mended = await papers.bundle(stage, sid)
+    mended = await filling.bundle(stage, sid)
     kinds = {each["sid"]: each for each in mended["items"] if each["kind"] == "document"}
     assert mended["status"] == "pending-review" and len(kinds) == 3
     assert refused["sid"] not in kinds, "a new document stands in its place"
@@ -117,7 +117,7 @@ async def test_a_rejected_bundle_is_mended_sent_again_and_approved(
     assert kinds[new]["mime_type"] == "image/png"
     await twilio.post(f"bundles/{sid}/review", verdict="approve")
     await polls(stage)
-    await papers.news(stage, "has approved")
+    await filling.news(stage, "has approved")
     assert statuses(await channel(stage), sid) == [
         "pending-review",
         "twilio-rejected",
@@ -129,13 +129,13 @@ async def test_a_rejected_bundle_is_mended_sent_again_and_approved(
 async def test_a_rejection_says_only_the_status_in_other_threads(
     stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     _, card = await waits_for(stage, requester, approver, sid)
     await twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={})
     await polls(stage)
     await stage.in_thread(card, "Twilio has rejected the bundle")
     reason = "does not meet the requirements"
-    assert reason in shown(await papers.news(stage, "has rejected"))
+    assert reason in shown(await filling.news(stage, "has rejected"))
     assert reason not in str(await stage.thread(card))
     assert reason not in str(await requester.direct_messages())
     record = await stage.store.record_of(card["metadata"]["event_payload"]["id"])
@@ -160,7 +160,7 @@ async def test_a_rejection_says_only_the_status_in_other_threads(
 async def test_provisionally_approved_is_not_approved(
     stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     _, card = await waits_for(stage, requester, approver, sid)
     await twilio.post(f"bundles/{sid}", status="provisionally-approved")
     await polls(stage)
@@ -180,7 +180,7 @@ async def test_a_bundle_of_the_console_is_found_announced_and_listed(
     account.bundles[sid].updated_at = world.now() + timedelta(seconds=1)
     await twilio.post(f"bundles/{sid}", status="pending-review")
     await polls(stage)
-    news = await papers.news(stage, "By hand")
+    news = await filling.news(stage, "By hand")
     assert "made in the Twilio Console" in shown(news)
     await compliance.types("bundles")
     view = await compliance.view("bundles.list")
@@ -210,7 +210,7 @@ async def test_a_console_draft_is_gone_on_with_here(stage: Stage, compliance: Pe
     filler = Filler(stage, compliance)
     await filler.fills_up_to()
     await filler.submits()
-    assert (await papers.bundle(stage, sid))["status"] == "pending-review"
+    assert (await filling.bundle(stage, sid))["status"] == "pending-review"
 
 
 async def test_the_first_look_at_an_account_announces_nothing(tmp_path: Path) -> None:
@@ -287,11 +287,13 @@ async def test_a_callback_is_acted_upon_at_once_and_its_reason_is_shown(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
     await with_callbacks(stage)
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
-    end_user = next(each for each in (await papers.bundle(stage, sid))["items"] if each["kind"] == "end_user")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
+    end_user = next(
+        each for each in (await filling.bundle(stage, sid))["items"] if each["kind"] == "end_user"
+    )
     reason = "The company is not in the register."
     await twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={end_user["sid"]: reason})
-    news = await papers.news(stage, "has rejected")  # nobody has looked by hand, and no minute has passed
+    news = await filling.news(stage, "has rejected")  # nobody has looked by hand, and no minute has passed
     assert reason in shown(news), "the reason for an end user is in the callback only"
     await stage.slack.post("act", user=compliance.id, channel="C0BUNDLES", ts=news["ts"], action_id="fix")
     view = await compliance.view("new_bundle.end_user")
@@ -303,7 +305,7 @@ async def test_callbacks_lost_doubled_and_out_of_order_do_no_harm(
 ) -> None:
     await with_callbacks(stage)
     for fault in ("lost", "twice", "late"):
-        sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+        sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
         await twilio.post("faults", times=1, fault={"callback": fault})
         await twilio.post(f"bundles/{sid}/review", verdict="approve")
         if fault == "lost":
@@ -316,14 +318,14 @@ async def test_callbacks_lost_doubled_and_out_of_order_do_no_harm(
         await settled(stage)
     await stage.twilio_twin.callbacks.settled()
     await polls(stage)
-    for each in await papers.bundles(stage):
+    for each in await filling.bundles(stage):
         told = statuses(await channel(stage), each["sid"])
         assert told.count("twilio-approved") <= 1, told
 
 
 async def test_a_forged_callback_is_refused_and_believed_in_nothing(stage: Stage, compliance: Person) -> None:
     url = await with_callbacks(stage)
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     form = {
         "AccountSID": stage.environment["TWILIO_ACCOUNT_SID"],
         "BundleSID": sid,
@@ -361,7 +363,7 @@ async def says(stage: Stage, number: str, words: str) -> bool:
 async def test_a_deleted_bundle_makes_its_purchase_wait_for_another(
     stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     number, card = await waits_for(stage, requester, approver, sid)
     await twilio.delete(f"bundles/{sid}")
     await clock.forward(3700)  # the sweep of the hour
@@ -383,7 +385,7 @@ async def test_a_deleted_bundle_makes_its_purchase_wait_for_another(
 async def test_a_bundle_that_is_deleted_between_approval_and_purchase_is_noticed_before_buying(
     stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    (seeded,) = await papers.bundles(stage)
+    (seeded,) = await filling.bundles(stage)
     number = await asks(
         requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": seeded["sid"]}
     )
@@ -402,7 +404,7 @@ async def test_a_bundle_that_is_deleted_between_approval_and_purchase_is_noticed
 async def test_a_purchase_goes_on_when_its_lapsed_bundle_was_renewed(
     stage: Stage, requester: Person, compliance: Person, approver: Person
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     number, card = await waits_for(stage, requester, approver, sid)
     await until(lambda: known(stage, sid, "pending-review"), "the bundle is known")
     app = stage.app
@@ -423,7 +425,7 @@ async def test_a_purchase_goes_on_when_its_lapsed_bundle_was_renewed(
 async def test_a_regulation_that_twilio_does_not_answer_for_holds_up_no_other_bundle(
     stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     number, _ = await waits_for(stage, requester, approver, sid)
     await polls(stage)
     await asyncio.sleep(1.1)  # Twilio's clock has seconds
@@ -449,13 +451,13 @@ async def test_a_reason_is_not_shown_for_a_later_rejection(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
     await with_callbacks(stage)
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
-    items = (await papers.bundle(stage, sid))["items"]
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
+    items = (await filling.bundle(stage, sid))["items"]
     end_user = next(each["sid"] for each in items if each["kind"] == "end_user")
     await twilio.post(
         f"bundles/{sid}/review", verdict="reject", reasons={end_user: "Not in the register (first)."}
     )
-    news = await papers.news(stage, "has rejected")
+    news = await filling.news(stage, "has rejected")
     assert "(first)" in shown(news)
     await stage.slack.post("act", user=compliance.id, channel="C0BUNDLES", ts=news["ts"], action_id="fix")
     await compliance.view("new_bundle.end_user")
@@ -503,7 +505,7 @@ async def test_after_a_change_of_account_its_bundles_are_no_news(stage: Stage, t
 async def test_a_bundle_that_has_lapsed_by_the_time_of_buying_makes_the_purchase_wait(
     stage: Stage, requester: Person, approver: Person, twilio: Control
 ) -> None:
-    (seeded,) = await papers.bundles(stage)
+    (seeded,) = await filling.bundles(stage)
     end_user = {"end_user_type": "business", "bundle": seeded["sid"]}
     await asks(requester, "GB", number_type="mobile", end_user=end_user)
     soon = datetime.now(UTC) + timedelta(seconds=2)
@@ -523,7 +525,7 @@ async def test_a_bundle_that_has_lapsed_by_the_time_of_buying_makes_the_purchase
 async def test_a_lapse_is_told_thirty_seven_and_one_days_ahead_once_each(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
-    (seeded,) = await papers.bundles(stage)
+    (seeded,) = await filling.bundles(stage)
     end_user = {"end_user_type": "business", "bundle": seeded["sid"]}
     number = await asks(requester, "GB", number_type="mobile", end_user=end_user)
     await approver.clicks(await stage.card(), "approve")
@@ -533,7 +535,7 @@ async def test_a_lapse_is_told_thirty_seven_and_one_days_ahead_once_each(
     await clock.forward(61)
     for days, words in ((10, "in 30 days"), (23, "in 7 days"), (6, "in one day")):
         await clock.forward(days * 86400)
-        news = await papers.news(stage, f"lapses {words}")
+        news = await filling.news(stage, f"lapses {words}")
         assert number[-4:] in shown(news), "who uses it is named"
         await clock.forward(120)
         await settled(stage)
@@ -544,15 +546,15 @@ async def test_a_lapse_is_told_thirty_seven_and_one_days_ahead_once_each(
 async def test_a_lapse_that_is_seen_late_is_told_with_the_days_that_are_left(
     stage: Stage, twilio: Control, clock: Clock
 ) -> None:
-    (seeded,) = await papers.bundles(stage)
+    (seeded,) = await filling.bundles(stage)
     lapses = datetime.now(UTC) + timedelta(days=3)
     await twilio.post(f"bundles/{seeded['sid']}", valid_until=lapses.strftime("%Y-%m-%dT%H:%M:%SZ"))
     await polls(stage)
-    await papers.news(stage, "lapses in 3 days, on")
+    await filling.news(stage, "lapses in 3 days, on")
 
 
 async def test_all_who_use_a_lapsing_bundle_are_named(stage: Stage, requester: Person) -> None:
-    (seeded,) = await papers.bundles(stage)
+    (seeded,) = await filling.bundles(stage)
     await polls(stage)
     app = stage.app
     bundle = await app.store.bundle_by_sid(app.settings.twilio_account_sid, seeded["sid"])
@@ -578,9 +580,9 @@ async def test_all_who_use_a_lapsing_bundle_are_named(stage: Stage, requester: P
 async def test_the_list_is_filtered_and_its_bundles_are_deleted_where_twilio_allows_it(
     stage: Stage, requester: Person, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     number, _ = await waits_for(stage, requester, approver, sid)
-    await papers.begins(compliance, "DE", "local", "business", name="Half made")
+    await filling.begins(compliance, "DE", "local", "business", name="Half made")
     await compliance.presses("later")
     await compliance.types("bundles")
     text = shown(await compliance.view("bundles.list"))
@@ -597,7 +599,7 @@ async def test_the_list_is_filtered_and_its_bundles_are_deleted_where_twilio_all
     row = next(each for each in view["blocks"] if "'delete'" in str(each.get("elements")))
     await compliance.presses("delete", block_id=row["block_id"])
     await look_for(compliance, lambda view: "is deleted" in shown(view))
-    assert [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"] == []
+    assert [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"] == []
     await twilio.post(f"bundles/{sid}/review", verdict="approve")
     await polls(stage)
     await stage.card("complete", number)

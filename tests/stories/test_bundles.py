@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from bot.bundles import operations as bundles_of
-from tests.stories import papers
-from tests.stories.papers import EMAIL, JPEG, PDF, PNG, TYPED, Filler, alerts
+from tests.stories import filling
+from tests.stories.filling import EMAIL, JPEG, PDF, PNG, TYPED, Filler, alerts
 from tests.stories.stage import (
     Control,
     Person,
@@ -33,8 +33,8 @@ def end_user(bundle: dict[str, Any]) -> dict[str, Any]:
 async def test_a_british_bundle_is_made_approved_and_its_number_bought_and_attached(
     stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
-    made = await papers.bundle(stage, sid)
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
+    made = await filling.bundle(stage, sid)
     assert end_user(made)["business_name"] == TYPED["business_name"]
     assert end_user(made)["email"] == EMAIL and end_user(made)["business_identity"] == "DIRECT_CUSTOMER"
     assert (
@@ -61,7 +61,7 @@ async def test_a_british_bundle_is_made_approved_and_its_number_bought_and_attac
 
 
 async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage, compliance: Person) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     review = await filler.fills_up_to()
     assert filler.seen == [
@@ -75,7 +75,7 @@ async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage
     assert TYPED["business_name"] in shown(review) and "Torfweg 417b" in shown(review)
     done = await filler.submits()
     assert "with Twilio's reviewers" in shown(done)
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     assert made["status"] == "pending-review"
     assert [each["mime_type"] for each in made["items"] if each["kind"] == "document"] == [
         "application/pdf"
@@ -91,11 +91,11 @@ async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage
 async def test_what_must_equal_the_end_users_field_is_filled_from_it_and_follows_it(
     stage: Stage, compliance: Person
 ) -> None:
-    await papers.begins(compliance, "FR", "local", "business")
+    await filling.begins(compliance, "FR", "local", "business")
     filler = Filler(stage, compliance)
     review = await filler.fills_up_to()
     assert "business_name" not in field_ids(review)
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "FR"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "FR"]
     twice = [each for each in made["items"] if each["kind"] == "document"]
     assert [each["type"] for each in twice] == ["commercial_registrar_excerpt"] * 2
     assert sorted(map(sorted, (each["attributes"] for each in twice))) == [
@@ -108,17 +108,17 @@ async def test_what_must_equal_the_end_users_field_is_filled_from_it_and_follows
     filler.given = {"business_name": "Morgenrot Kaffeewerk SARL"}
     review = await filler.fills()
     assert review["callback_id"] == "new_bundle.review", "nothing else is asked again"
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "FR"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "FR"]
     names = {each["attributes"].get("business_name") for each in made["items"]}
     assert names == {"Morgenrot Kaffeewerk SARL", None}
 
 
 async def test_an_individual_gives_a_photo_id_and_an_address(stage: Stage, compliance: Person) -> None:
-    await papers.begins(compliance, "GB", "mobile", "individual")
+    await filling.begins(compliance, "GB", "mobile", "individual")
     filler = Filler(stage, compliance, {"document_type": "passport"}, content=JPEG, file_name="photo.jpg")
     await filler.fills_up_to()
     await filler.submits()
-    (made,) = [each for each in await papers.bundles(stage) if each["end_user_type"] == "individual"]
+    (made,) = [each for each in await filling.bundles(stage) if each["end_user_type"] == "individual"]
     kinds = documents(made)
     assert set(kinds) == {"passport", "individual_address"} and kinds["passport"]["mime_type"] == "image/jpeg"
 
@@ -126,7 +126,7 @@ async def test_an_individual_gives_a_photo_id_and_an_address(stage: Stage, compl
 async def test_another_kind_of_document_has_its_own_fields_and_keeps_the_file_that_was_chosen(
     stage: Stage, compliance: Person
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     await filler.fills()
     file = await filler.upload("register.pdf", PDF)
@@ -143,12 +143,12 @@ async def test_another_kind_of_document_has_its_own_fields_and_keeps_the_file_th
     answer = await compliance.submits()
     assert not answer.get("errors"), answer
     await filler.after(newest)
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     assert list(documents(made)) == [kinds[1]]
 
 
 async def test_fields_are_checked_before_twilio_is_asked(stage: Stage, compliance: Person) -> None:
-    await papers.begins(compliance, "GB", "mobile", "business")
+    await filling.begins(compliance, "GB", "mobile", "business")
     filler = Filler(stage, compliance, {"phone_number": "020 7946"})
     view = await compliance.view()
     values = await filler.answers(view)
@@ -159,7 +159,7 @@ async def test_fields_are_checked_before_twilio_is_asked(stage: Stage, complianc
     values["phone_number"] = "+44 (0)20 7946 0712"
     assert not (await compliance.submits(**values)).get("errors")
     await filler.after(view)
-    (made,) = [each for each in await papers.bundles(stage) if each["status"] == "draft"]
+    (made,) = [each for each in await filling.bundles(stage) if each["status"] == "draft"]
     assert end_user(made)["phone_number"] == "+442079460712"
 
 
@@ -175,7 +175,7 @@ async def test_fields_are_checked_before_twilio_is_asked(stage: Stage, complianc
 async def test_a_bad_file_is_named_below_its_field_and_nothing_is_lost(
     stage: Stage, compliance: Person, name: str, content: bytes, words: str
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     before = await filler.fills()
     filler.content, filler.file_name = content, name
@@ -183,14 +183,14 @@ async def test_a_bad_file_is_named_below_its_field_and_nothing_is_lost(
     assert view["callback_id"] == "new_bundle.document"
     assert [field for field, text in alerts(view) if words in text] == ["file"]
     assert "has to be chosen again" in shown(view)
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     assert documents(made) == {}
     filler.content, filler.file_name = PNG, "right.png"
     assert (await filler.fills())["callback_id"] == "new_bundle.document" and before
 
 
 async def test_a_sign_in_page_in_place_of_the_file_is_said_so(stage: Stage, compliance: Person) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     await filler.fills()
     scopes = stage.slack_twin.workspace.scopes
@@ -202,12 +202,12 @@ async def test_a_sign_in_page_in_place_of_the_file_is_said_so(stage: Stage, comp
 
 
 async def test_a_file_of_which_slack_tells_only_the_id_is_asked_for(stage: Stage, compliance: Person) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     await filler.fills()
     await stage.slack.post("faults", file="check_file_info")
     await filler.fills()
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     assert len(documents(made)) == 1
     asked = [each.get("method") for each in await stage.slack.get("calls")]
     assert [each for each in asked if str(each).startswith("files.")] == ["files.info", "files.download"]
@@ -223,21 +223,21 @@ async def test_a_file_of_which_slack_tells_only_the_id_is_asked_for(stage: Stage
 async def test_a_file_that_slack_does_not_hand_over_is_given_once_more(
     stage: Stage, compliance: Person, fault: Any, times: int
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     await filler.fills()
     await stage.slack.post("faults", method="files.download", fault=fault, times=times)
     view = await filler.fills()
     assert [field for field, text in alerts(view) if text.startswith("Slack ")] == ["file"]
     await filler.fills()
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     assert len(documents(made)) == 1
 
 
 async def test_an_address_that_twilio_does_not_find_is_said_on_its_page(
     stage: Stage, compliance: Person
 ) -> None:
-    await papers.begins(compliance, "GB", "mobile", "business")
+    await filling.begins(compliance, "GB", "mobile", "business")
     filler = Filler(stage, compliance, {"address": "new", "street": "INVALID Street 1"})
     await filler.fills_up_to("new_bundle.address")
     view = await filler.fills()  # the fields of a new address come
@@ -258,10 +258,10 @@ async def test_an_address_that_twilio_does_not_find_is_said_on_its_page(
 async def test_what_the_evaluation_finds_stands_below_its_field(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     await filler.fills_up_to()
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     # somebody changes the end user in the Console
     world = stage.twilio_twin.account
     person = next(iter(world.end_users_of(world.bundles[made["sid"]])))
@@ -282,11 +282,11 @@ async def test_what_the_evaluation_finds_stands_below_its_field(
 async def test_an_evaluation_that_misses_an_address_leads_to_the_address_page(
     stage: Stage, compliance: Person
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
     await filler.fills_up_to()
     account = stage.twilio_twin.account
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     shows = next(d for d in account.documents_of(account.bundles[made["sid"]]) if d.address_sids)
     del account.addresses[shows.address_sids[0]]  # deleted in the Console
     await compliance.presses("change", value="end_user.0.0")
@@ -301,7 +301,7 @@ async def test_an_evaluation_that_misses_an_address_leads_to_the_address_page(
 async def test_a_failed_save_shows_the_page_again_with_what_was_typed(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
-    await papers.begins(compliance, "GB", "mobile", "business")
+    await filling.begins(compliance, "GB", "mobile", "business")
     filler = Filler(stage, compliance)
     await twilio.post("faults", method="POST", path="*/EndUsers", times=5, fault={"status": 500})
     view = await filler.fills()
@@ -309,42 +309,42 @@ async def test_a_failed_save_shows_the_page_again_with_what_was_typed(
     assert "Twilio does not answer" in alerts(view)[0][1] and alerts(view)[0][0] is None
     assert TYPED["business_name"] in str(view["blocks"])
     await filler.fills_up_to()
-    (made,) = [each for each in await papers.bundles(stage) if each["status"] == "draft"]
+    (made,) = [each for each in await filling.bundles(stage) if each["status"] == "draft"]
     assert end_user(made)["business_name"] == TYPED["business_name"]
 
 
 async def test_a_lost_answer_makes_one_bundle_only(stage: Stage, compliance: Person, twilio: Control) -> None:
-    before = len(await papers.bundles(stage))
+    before = len(await filling.bundles(stage))
     await twilio.post("faults", method="POST", path="*/Bundles", times=1, fault="cut_after")
-    view = await papers.begins(compliance, "GB", "mobile", "business")
+    view = await filling.begins(compliance, "GB", "mobile", "business")
     assert view["callback_id"] == "new_bundle.end_user"
-    assert len(await papers.bundles(stage)) == before + 1
+    assert len(await filling.bundles(stage)) == before + 1
 
 
 async def test_when_twilio_is_away_the_bundle_is_gone_on_with_and_not_begun_again(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
-    before = len(await papers.bundles(stage))
+    before = len(await filling.bundles(stage))
     await twilio.post("faults", method="POST", path="*/Bundles", times=1, fault={"status": 500})
-    view = await papers.begins(compliance, "GB", "mobile", "business")
+    view = await filling.begins(compliance, "GB", "mobile", "business")
     assert view["callback_id"] == "new_bundle.problem" and "Twilio does not answer" in shown(view)
     await compliance.presses("look_again")
     await compliance.view("new_bundle.end_user")
-    assert len(await papers.bundles(stage)) == before + 1
+    assert len(await filling.bundles(stage)) == before + 1
 
 
 async def test_countries_that_need_no_bundle_or_serve_only_businesses_say_so(compliance: Person) -> None:
-    view = await papers.begins(compliance, "US", "local", "business")
+    view = await filling.begins(compliance, "US", "local", "business")
     assert view["callback_id"] == "new_bundle.start" and "no bundle" in shown(view)
     await compliance.slack.post("close", user=compliance.id, view_id=view["id"])
-    view = await papers.begins(compliance, "JP", "local", "individual")
+    view = await filling.begins(compliance, "JP", "local", "individual")
     assert view["callback_id"] == "new_bundle.start" and "other kind of end user" in shown(view)
 
 
 async def test_a_bundle_that_was_left_half_way_is_taken_up_by_somebody_else(
     stage: Stage, compliance: Person, requester: Person
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business", name="Head office")
+    await filling.begins(compliance, "DE", "local", "business", name="Head office")
     filler = Filler(stage, compliance)
     await filler.fills()
     await compliance.presses("later")
@@ -357,7 +357,7 @@ async def test_a_bundle_that_was_left_half_way_is_taken_up_by_somebody_else(
     await other.fills_up_to()
     await other.submits()
     assert other.seen.count("new_bundle.end_user") == 0
-    news = await papers.news(stage, "Head office")
+    news = await filling.news(stage, "Head office")
     assert "<@U0REQUESTER>" in shown(news)
 
 
@@ -381,7 +381,7 @@ async def test_papers_are_made_from_the_card_by_somebody_other_than_the_requeste
     done = await filler.submits()
     assert "waits for it" in shown(done)
     await stage.in_thread(card, "<@U0COMPLIANCE> has sent the bundle")
-    (made,) = [each for each in await papers.bundles(stage) if each["status"] == "pending-review"]
+    (made,) = [each for each in await filling.bundles(stage) if each["status"] == "pending-review"]
     await twilio.post(f"bundles/{made['sid']}/review", verdict="approve")
     stage.look()
     await stage.card("complete")
@@ -419,7 +419,7 @@ async def test_a_new_bundle_on_page_3_leads_back_to_the_request(
 async def test_a_request_that_is_taken_up_again_goes_on_with_its_bundle(
     stage: Stage, requester: Person
 ) -> None:
-    before = len(await papers.bundles(stage))
+    before = len(await filling.bundles(stage))
     choose = await finds(requester, "GB", number_type="mobile")
     await requester.submits(phone_number=options(choose, "phone_number")[0])
     await requester.view("buy_number.end_user")
@@ -436,19 +436,19 @@ async def test_a_request_that_is_taken_up_again_goes_on_with_its_bundle(
         for each in view["blocks"]
         if each.get("block_id", "")[:6] == "bundle"
     )
-    assert chosen in [each["sid"] for each in await papers.bundles(stage) if each["status"] == "draft"]
+    assert chosen in [each["sid"] for each in await filling.bundles(stage) if each["status"] == "draft"]
     await requester.submits()
     await requester.view("new_bundle.end_user")
-    assert len(await papers.bundles(stage)) == before + 1, "no second one is begun"
+    assert len(await filling.bundles(stage)) == before + 1, "no second one is begun"
 
 
 async def test_among_several_addresses_none_is_proposed_but_the_bundles_own(
     stage: Stage, compliance: Person
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance, {"address": "new"})
     await filler.fills_up_to()
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     own = {sid for each in documents(made).values() for sid in each["attributes"].get("address_sids", ())}
     assert len(own) == 1, "the second document was proposed the address of the first"
     for n in range(100):
@@ -461,7 +461,7 @@ async def test_among_several_addresses_none_is_proposed_but_the_bundles_own(
     view = await compliance.view("new_bundle.address")
     assert initial(view, "address") in own and len(options(view, "address")) >= 98
     await compliance.presses("later")
-    await papers.begins(compliance, "DE", "local", "individual")
+    await filling.begins(compliance, "DE", "local", "individual")
     other = Filler(stage, compliance)
     view = await other.fills_up_to("new_bundle.address")
     assert initial(view, "address") is None
@@ -479,7 +479,7 @@ def initial(view: dict[str, Any], name: str) -> str | None:
 
 async def test_an_approved_bundle_is_offered_however_many_drafts_are_newer(stage: Stage) -> None:
     app = stage.app
-    (approved,) = await papers.bundles(stage)
+    (approved,) = await filling.bundles(stage)
     compliance = app.twilio.numbers.v2.regulatory_compliance
     regulation = stage.twilio_twin.account.bundles[approved["sid"]].regulation_sid
     for n in range(101):
@@ -500,9 +500,9 @@ async def test_who_may_not_give_papers_makes_no_bundle_for_the_own_request_eithe
     stage.app.policy.bundles.people.append(compliance.id)
     await requester.submits(bundle="new")
     assert "may give papers" in shown(await requester.view())
-    assert len(await papers.bundles(stage)) == 1, "only the one that was there"
+    assert len(await filling.bundles(stage)) == 1, "only the one that was there"
     stage.app.policy.bundles.people.clear()
-    await papers.begins(requester, "DE", "local", "business")
+    await filling.begins(requester, "DE", "local", "business")
     stage.app.policy.bundles.people.append(compliance.id)
     before = len(await stage.calls_to_twilio("POST"))
     page = await requester.view("new_bundle.end_user")
@@ -530,10 +530,10 @@ async def test_without_an_address_for_twilios_mails_nothing_is_begun(
 async def test_page_3_says_how_long_reviews_have_taken(
     stage: Stage, requester: Person, compliance: Person, twilio: Control
 ) -> None:
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     await twilio.post(f"bundles/{sid}/review", verdict="approve")
     stage.look()
-    await papers.news(stage, "has approved")
+    await filling.news(stage, "has approved")
     choose = await finds(requester, "GB", number_type="mobile")
     await requester.submits(phone_number=options(choose, "phone_number")[0])
     text = shown(await requester.view("buy_number.end_user"))
@@ -545,7 +545,7 @@ async def test_page_3_says_how_long_reviews_have_taken(
 async def test_in_japanese_every_sentence_of_the_pages_is_japanese(
     stage: Stage, requester_ja: Person
 ) -> None:
-    view = await papers.begins(requester_ja, "JP", "local", "business")
+    view = await filling.begins(requester_ja, "JP", "local", "business")
     filler = Filler(stage, requester_ja)
     assert view["title"]["text"] == "エンドユーザー"
     review = await filler.fills_up_to()
@@ -557,11 +557,11 @@ async def test_in_japanese_every_sentence_of_the_pages_is_japanese(
 async def test_where_the_bundles_address_does_not_fit_numbers_in_its_town_are_offered(
     stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
 ) -> None:
-    await papers.begins(compliance, "DE", "local", "business")
+    await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance, {"city": "Berlin"})
     await filler.fills_up_to()
     await filler.submits()
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     await twilio.post(f"bundles/{made['sid']}/review", verdict="approve")
     choose = await finds(requester, "DE", number_type="local")
     elsewhere = next(each for each in options(choose, "phone_number") if not each.startswith("+4930"))
@@ -586,11 +586,11 @@ async def test_a_number_that_shows_the_addresss_town_and_refuses_it_is_followed_
     stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
 ) -> None:
     """Dublin numbers of one block want an address in a suburb, those of another one in Dublin itself."""
-    await papers.begins(compliance, "IE", "local", "business")
+    await filling.begins(compliance, "IE", "local", "business")
     filler = Filler(stage, compliance, {"city": "Dublin"})
     await filler.fills_up_to()
     await filler.submits()
-    (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "IE"]
+    (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "IE"]
     await twilio.post(f"bundles/{made['sid']}/review", verdict="approve")
     choose = await finds(requester, "IE", number_type="local", contains="35320910")
     await requester.submits(phone_number=options(choose, "phone_number")[0])

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.stories import papers, privacy
-from tests.stories.papers import Filler
+from tests.stories import filling, privacy
+from tests.stories.filling import Filler
 from tests.stories.process import AppProcess
 from tests.stories.stage import Person, Stage, asks, field_ids, state_of, until
 from tests.stories.stage import stage as set_stage
@@ -48,11 +48,11 @@ async def goes_on(stage: Stage, person: Person) -> None:
         while view["callback_id"] == "new_bundle.problem":
             await person.presses("look_again")
             view = await Filler(stage, person).after(view)
-    elif any(each["iso_country"] == "DE" for each in await papers.bundles(stage)):
+    elif any(each["iso_country"] == "DE" for each in await filling.bundles(stage)):
         return  # it is with the reviewers
     else:
         await closes_everything(person)
-        await papers.begins(person, "DE", "local", "business")
+        await filling.begins(person, "DE", "local", "business")
     filler = Filler(stage, person, {"city": "Berlin"})
     await filler.fills_up_to()
     await filler.submits()
@@ -96,7 +96,7 @@ async def test_killed_after_every_call_to_twilio_one_bundle_is_made_and_sent(
         killed.clear()
         await app.start()
     stage.twilio_twin.checker = check
-    made = [each for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    made = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     assert [each["status"] for each in made] == ["pending-review"], "made once, and sent"
     kinds = [each["type"] for each in made[0]["items"] if each["kind"] == "document"]
     assert len(kinds) == 3 and len([each for each in made[0]["items"] if each["kind"] == "end_user"]) == 1
@@ -114,7 +114,7 @@ async def test_killed_while_it_announces_nothing_is_lost_and_nothing_said_again_
     stage, app = killable
     chance = random.Random(11)
     requester, approver, compliance = map(stage.person, ("requester", "approver", "compliance"))
-    sid = await papers.makes(stage, compliance, "GB", "mobile", "business")
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
     end_user = {"end_user_type": "business", "bundle": sid}
     number = await asks(requester, "GB", number_type="mobile", end_user=end_user)
     card = await stage.card("awaiting_approval")
@@ -155,19 +155,19 @@ async def test_nothing_personal_is_in_the_database_the_log_or_the_files_of_a_pro
 ) -> None:
     stage, app = killable
     compliance = stage.person("compliance")
-    sid = await papers.makes(stage, compliance, "DE", "local", "business")
-    documents = [each for each in (await papers.bundle(stage, sid))["items"] if each["kind"] == "document"]
+    sid = await filling.makes(stage, compliance, "DE", "local", "business")
+    documents = [each for each in (await filling.bundle(stage, sid))["items"] if each["kind"] == "document"]
     reason = "Frau Quittenbaum does not stand in the register."
     await stage.twilio.post(f"bundles/{sid}/review", verdict="reject", reasons={documents[0]["sid"]: reason})
     await app.stop()
     await app.start()
-    await papers.news(stage, "has rejected")
+    await filling.news(stage, "has rejected")
     await app.stop()
     kept = privacy.everything_in(tmp_path)
     with_the_bundle = {name for name, content in kept.items() if sid.encode() in content}
     assert with_the_bundle & {"numberdesk.db", "numberdesk.db-wal"} and "app.log" in kept
     typed = privacy.typed(stage.slack_twin.calls)
-    assert {papers.TYPED["business_name"], papers.EMAIL, papers.TYPED["street"]} <= typed
+    assert {filling.TYPED["business_name"], filling.EMAIL, filling.TYPED["street"]} <= typed
     assert privacy.leaks(kept, stage.slack_twin.calls, stage.slack_twin.workspace.contents) == []
     assert [name for name, content in kept.items() if b"Quittenbaum" in content] == []
     await app.start()
@@ -184,9 +184,9 @@ def test_the_search_for_personal_values_finds_them() -> None:
             },
         }
     ]
-    files = {"F1": papers.PDF}
+    files = {"F1": filling.PDF}
     assert privacy.leaks({"db": "xx Jörg Äsch".encode()}, calls, files)
     assert privacy.leaks({"db": b'{"name": "J\\u00f6rg \\u00c4sch"}'}, calls, files)
     assert privacy.leaks({"log": b"born 1978-11-30"}, calls, files)
-    assert privacy.leaks({"tmp": papers.PDF[:700]}, calls, files)
+    assert privacy.leaks({"tmp": filling.PDF[:700]}, calls, files)
     assert privacy.leaks({"db": b"YES"}, calls, files) == []

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tests.stories import papers
-from tests.stories.papers import Filler
+from tests.stories import filling
+from tests.stories.filling import Filler
 from tests.stories.stage import Control, Person, Stage, asks, shown, until
 from tests.stories.test_bundle_news import polls, settled
 
@@ -57,7 +57,7 @@ async def test_a_bundle_that_is_being_made_cannot_be_deleted(
     await compliance.view("new_bundle.end_user")
     filler = Filler(stage, compliance)
     await filler.fills_up_to()
-    assert [each["status"] for each in await papers.bundles(stage) if each["iso_country"] == "DE"] == [
+    assert [each["status"] for each in await filling.bundles(stage) if each["iso_country"] == "DE"] == [
         "draft"
     ]
 
@@ -70,7 +70,7 @@ async def test_a_purchase_hears_that_its_bundle_was_deleted_before_twilio_had_it
     )
     card = await stage.card("awaiting_approval")
     await approver.clicks(card, "approve")
-    await stage.in_thread(card, "Papers are needed")
+    await stage.in_thread(card, "Contents are needed")
     await twilio.post("faults", method="POST", path="*/Bundles", times=1, fault={"status": 500})
     await compliance.clicks(card, "give_papers")
     await compliance.view("card.papers")
@@ -87,10 +87,10 @@ async def test_what_is_gone_at_twilio_can_be_deleted_and_is_not_gone_on_with(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
     for name in ("First", "Second"):
-        await papers.begins(compliance, "DE", "local", "business", name=name)
+        await filling.begins(compliance, "DE", "local", "business", name=name)
         await compliance.presses("later")
         await closes_everything(compliance)
-    gone = [each["sid"] for each in await papers.bundles(stage) if each["iso_country"] == "DE"]
+    gone = [each["sid"] for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
     first, second = [await id_of(stage, sid) for sid in gone]
     for sid in gone:
         await twilio.delete(f"bundles/{sid}")
@@ -107,8 +107,8 @@ async def test_what_is_gone_at_twilio_can_be_deleted_and_is_not_gone_on_with(
 async def test_two_who_save_the_same_page_make_one_end_user(
     stage: Stage, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    await papers.begins(compliance, "GB", "mobile", "business")
-    (made,) = [each for each in await papers.bundles(stage) if each["status"] == "draft"]
+    await filling.begins(compliance, "GB", "mobile", "business")
+    (made,) = [each for each in await filling.bundles(stage) if each["status"] == "draft"]
     await opens_the_list(approver)
     await approver.presses("continue", block_id=f"of {await id_of(stage, made['sid'])}")
     first, second = Filler(stage, compliance), Filler(stage, approver, {"business_name": "Second GmbH"})
@@ -120,7 +120,7 @@ async def test_two_who_save_the_same_page_make_one_end_user(
     await approver.submits(**two)
 
     async def names() -> list[str]:
-        items = (await papers.bundle(stage, made["sid"]))["items"]
+        items = (await filling.bundle(stage, made["sid"]))["items"]
         return [each["attributes"]["business_name"] for each in items if each["kind"] == "end_user"]
 
     await sees(approver, lambda view: "is changing this bundle right now" in shown(view))
@@ -134,10 +134,10 @@ async def test_two_who_save_the_same_page_make_one_end_user(
 async def test_an_end_user_that_is_there_twice_is_taken_out_before_the_review(
     stage: Stage, compliance: Person
 ) -> None:
-    await papers.begins(compliance, "GB", "mobile", "business")
+    await filling.begins(compliance, "GB", "mobile", "business")
     filler = Filler(stage, compliance)
     await filler.fills()
-    (made,) = [each for each in await papers.bundles(stage) if each["status"] == "draft"]
+    (made,) = [each for each in await filling.bundles(stage) if each["status"] == "draft"]
     row = await stage.store.bundle(await id_of(stage, made["sid"]))
     twilio = stage.app.twilio.numbers.v2.regulatory_compliance
     second: Any = await twilio.end_users.create_async(
@@ -146,7 +146,7 @@ async def test_an_end_user_that_is_there_twice_is_taken_out_before_the_review(
     await twilio.bundles(made["sid"]).item_assignments.create_async(object_sid=second.sid)
     await filler.fills_up_to()
     await filler.submits()
-    found = await papers.bundle(stage, made["sid"])
+    found = await filling.bundle(stage, made["sid"])
     people = [each for each in found["items"] if each["kind"] == "end_user"]
     assert found["status"] == "pending-review" and [each["sid"] == second.sid for each in people] == [False]
 
@@ -154,9 +154,9 @@ async def test_an_end_user_that_is_there_twice_is_taken_out_before_the_review(
 async def test_of_two_who_send_a_bundle_the_first_one_sent_it(
     stage: Stage, compliance: Person, approver: Person, twilio: Control
 ) -> None:
-    await papers.begins(compliance, "GB", "mobile", "business")
+    await filling.begins(compliance, "GB", "mobile", "business")
     await Filler(stage, compliance).fills_up_to()
-    (made,) = [each for each in await papers.bundles(stage) if each["status"] == "draft"]
+    (made,) = [each for each in await filling.bundles(stage) if each["status"] == "draft"]
     await opens_the_list(approver)
     await approver.presses("continue", block_id=f"of {await id_of(stage, made['sid'])}")
     await approver.view("new_bundle.review")
@@ -179,9 +179,9 @@ async def test_of_two_who_send_a_bundle_the_first_one_sent_it(
 async def test_a_submission_that_twilio_refuses_names_nobody(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
-    await papers.begins(compliance, "GB", "mobile", "business")
+    await filling.begins(compliance, "GB", "mobile", "business")
     await Filler(stage, compliance).fills_up_to()
-    (made,) = [each for each in await papers.bundles(stage) if each["status"] == "draft"]
+    (made,) = [each for each in await filling.bundles(stage) if each["status"] == "draft"]
     path = f"*/Bundles/{made['sid']}"
     await twilio.post("faults", method="POST", path=path, times=1, fault={"status": 400, "code": 20001})
     await compliance.submits()

@@ -72,11 +72,11 @@ async def test_a_german_number_waits_for_papers_and_says_so(
     )
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("in_progress")
-    await stage.in_thread(card, "Papers are needed")
-    await stage.told(requester, "Papers are needed")
+    await stage.in_thread(card, "Contents are needed")
+    await stage.told(requester, "Contents are needed")
 
     async def on_the_card() -> bool:
-        return "Papers are needed" in shown(await stage.card("in_progress"))
+        return "Contents are needed" in shown(await stage.card("in_progress"))
 
     await until(on_the_card, "the card says it too")
     card = await stage.card("in_progress")
@@ -92,7 +92,7 @@ async def test_papers_are_given_from_the_card(
     )
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("in_progress")
-    await stage.in_thread(card, "Papers are needed")
+    await stage.in_thread(card, "Contents are needed")
     await approver.clicks(card, "give_papers")
     page = await approver.view("card.papers")
     answer = await approver.submits(bundle=options(page, "bundle")[0])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox.twilio.regulations import REGULATIONS
-from tests.stories import papers
-from tests.stories.papers import Filler
+from tests.stories import filling
+from tests.stories.filling import Filler
 from tests.stories.stage import Person, Stage, options
 
 ALL: list[dict[str, Any]] = json.loads(Path(REGULATIONS).read_text())["results"]
@@ -45,7 +45,7 @@ async def buys_with_new_papers(
     card = await stage.card("awaiting_approval")
     await approver.clicks(card, "approve")
     await stage.in_thread(card, "not approved yet")
-    (bundle,) = [each for each in await papers.bundles(stage) if each["status"] == "pending-review"]
+    (bundle,) = [each for each in await filling.bundles(stage) if each["status"] == "pending-review"]
     await stage.twilio.post(f"bundles/{bundle['sid']}/review", verdict="approve")
     stage.look()
     await stage.card("complete")

@@ -3,7 +3,7 @@
 import yaml
 
 from tests.catalogue import ROOT
-from tests.stories import papers
+from tests.stories import filling
 from tests.stories.stage import Person, Stage, asks
 
 
@@ -14,6 +14,6 @@ async def test_the_manifests_scopes_are_those_in_use(
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     await stage.card("complete")
     await stage.told(requester, "is bought")
-    await papers.makes(stage, requester, "DE", "local", "business")
+    await filling.makes(stage, requester, "DE", "local", "business")
     manifest = yaml.safe_load((ROOT / "app-manifest.yml").read_text())
     assert stage.slack_twin.scopes_used == set(manifest["oauth_config"]["scopes"]["bot"])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.stories import papers
-from tests.stories.papers import Filler, alerts
+from tests.stories import filling
+from tests.stories.filling import Filler, alerts
 from tests.stories.stage import field_ids, options, shown
 from tests.stories.stage import stage as set_stage
 
@@ -151,7 +151,7 @@ async def test_a_held_out_regulation_works_from_the_request_to_the_number(
         assert review["callback_id"] == "buy_number.review"
         await requester.submits(agree=["yes"])
         await approver.clicks(await stage.card("awaiting_approval"), "approve")
-        (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "SE"]
+        (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "SE"]
         proof = next(each for each in made["items"] if each.get("type") == "sealed_extract")
         person = next(each for each in made["items"] if each["kind"] == "end_user")
         assert proof["attributes"]["organisation_number"] == person["attributes"]["organisation_number"]
@@ -170,7 +170,7 @@ async def test_one_of_several_sets_of_documents_is_chosen_first(tmp_path: Path, 
     file = write(elsewhere, regulation(END_USER, groups))
     async with set_stage(tmp_path, regulations=file) as stage:
         person = stage.person("compliance")
-        view = await papers.begins(person, "SE", "mobile", "business")
+        view = await filling.begins(person, "SE", "mobile", "business")
         assert view["callback_id"] == "new_bundle.group" and options(view, "group") == ["0", "1"]
         assert "Tax: Tax card" in shown(view)
         filler = Filler(stage, person, {"group": "1", "vat": "SE123456789012"})
@@ -181,7 +181,7 @@ async def test_one_of_several_sets_of_documents_is_chosen_first(tmp_path: Path, 
         filler.given["group"] = "0"
         await filler.fills_up_to()
         await filler.submits()
-        (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "SE"]
+        (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "SE"]
         kinds = sorted(each["type"] for each in made["items"] if each["kind"] == "document")
         assert kinds == ["sealed_extract", "seat_declaration"], "what belonged to the other set is taken out"
 
@@ -193,7 +193,7 @@ async def test_more_fields_than_a_page_takes_are_split(tmp_path: Path, elsewhere
     file = write(elsewhere, regulation(many, [[requirement("tax", card)]]))
     async with set_stage(tmp_path, regulations=file) as stage:
         person = stage.person("compliance")
-        await papers.begins(person, "SE", "mobile", "business")
+        await filling.begins(person, "SE", "mobile", "business")
         filler = Filler(stage, person)
         await filler.fills()
         await person.presses("later")  # and taken up again on the page where something is missing
@@ -204,7 +204,7 @@ async def test_more_fields_than_a_page_takes_are_split(tmp_path: Path, elsewhere
         assert "question_30" in field_ids(view) and "question_29" not in field_ids(view)
         await filler.fills_up_to()
         assert filler.seen.count("new_bundle.end_user") == 4 and filler.seen.count("new_bundle.document") == 2
-        (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "SE"]
+        (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "SE"]
         person_there = next(each for each in made["items"] if each["kind"] == "end_user")
         assert sorted(person_there["attributes"]) == names
         paper = next(each for each in made["items"] if each["kind"] == "document")
@@ -218,11 +218,11 @@ async def test_a_finding_on_a_later_page_of_many_fields_stands_there(tmp_path: P
     file = write(elsewhere, regulation(many, [[requirement("tax", card)]]))
     async with set_stage(tmp_path, regulations=file) as stage:
         person = stage.person("compliance")
-        await papers.begins(person, "SE", "mobile", "business")
+        await filling.begins(person, "SE", "mobile", "business")
         filler = Filler(stage, person)
         await filler.fills_up_to()
         account = stage.twilio_twin.account
-        (made,) = [each for each in await papers.bundles(stage) if each["iso_country"] == "SE"]
+        (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "SE"]
         (end_user,) = account.end_users_of(account.bundles[made["sid"]])
         end_user.attributes = {k: v for k, v in end_user.attributes.items() if k != "question_44"}
         await person.presses("change", value="document.0.0")

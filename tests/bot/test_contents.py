@@ -13,16 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.rest import Client
 
-from bot.twilio import addresses
-from bot.twilio import contents as papers
+from bot.twilio import addresses, contents
 from bot.twilio.client import connect
 from bot.twilio.contents import (
     GROUP,
     REVIEW,
+    Contents,
     Document,
     EndUser,
     Page,
-    Papers,
     asked,
     attributes,
     guess_group,
@@ -83,8 +82,8 @@ def document(type_: str, status: str = "draft", /, **values: Any) -> Document:
     return Document("RD1", ("BV1",), "Made elsewhere", type_, values, status, None, has_file=True)
 
 
-def given_papers(*documents: Document, **end_user: Any) -> Papers:
-    return Papers({0: EndUser("IT1", end_user)}, dict(enumerate(documents)))
+def given_papers(*documents: Document, **end_user: Any) -> Contents:
+    return Contents({0: EndUser("IT1", end_user)}, dict(enumerate(documents)))
 
 
 SAID = {"name": "Shop", "email": "a@b.c"}
@@ -95,7 +94,7 @@ def said(found: list[Page]) -> list[str]:
     return [str(each) for each in found]
 
 
-def upcoming(read: Regulation, holds: Papers, after: Page | None = None, **of_bundle: Any) -> str:
+def upcoming(read: Regulation, holds: Contents, after: Page | None = None, **of_bundle: Any) -> str:
     return str(next_page(read, bundle(**of_bundle), holds, after))
 
 
@@ -109,7 +108,7 @@ def test_a_page_is_named_as_it_is_read() -> None:
 
 def test_there_is_a_page_for_each_end_user_document_and_address_and_one_to_check_them() -> None:
     read = asks(wanted("id", PASSPORT), wanted("where", BILL, PASSPORT), wanted("seat", ADDRESS))
-    assert said(pages(read, None, Papers())) == [
+    assert said(pages(read, None, Contents())) == [
         "end_user.0.0",
         "document.0.0",
         "address.1.0",
@@ -120,7 +119,7 @@ def test_there_is_a_page_for_each_end_user_document_and_address_and_one_to_check
 
 
 def test_an_address_and_nothing_else_has_no_page_for_a_document() -> None:
-    assert said(pages(asks(wanted("seat", ADDRESS)), None, Papers())) == [
+    assert said(pages(asks(wanted("seat", ADDRESS)), None, Contents())) == [
         "end_user.0.0",
         "address.0.0",
         "review.0.0",
@@ -129,9 +128,9 @@ def test_an_address_and_nothing_else_has_no_page_for_a_document() -> None:
 
 def test_with_several_groups_the_group_is_asked_first_and_its_documents_follow_from_it() -> None:
     read = with_groups([wanted("id", PASSPORT)], [wanted("seat", ADDRESS), wanted("id", PASSPORT)])
-    assert said(pages(read, None, Papers())) == ["group.0.0", "end_user.0.0", "review.0.0"]
-    assert said(pages(read, 0, Papers()))[2:] == ["document.0.0", "review.0.0"]
-    assert said(pages(read, 1, Papers()))[2:] == ["address.0.0", "document.1.0", "review.0.0"]
+    assert said(pages(read, None, Contents())) == ["group.0.0", "end_user.0.0", "review.0.0"]
+    assert said(pages(read, 0, Contents()))[2:] == ["document.0.0", "review.0.0"]
+    assert said(pages(read, 1, Contents()))[2:] == ["address.0.0", "document.1.0", "review.0.0"]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_fields_that_do_not_fit_a_page_are_on_further_ones(count: int, sizes: li
     found = portions(read.end_users[0], read)
     assert [len(each) for each in found] == sizes
     assert [each.name for portion in found for each in portion] == [f"f{n}" for n in range(count)]
-    assert said(pages(read, None, Papers())) == [
+    assert said(pages(read, None, Contents())) == [
         *(f"end_user.0.{n}" for n in range(len(sizes))),
         "review.0.0",
     ]
@@ -151,7 +150,7 @@ def test_fields_that_do_not_fit_a_page_are_on_further_ones(count: int, sizes: li
 def test_how_many_pages_a_document_has_depends_on_its_kind() -> None:
     read = asks(wanted("id", PASSPORT, many(50, "licence")), end_users=())
     first, both = ["document.0.0", "review.0.0"], ["document.0.0", "document.0.1", "review.0.0"]
-    assert said(pages(read, None, Papers())) == first, "the first kind is proposed"
+    assert said(pages(read, None, Contents())) == first, "the first kind is proposed"
     assert said(pages(read, None, given_papers(document("passport")))) == first
     assert said(pages(read, None, given_papers(document("licence")))) == both
     assert said(pages(read, None, given_papers(document("of a type that is not accepted")))) == first
@@ -201,25 +200,25 @@ def test_a_field_that_repeats_another_of_the_same_page_is_typed_once() -> None:
     read = asks(end_users=(twice,))
     (part,) = read.end_users
     assert names(part, read) == ["email"]
-    assert attributes(part, read, Papers(), {"email": "a@b.c"}) == {"email": "a@b.c", "again": "a@b.c"}
+    assert attributes(part, read, Contents(), {"email": "a@b.c"}) == {"email": "a@b.c", "again": "a@b.c"}
 
 
 # what is missing
 
 
 def test_a_new_bundle_begins_with_its_first_page() -> None:
-    assert upcoming(asks(wanted("id", PASSPORT)), Papers()) == "end_user.0.0"
-    assert upcoming(asks(wanted("id", PASSPORT), end_users=()), Papers()) == "document.0.0"
+    assert upcoming(asks(wanted("id", PASSPORT)), Contents()) == "end_user.0.0"
+    assert upcoming(asks(wanted("id", PASSPORT), end_users=()), Contents()) == "document.0.0"
     several = with_groups([wanted("id", PASSPORT)], [wanted("seat", ADDRESS)])
-    assert upcoming(several, Papers()) == "group.0.0"
+    assert upcoming(several, Contents()) == "group.0.0"
     assert upcoming(several, given_papers(**SAID)) == "group.0.0", "whatever else is there"
-    assert upcoming(several, Papers(), group=1) == "end_user.0.0"
+    assert upcoming(several, Contents(), group=1) == "end_user.0.0"
     assert upcoming(several, given_papers(**SAID), group=1) == "address.0.0"
     assert upcoming(several, given_papers(**SAID), group=0) == "document.0.0"
 
 
 def test_a_bundle_that_needs_no_papers_is_checked_at_once() -> None:
-    assert upcoming(regulation(None), Papers()) == "review.0.0"
+    assert upcoming(regulation(None), Contents()) == "review.0.0"
 
 
 def test_an_end_user_who_lacks_something_mandatory_is_asked_again() -> None:
@@ -304,7 +303,7 @@ class Filling:
     choose: int
     """Which of the accepted kinds is given: the nth, as far as there are so many."""
 
-    def save(self, page: Page, holds: Papers) -> Papers:
+    def save(self, page: Page, holds: Contents) -> Contents:
         if page == GROUP:
             self.bundle.group = self.choose % len(self.read.groups)
             return holds
@@ -323,7 +322,7 @@ class Filling:
         made = self.made(kind_, page, holds, old.attributes if old else None, address)
         return replace(holds, documents={**holds.documents, page.index: document(kind_.type, **made)})
 
-    def made(self, part: Part, page: Page, holds: Papers, *more: Any) -> dict[str, Any]:
+    def made(self, part: Part, page: Page, holds: Contents, *more: Any) -> dict[str, Any]:
         fields = portions(part, self.read)[page.portion]
         return attributes(part, self.read, holds, {each.name: f"Some {each.name}" for each in fields}, *more)
 
@@ -344,7 +343,7 @@ MULTIGROUP = regulation(
     "read", [*map(Regulation.parse, ALL), MULTIGROUP], ids=[*NAMES, "made up, with two groups"]
 )
 def test_whoever_fills_in_page_after_page_comes_to_the_last_one(read: Regulation, choose: int) -> None:
-    filling, holds, seen = Filling(read, bundle(), choose), Papers(), list[Page]()
+    filling, holds, seen = Filling(read, bundle(), choose), Contents(), list[Page]()
     page = next_page(read, filling.bundle, holds)
     while page != REVIEW:
         assert page not in seen, "nothing is asked twice"
@@ -370,7 +369,7 @@ END_USER_PART = DOCUMENTS.end_users[0]
 
 
 def sent(
-    part: Part, typed: Mapping[str, str | None], holds: Papers | None = None, **more: Any
+    part: Part, typed: Mapping[str, str | None], holds: Contents | None = None, **more: Any
 ) -> dict[str, Any]:
     return attributes(part, DOCUMENTS, holds or given_papers(**SAID), typed, **more)
 
@@ -404,7 +403,7 @@ def test_what_follows_from_the_end_user_is_the_same_to_the_last_sign(name: str) 
 
 
 def test_what_follows_from_an_end_user_who_is_not_there_yet_is_not_sent() -> None:
-    assert sent(PASSPORT_PART, {"number": "1"}, Papers(), before={"name": "Old"}) == {"number": "1"}
+    assert sent(PASSPORT_PART, {"number": "1"}, Contents(), before={"name": "Old"}) == {"number": "1"}
 
 
 def test_one_address_is_sent_and_the_one_before_stays_when_none_is_chosen() -> None:
@@ -426,7 +425,7 @@ CHOICE = with_groups(
 
 
 def guessed(*strays: Document, read: Regulation = CHOICE) -> int | None:
-    return guess_group(Papers(strays=strays), read, bundle())
+    return guess_group(Contents(strays=strays), read, bundle())
 
 
 def test_the_group_is_guessed_that_fits_the_documents_best() -> None:
@@ -491,7 +490,7 @@ async def put(app: Any, into: Bundle, type_: str, name: str, values: dict[str, A
     return str(made.sid)
 
 
-def placed(holds: Papers) -> dict[int, str]:
+def placed(holds: Contents) -> dict[int, str]:
     return {i: each.sid for i, each in sorted(holds.documents.items())}
 
 
@@ -508,7 +507,7 @@ async def test_documents_of_the_console_are_placed_by_type_and_fields(world: Wor
         excerpt = read.documents(None)[0].kinds[0].type
         of_second = await put(ours, theirs, excerpt, "a", {"address_sids": [address]})
         of_first = await put(ours, theirs, excerpt, "b", dict.fromkeys(first, "x"))
-        holds = await papers.read(ours, theirs, read)
+        holds = await contents.read(ours, theirs, read)
         assert placed(holds) == {0: of_first, 1: of_second} and holds.strays == ()
         assert holds.documents[1].address == address and not holds.documents[1].has_file
 
@@ -518,9 +517,9 @@ async def test_a_document_of_ours_is_placed_by_the_name_that_we_gave_it(world: W
         read = known("FR", "local", "business")
         mine = await made_elsewhere(ours, read)
         excerpt = read.documents(None)[0].kinds[0].type
-        of_second = await put(ours, mine, excerpt, papers.document_name(mine, 1), {"business_name": "Shop"})
-        of_first = await put(ours, mine, excerpt, papers.document_name(mine, 0), {"business_name": "Shop"})
-        assert placed(await papers.read(ours, mine, read)) == {0: of_first, 1: of_second}
+        of_second = await put(ours, mine, excerpt, contents.document_name(mine, 1), {"business_name": "Shop"})
+        of_first = await put(ours, mine, excerpt, contents.document_name(mine, 0), {"business_name": "Shop"})
+        assert placed(await contents.read(ours, mine, read)) == {0: of_first, 1: of_second}
 
 
 async def test_a_document_with_other_fields_is_placed_by_its_type_where_there_is_room(world: World) -> None:
@@ -528,7 +527,7 @@ async def test_a_document_with_other_fields_is_placed_by_its_type_where_there_is
         read = known("DE", "local", "individual")
         theirs = await made_elsewhere(ours, read)
         passport = await put(ours, theirs, "passport", "a", {"first_name": "Robin"})
-        holds = await papers.read(ours, theirs, read)
+        holds = await contents.read(ours, theirs, read)
         assert placed(holds) == {0: passport} and holds.strays == ()
 
 
@@ -540,9 +539,9 @@ async def test_a_document_of_a_group_that_was_left_is_used_where_it_fits(world: 
         of_another = Bundle(**{**mine.model_dump(), "group": 1})
         first = read.documents(None)[0].kinds[0].fields
         left = await put(
-            ours, mine, excerpt, papers.document_name(of_another, 0), {each.name: "x" for each in first}
+            ours, mine, excerpt, contents.document_name(of_another, 0), {each.name: "x" for each in first}
         )
-        assert placed(await papers.read(ours, mine, read)) == {0: left}
+        assert placed(await contents.read(ours, mine, read)) == {0: left}
 
 
 async def test_a_document_that_fits_nowhere_is_left_over(world: World) -> None:
@@ -551,9 +550,9 @@ async def test_a_document_that_fits_nowhere_is_left_over(world: World) -> None:
         read = known("AU", "local", "business")
         mine = await made_elsewhere(ours, read)
         names = ("first_name", "last_name")
-        stray = await put(ours, mine, "passport", papers.document_name(mine, 0), dict.fromkeys(names, "x"))
+        stray = await put(ours, mine, "passport", contents.document_name(mine, 0), dict.fromkeys(names, "x"))
         excerpt = await put(ours, mine, "commercial_registrar_excerpt", "a", {"business_name": "Shop"})
-        holds = await papers.read(ours, mine, read)
+        holds = await contents.read(ours, mine, read)
         assert placed(holds) == {0: excerpt} and [each.sid for each in holds.strays] == [stray]
 
 
@@ -562,13 +561,13 @@ async def test_end_users_are_found_by_their_type_and_what_was_deleted_is_not_the
         read = known("GB", "mobile", "business")
         theirs = await made_elsewhere(ours, read)
         compliance = ours.twilio.numbers.v2.regulatory_compliance
-        assert await papers.read(ours, theirs, read) == Papers()
+        assert await contents.read(ours, theirs, read) == Contents()
         made = await compliance.end_users.create_async(
             "Somebody", "business", attributes={"business_name": "Shop"}
         )
         await compliance.bundles(theirs.sid).item_assignments.create_async(object_sid=made.sid)
-        holds = await papers.read(ours, theirs, read)
-        assert holds == Papers({0: EndUser(made.sid, {"business_name": "Shop"})})
+        holds = await contents.read(ours, theirs, read)
+        assert holds == Contents({0: EndUser(made.sid, {"business_name": "Shop"})})
 
 
 # what Twilio's evaluation finds
@@ -581,8 +580,8 @@ async def end_user(app: Any, into: Bundle, read: Regulation, **values: Any) -> N
 
 
 async def findings(app: Any, into: Bundle, read: Regulation) -> list[tuple[str, str | None]]:
-    holds = await papers.read(app, into, read)
-    found = await papers.evaluate(app, into, read, holds)
+    holds = await contents.read(app, into, read)
+    found = await contents.evaluate(app, into, read, holds)
     return [(str(each.page), each.field) for each in found]
 
 
@@ -619,7 +618,7 @@ async def test_a_missing_address_is_found_on_the_page_where_it_is_chosen(world: 
         read = known("FR", "local", "business")
         mine = await made_elsewhere(ours, read)
         excerpt = read.documents(None)[1].kinds[0].type
-        await put(ours, mine, excerpt, papers.document_name(mine, 1), {})
+        await put(ours, mine, excerpt, contents.document_name(mine, 1), {})
         assert ("address.1.0", "address_sids") in await findings(ours, mine, read)
 
 
@@ -650,15 +649,15 @@ def test_what_is_derived_comes_from_the_end_user_that_has_the_field() -> None:
         end_users=(kind("individual", "first"), kind("individual", "last")),
     )
     (part,) = read.documents(None)[0].kinds
-    holds = Papers({0: EndUser("IT1", {"first": "A"}), 1: EndUser("IT2", {"last": "B"})})
-    assert papers.attributes(part, read, holds, {}) == {"last": "B"}
+    holds = Contents({0: EndUser("IT1", {"first": "A"}), 1: EndUser("IT2", {"last": "B"})})
+    assert contents.attributes(part, read, holds, {}) == {"last": "B"}
 
 
 async def test_the_finding_of_a_missing_document_that_is_an_address_leads_to_its_page(world: World) -> None:
     async with app_for(world) as ours:
         read = known("GB", "mobile", "business")
         mine = await made_elsewhere(ours, read)
-        holds = await papers.read(ours, mine, read)
-        found = await papers.evaluate(ours, mine, read, holds)
-        every = papers.pages(read, None, holds)
+        holds = await contents.read(ours, mine, read)
+        found = await contents.evaluate(ours, mine, read, holds)
+        every = contents.pages(read, None, holds)
         assert found and [str(each.page) for each in found if each.page not in every] == []
