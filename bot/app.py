@@ -41,7 +41,7 @@ from bot.twilio import client as twilio_client
 from bot.twilio.access import Access
 from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
-from handlers import messages, routes
+from handlers import command, errors, messages, screen
 from handlers.card import picture as card
 from storage.database import InUse
 from storage.models import now
@@ -271,7 +271,8 @@ def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
         await next_()
 
     bolt.use(known)
-    routes.add_to(bolt)
+    screen.add_to(bolt, command.received)
+    bolt.error(errors.shown)
     return bolt
 
 

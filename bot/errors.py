@@ -83,6 +83,12 @@ class OldQuote(BotError):
     text = N_("This button belongs to an older quote. The card shows the current one now.")
 
 
+class OldButton(BotError):
+    """What it carries cannot be read: from before a change of the app, or made up."""
+
+    text = N_("This button is too old. Open it again with `/twilio`.")
+
+
 class NotPossibleNow(BotError):
     text = N_("That is not possible any more: the purchase has moved on. The card shows where it stands.")
 

@@ -1,15 +1,13 @@
 """The fields of a new address, wherever one is asked for. What is typed goes to Twilio and nowhere else."""
 
-from typing import Any
-
 from babel import Locale
-from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot import countries
 from bot.texts import N_, Said, Texts, say
 from bot.twilio.addresses import FIELDS, LONGEST_NAME, AddressProblem
 from handlers import blocks, forms
-from handlers.blocks import Block
+from handlers.blocks import Block, Option
+from handlers.turn import Turn
 
 TERRITORIES = [
     str(code)
@@ -69,6 +67,6 @@ def wrong(typed: forms.Answers) -> dict[str, Said]:
     return found
 
 
-async def country_suggested(ack: AsyncAck, body: dict[str, Any], t: Texts) -> None:
-    found = countries.matching(body.get("value") or "", TERRITORIES, t)
-    await ack(options=[blocks.option(code, label) for code, label in found])
+async def countries_suggested(turn: Turn) -> list[Option]:
+    found = countries.matching(turn.body.get("value") or "", TERRITORIES, turn.t)
+    return [blocks.option(code, label) for code, label in found]

@@ -3,39 +3,36 @@
 import difflib
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
-
-from bot.core import App
-from bot.texts import N_, Texts
+from bot.texts import N_
 from handlers import status
 from handlers.blocks import section
 from handlers.bundle import list as bundles
 from handlers.bundle import start
+from handlers.bundle.flow import allowed
 from handlers.buy import find
+from handlers.turn import Turn
 
 
 @dataclass(frozen=True)
 class Subcommand:
     usage: str
     help: str
-    run: Callable[..., Awaitable[None]]
+    run: Callable[[Turn], Awaitable[None]]
 
 
-async def received(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    name, *words = _words(body.get("text") or "") or ["help"]
+async def received(turn: Turn) -> None:
+    name, *words = _words(turn.body.get("text") or "") or ["help"]
     subcommand = SUBCOMMANDS.get(name.lower())
-    if subcommand is None:
-        near = difflib.get_close_matches(name.lower(), SUBCOMMANDS, n=1, cutoff=0.5)
-        said = t("There is no `{word}`.", word=name.replace("`", ""))
-        if near:
-            said += " " + t("Did you mean `/twilio {name}`?", name=near[0])
-        await _help(ack, t, said)
+    if subcommand is not None:
+        await subcommand.run(replace(turn, words=tuple(words)))
         return
-    await subcommand.run(ack=ack, body=body, client=client, app=app, t=t, words=words)
+    near = difflib.get_close_matches(name.lower(), SUBCOMMANDS, n=1, cutoff=0.5)
+    said = turn.t("There is no `{word}`.", word=name.replace("`", ""))
+    if near:
+        said += " " + turn.t("Did you mean `/twilio {name}`?", name=near[0])
+    await _help(turn, said)
 
 
 def _words(text: str) -> list[str]:
@@ -43,15 +40,10 @@ def _words(text: str) -> list[str]:
     return re.sub(r"<(?:tel:)?([^|>]*)(?:\|[^>]*)?>", r"\1", text).split()
 
 
-async def helped(*, ack: AsyncAck, t: Texts, **_: Any) -> None:
-    await _help(ack, t)
-
-
-async def _help(ack: AsyncAck, t: Texts, said: str | None = None) -> None:
-    lines = [f"`/twilio {each.usage}` – {t(each.help)}" for each in SUBCOMMANDS.values()]
-    text = "\n".join(lines)
+async def _help(turn: Turn, said: str | None = None) -> None:
+    text = "\n".join(f"`/twilio {each.usage}` – {turn.t(each.help)}" for each in SUBCOMMANDS.values())
     shown = [section(said)] if said else []
-    await ack(
+    await turn.ack(
         response_type="ephemeral",
         text=f"{said}\n{text}" if said else text,
         blocks=[*shown, section(text)],
@@ -65,13 +57,15 @@ SUBCOMMANDS = {
         find.opened,
     ),
     "bundles": Subcommand(
-        "bundles", N_("the account's regulatory bundles: go on with them, mend, send, delete"), bundles.opened
+        "bundles",
+        N_("the account's regulatory bundles: go on with them, mend, send, delete"),
+        allowed(bundles.opened),
     ),
     "new-bundle": Subcommand(
         "new-bundle [country]",
         N_("give the papers that a country asks for before a number can be bought"),
-        start.opened,
+        allowed(start.opened),
     ),
     "status": Subcommand("status", N_("your requests, and where each of them stands"), status.asked),
-    "help": Subcommand("help", N_("this list"), helped),
+    "help": Subcommand("help", N_("this list"), _help),
 }

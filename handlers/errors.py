@@ -17,15 +17,12 @@ from bot.purchases.steps import refused
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, Texts, say
 from bot.twilio.client import TwilioError
-from handlers import blocks, forms, modal
+from handlers import blocks, forms
 from handlers.blocks import View
 from storage.drafts import DraftMoved
-from storage.models import Draft, Purchase
 from storage.purchases import Lost
 
 log = logging.getLogger(__name__)
-
-BACK = "error"
 
 
 async def shown(
@@ -105,30 +102,6 @@ async def sentence(error: Exception, app: App) -> Said:
 def view(text: str, t: Texts) -> View:
     """On top of the page where it happened, which keeps what was typed."""
     return blocks.modal("problem", t("That did not work"), [blocks.alert(text, "error")], close=t("Back"))
-
-
-def in_place_of(
-    client: AsyncWebClient, external_id: str, of: Draft | Purchase, app: App, t: Texts
-) -> Callable[[Exception], Awaitable[None]]:
-    """For ``app.later``: shows an error in place of the loading view, with a way back to the page before."""
-
-    async def show(error: Exception) -> None:
-        try:
-            said = await sentence(error, app)
-            page = blocks.modal(
-                BACK,
-                t("That did not work"),
-                [blocks.alert(t.said(said), "error")],
-                close=t("Close"),
-                about=of,
-            )
-            if isinstance(of, Draft):
-                page["blocks"].append(blocks.actions("buttons", blocks.button("back", t("Back"))))
-            await modal.late(client, external_id, page)
-        except Exception:
-            log.exception("an error could not be shown")
-
-    return show
 
 
 def in_log(what: str) -> Callable[[Exception], Awaitable[None]]:

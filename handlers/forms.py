@@ -1,10 +1,54 @@
-"""The answers of a modal, by ``action_id``; ``block_id`` does not matter (rule 14)."""
+"""What was typed in a modal, by ``action_id``; ``block_id`` does not matter (rule 14)."""
 
-from typing import Any
+from typing import Any, Self
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from bot.errors import FormErrors
+from bot.texts import N_, Said, say
 from handlers.blocks import View
 
 Answers = dict[str, Any]
+
+
+class Wrong(ValueError):
+    """What cannot be: the sentence that stands below the field."""
+
+    def __init__(self, text: str, **with_: Any) -> None:
+        self.said: Said = say(text, **with_)
+        super().__init__(text)
+
+
+class Form(BaseModel):
+    """A modal's answers: an attribute for each field, by its ``action_id``. The types fold and check, and bring their sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def read(cls, view: View) -> Self:
+        """Raises FormErrors, with a sentence for each field that cannot be."""
+        typed = answers(view)
+        try:
+            return cls.model_validate({name: typed.get(name) for name in cls.model_fields})
+        except ValidationError as error:
+            wrong = error.errors(include_url=False, include_input=False)
+            raise FormErrors({str(each["loc"][0]): _said(each.get("ctx", {})) for each in wrong}) from None
+
+
+def _said(context: Any) -> Said:
+    error = context.get("error")
+    return error.said if isinstance(error, Wrong) else say(N_("Choose or type this once more."))
+
+
+def needed(text: str) -> BeforeValidator:
+    """For a field's type: the sentence where nothing was typed or chosen. text: of the catalogue."""
+
+    def check(value: Any) -> Any:
+        if value in (None, "", []):
+            raise Wrong(text)
+        return value
+
+    return BeforeValidator(check)
 
 
 def answers(view: View) -> Answers:

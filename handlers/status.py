@@ -1,29 +1,26 @@
 """``/twilio status``: a person's purchases, and where each of them stands."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-
-from bot.core import App
 from bot.texts import Texts
 from handlers import blocks
 from handlers.card.picture import STATES
+from handlers.turn import Turn
 from storage.models import Card, Purchase
 
 SHOWN = 20
 
 
-async def asked(*, ack: AsyncAck, body: dict[str, Any], app: App, t: Texts, **_: Any) -> None:
-    purchases = await app.store.purchases_of(body["user_id"], SHOWN)
+async def asked(turn: Turn) -> None:
+    store, t = turn.app.store, turn.t
+    purchases = await store.purchases_of(turn.person_id, SHOWN)
     if not purchases:
-        await ack(
+        await turn.ack(
             response_type="ephemeral",
             text=t("You have asked for no number yet. Begin with `/twilio buy-number`."),
         )
         return
-    cards = await app.store.cards_of([each.id for each in purchases])
+    cards = await store.cards_of([each.id for each in purchases])
     lines = [_line(each, cards.get(each.id), t) for each in purchases]
-    await ack(
+    await turn.ack(
         response_type="ephemeral",
         text=t("Your requests"),
         blocks=[blocks.header(t("Your requests")), *(blocks.section(line) for line in lines)],

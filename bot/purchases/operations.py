@@ -87,7 +87,7 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
 
 async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase with this approval. Raises MayNotApprove, OwnRequest, AlreadyDecided, OldQuote, CannotCheck."""
-    purchase = await _existing(purchase_id, app)
+    purchase = await existing(purchase_id, app)
     await app.policy.check(Verb.APPROVE, person_id, purchase, app.people)
     counting = {*await approvers_now(purchase, app), person_id}
     needed = app.policy.approve.approvals
@@ -168,7 +168,7 @@ def _decided(by: str, quote: Quote, app: App, counting: Collection[str] = ()) ->
 
 async def check_decidable(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could decide about this quote of it now. Raises as ``approve`` does."""
-    purchase = await _existing(purchase_id, app)
+    purchase = await existing(purchase_id, app)
     await app.policy.check(Verb.DENY, person_id, purchase, app.people)
     if purchase.state != State.AWAITING_APPROVAL or purchase.quote_no != quote_no:
         _explain(Lost(purchase), quote_no)
@@ -201,7 +201,7 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, app
 
 async def withdraw(purchase_id: str, person_id: str, app: App) -> Purchase:
     """Raises NotYours, and NotPossibleNow once the number is being bought."""
-    purchase = await _existing(purchase_id, app)
+    purchase = await existing(purchase_id, app)
     await app.policy.check(Verb.WITHDRAW, person_id, purchase, app.people)
     said = say(
         N_("{person} has withdrawn the request for {number}."),
@@ -425,7 +425,7 @@ async def take_over(purchase_id: str, quote_no: int, person_id: str, app: App) -
 
 async def check_can_add(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could give it a bundle now. Raises MayNotAddBundle, NotPossibleNow."""
-    purchase = await _existing(purchase_id, app)
+    purchase = await existing(purchase_id, app)
     await app.policy.check(Verb.ADD_BUNDLE, person_id, purchase, app.people)
     waiting = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
     if purchase.state not in waiting or not purchase.is_unbought or purchase.quote_no != quote_no:
@@ -476,7 +476,8 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
 # what they share
 
 
-async def _existing(purchase_id: str, app: App) -> Purchase:
+async def existing(purchase_id: str, app: App) -> Purchase:
+    """Raises NotPossibleNow."""
     purchase = await app.store.purchase(purchase_id)
     if purchase is None:
         raise NotPossibleNow()
@@ -491,7 +492,7 @@ async def _changeable(
     states: Collection[State],
     app: App,
 ) -> Purchase:
-    purchase = await _existing(purchase_id, app)
+    purchase = await existing(purchase_id, app)
     await app.policy.check(verb, person_id, purchase, app.people)
     if purchase.state not in states:
         raise NotPossibleNow()

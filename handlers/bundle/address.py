@@ -4,17 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import N_, Texts, escape, say
 from bot.twilio import addresses, contents
-from handlers import address_fields, blocks, forms, modal
+from handlers import address_fields, blocks, forms
 from handlers.blocks import Block, Option, View
 from handlers.bundle import form as common
-from handlers.bundle.form import About, Form, Notes
+from handlers.bundle.form import BundleForm, Notes
+from handlers.ref import OfBundle
+from handlers.screen import Screen
+from handlers.turn import Turn
 
 CALLBACK_ID = "new_bundle.address"
 NEW = "new"
@@ -33,7 +35,7 @@ class Typed:
 # what you see
 
 
-async def first_page(form: Form, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
+async def first_page(form: BundleForm, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
     """With the account's addresses. Proposed is the bundle's own, or a new one where the country has none; of the
     account's others nothing is, for they may be of other customers."""
     there = form.contents.documents.get(form.about.page.index)
@@ -55,7 +57,7 @@ async def first_page(form: Form, app: App, t: Texts, *, notes: Notes, mark: str 
 
 
 def page(
-    form: Form, t: Texts, *, typed: Typed, notes: Notes, mark: str = "", problem: Sequence[Block] = ()
+    form: BundleForm, t: Texts, *, typed: Typed, notes: Notes, mark: str = "", problem: Sequence[Block] = ()
 ) -> View:
     requirement = form.documents[form.about.page.index]
     shown: list[Block] = [
@@ -88,7 +90,7 @@ def _options(view: View) -> list[Option]:
     ]
 
 
-def unfinished(view: View, form: Form, t: Texts) -> View | None:
+def unfinished(view: View, form: BundleForm, t: Texts) -> View | None:
     """The page with the fields of a new address, when that was chosen and they are not shown yet."""
     typed = forms.answers(view)
     if typed.get("address") != NEW or "street" in typed:
@@ -96,7 +98,7 @@ def unfinished(view: View, form: Form, t: Texts) -> View | None:
     return page(form, t, typed=Typed(NEW, {}, _options(view)), notes={}, mark=forms.mark_of(view, "address"))
 
 
-def read(view: View, form: Form) -> Typed:
+def read(view: View, form: BundleForm) -> Typed:
     typed = forms.answers(view)
     options = _options(view)
     chosen = typed.get("address")
@@ -107,23 +109,19 @@ def read(view: View, form: Form) -> Typed:
     return Typed(str(chosen), typed, options)
 
 
-async def changed(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def changed(turn: Turn) -> None:
     """An address of the account's, or a new one: the fields come and go."""
-    shown = body["view"]
-    about = About.of(shown)
-    bundle, regulation = await common.bundle_of(about, app)
-    typed = forms.answers(shown)
-    form = Form(bundle, regulation, contents.Contents(), about)
-    again = Typed(typed.get("address"), typed, _options(shown))
-    view = page(form, t, typed=again, notes={}, mark=forms.mark_of(shown, "address"))
-    await modal.redraw(client, shown, view)
-    await ack()
+    about, typed = OfBundle.parse(turn.about), turn.answers
+    bundle, regulation = await common.bundle_of(about, turn.app)
+    form = BundleForm(bundle, regulation, contents.Contents(), about)
+    again = Typed(typed.get("address"), typed, _options(turn.view))
+    await turn.show(page(form, turn.t, typed=again, notes={}, mark=turn.mark("address")))
 
 
 # what happens next
 
 
-async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Form:
+async def save(form: BundleForm, typed: Typed, client: AsyncWebClient, app: App) -> BundleForm:
     """Where a requirement is an address and nothing else, its document is made at once. Raises AddressProblem."""
     index = form.about.page.index
     chosen: dict[str, Any] = {each: sid for each, sid in form.bundle.addresses.items() if each != str(index)}
@@ -144,3 +142,10 @@ async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Fo
         return form
     saved = await contents.save_document(app, bundle, form.regulation, form.contents, index, kind, {}, None)
     return replace(form, contents=saved)
+
+
+Screen(
+    CALLBACK_ID,
+    actions={"address": changed},
+    suggests={"address_country": address_fields.countries_suggested},
+)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
@@ -13,10 +12,13 @@ from bot.slack import files as slack_files
 from bot.texts import N_, Texts, escape, say
 from bot.twilio import contents
 from bot.twilio.regulations import Part, Requirement
-from handlers import blocks, forms, modal
+from handlers import blocks, forms
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
-from handlers.bundle.form import About, Form, Notes
+from handlers.bundle.form import BundleForm, Notes
+from handlers.ref import OfBundle
+from handlers.screen import Screen
+from handlers.turn import Turn
 
 CALLBACK_ID = "new_bundle.document"
 TYPES = ("pdf", "jpg", "jpeg", "png")
@@ -33,7 +35,7 @@ class Typed:
 # what you see
 
 
-def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark: str = "") -> View:
+def page(form: BundleForm, t: Texts, *, typed: Typed | None = None, notes: Notes, mark: str = "") -> View:
     where = form.about.page
     requirement = form.documents[where.index]
     there = form.contents.documents.get(where.index)
@@ -49,7 +51,7 @@ def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark
 
 
 def _drawn(
-    form: Form,
+    form: BundleForm,
     requirement: Requirement,
     kind: Part,
     values: Mapping[str, Any],
@@ -116,27 +118,21 @@ def _file(kind: Part, kept: str, notes: Notes, t: Texts, mark: str) -> list[Bloc
     return shown
 
 
-async def kind_changed(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
+async def kind_changed(turn: Turn) -> None:
     """Another kind of document has other fields; what both have stays, a file that was chosen too."""
-    shown = body["view"]
-    about = About.of(shown)
-    bundle, regulation = await common.bundle_of(about, app)
-    form = Form(bundle, regulation, contents.Contents(), about)
+    about, typed = OfBundle.parse(turn.about), turn.answers
+    bundle, regulation = await common.bundle_of(about, turn.app)
+    form = BundleForm(bundle, regulation, contents.Contents(), about)
     requirement = form.documents[about.page.index]
-    typed = forms.answers(shown)
     kind = requirement.kind(typed.get("document_type")) or requirement.kinds[0]
-    mark = forms.mark_of(shown, "document_type")
-    view = _drawn(form, requirement, kind, typed, about.kept, {}, t, mark, forms.mark_of(shown, "file"))
-    await modal.redraw(client, shown, view)
-    await ack()
+    marks = turn.mark("document_type"), turn.mark("file")
+    await turn.show(_drawn(form, requirement, kind, typed, about.kept, {}, turn.t, *marks))
 
 
 # what you typed
 
 
-def unfinished(view: View, form: Form, t: Texts) -> View | None:
+def unfinished(view: View, form: BundleForm, t: Texts) -> View | None:
     """The page once more, when another kind was chosen whose fields the page does not show yet."""
     kind, drawn = _chosen(view, form)
     before = form.documents[form.about.page.index].kind(form.about.kind)
@@ -148,24 +144,24 @@ def unfinished(view: View, form: Form, t: Texts) -> View | None:
     return _drawn(form, requirement, kind, drawn, form.about.kept, {}, t, mark, file_mark)
 
 
-def _asks(kind: Part, form: Form) -> tuple[list[str], bool]:
+def _asks(kind: Part, form: BundleForm) -> tuple[list[str], bool]:
     return [each.name for each in contents.asked(kind, form.regulation)], kind.needs_file
 
 
-def _chosen(view: View, form: Form) -> tuple[Part, forms.Answers]:
+def _chosen(view: View, form: BundleForm) -> tuple[Part, forms.Answers]:
     typed = forms.answers(view)
     requirement = form.documents[form.about.page.index]
     name = typed.get("document_type") or form.about.kind
     return requirement.kind(name) or requirement.kinds[0], typed
 
 
-def read(view: View, form: Form) -> Typed:
+def read(view: View, form: BundleForm) -> Typed:
     kind, answers = _chosen(view, form)
     where = form.about.page
     wrong = {}
     values: Mapping[str, str | None] = {}
     try:
-        values = common.read(view, contents.portions(kind, form.regulation)[where.portion])
+        values = common.read(forms.answers(view), contents.portions(kind, form.regulation)[where.portion])
     except FormErrors as error:
         wrong = dict(error.fields)
     files = answers.get("file") or []
@@ -179,7 +175,7 @@ def read(view: View, form: Form) -> Typed:
 # what happens next
 
 
-async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Form:
+async def save(form: BundleForm, typed: Typed, client: AsyncWebClient, app: App) -> BundleForm:
     """The file goes through memory, from Slack to Twilio. Raises FileProblem."""
     file = None
     if typed.file is not None:
@@ -198,3 +194,6 @@ async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Fo
         app, form.bundle, form.regulation, form.contents, index, typed.kind, typed.values, file
     )
     return replace(form, contents=saved)
+
+
+Screen(CALLBACK_ID, actions={"document_type": kind_changed})

@@ -12,7 +12,7 @@ from bot.twilio.regulations import Group
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
-from handlers.bundle.form import Form, Notes
+from handlers.bundle.form import BundleForm, Notes
 
 CALLBACK_ID = "new_bundle.group"
 CHOICES_AT_MOST = 10
@@ -22,7 +22,7 @@ DESCRIBED_AT_MOST = 80
 # what you see
 
 
-def page(form: Form, t: Texts, *, typed: str | None = None, notes: Notes, mark: str = "") -> View:
+def page(form: BundleForm, t: Texts, *, typed: str | None = None, notes: Notes, mark: str = "") -> View:
     chosen = typed if typed is not None else None if form.bundle.group is None else str(form.bundle.group)
     groups = form.regulation.groups
     names = [t("Set {number}", number=i + 1) for i, _ in enumerate(groups)]
@@ -56,7 +56,7 @@ def described(group: Group, t: Texts) -> str:
 # what you typed
 
 
-def read(view: View, form: Form) -> str:
+def read(view: View, form: BundleForm) -> str:
     chosen = forms.answers(view).get("group")
     if chosen is None or not 0 <= int(chosen) < len(form.regulation.groups):
         raise FormErrors({"group": say(N_("Choose one of the sets."))})
@@ -66,7 +66,7 @@ def read(view: View, form: Form) -> str:
 # what happens next
 
 
-async def save(form: Form, typed: str, client: AsyncWebClient, app: App) -> Form:
+async def save(form: BundleForm, typed: str, client: AsyncWebClient, app: App) -> BundleForm:
     """Documents that are in another set as well stay, the others are taken out; addresses are asked for again."""
     if form.bundle.group == int(typed):
         return form

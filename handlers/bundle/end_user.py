@@ -8,10 +8,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.core import App
 from bot.texts import Texts, escape
 from bot.twilio import contents
-from handlers import blocks
+from handlers import blocks, forms
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
-from handlers.bundle.form import Form, Notes
+from handlers.bundle.form import BundleForm, Notes
 
 CALLBACK_ID = "new_bundle.end_user"
 Typed = Mapping[str, str | None]
@@ -20,7 +20,7 @@ Typed = Mapping[str, str | None]
 # what you see
 
 
-def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark: str = "") -> View:
+def page(form: BundleForm, t: Texts, *, typed: Typed | None = None, notes: Notes, mark: str = "") -> View:
     where = form.about.page
     part = form.regulation.end_users[where.index]
     there = form.contents.end_users.get(where.index)
@@ -48,16 +48,16 @@ def page(form: Form, t: Texts, *, typed: Typed | None = None, notes: Notes, mark
 # what you typed
 
 
-def read(view: View, form: Form) -> Typed:
+def read(view: View, form: BundleForm) -> Typed:
     where = form.about.page
     part = form.regulation.end_users[where.index]
-    return common.read(view, contents.portions(part, form.regulation)[where.portion])
+    return common.read(forms.answers(view), contents.portions(part, form.regulation)[where.portion])
 
 
 # what happens next
 
 
-async def save(form: Form, typed: Typed, client: AsyncWebClient, app: App) -> Form:
+async def save(form: BundleForm, typed: Typed, client: AsyncWebClient, app: App) -> BundleForm:
     index = form.about.page.index
     saved = await contents.save_end_user(app, form.bundle, form.regulation, form.contents, index, typed)
     return replace(form, contents=saved)

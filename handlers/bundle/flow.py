@@ -1,43 +1,39 @@
 """From page to page: each is saved at Twilio behind a loading view, and what is missing next is read from there."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
 from bot.core import App
-from bot.errors import BotError, BundleGone, NotAsTwilioHasIt
-from bot.purchases import operations as decisions
+from bot.errors import BotError
+from bot.purchases import operations
 from bot.slack.files import FileProblem
-from bot.texts import N_, Said, Texts, escape
+from bot.texts import N_, Texts, escape
 from bot.twilio import contents
 from bot.twilio.addresses import AddressProblem
 from bot.twilio.contents import GROUP, REVIEW, Contents, Page
 from bot.twilio.regulations import Regulation
-from handlers import address_fields, blocks, errors, modal
-from handlers.blocks import View
+from handlers import address_fields, blocks, errors, loading
+from handlers.blocks import Block, View
 from handlers.bundle import address, document, document_set, end_user, review
-from handlers.bundle.form import About, Form, Notes, bundle_of, heading, load
+from handlers.bundle.form import BundleForm, Notes, bundle_of, heading, load
 from handlers.buy import draft as draft_row
 from handlers.buy import review as purchase_review
+from handlers.ref import OfBundle
+from handlers.screen import Listener, Screen, on_messages
+from handlers.turn import Turn
 from storage.drafts import DraftMoved
 from storage.models import Bundle, Draft, Purchase
 
-PROBLEM = "new_bundle.problem"
 PAGES: dict[str, Any] = {each.CALLBACK_ID: each for each in (document_set, end_user, address, document)}
 """The modules of the pages that are saved: each has ``page``, ``read``, ``save``, and ``unfinished`` where a page may grow."""
-
-Work = Callable[[str], Awaitable[View]]
-"""Makes the view that takes the place of the loading one; its argument marks the fields that Slack must forget."""
 
 
 # drawing
 
 
-async def draw(form: Form, app: App, t: Texts, *, notes: Notes | None = None, mark: str = "") -> View:
+async def draw(form: BundleForm, app: App, t: Texts, *, notes: Notes | None = None, mark: str = "") -> View:
     """The page that ``form.about`` names, filled with what Twilio has."""
     where, notes = form.about.page, notes or {}
     if where == GROUP:
@@ -51,7 +47,7 @@ async def draw(form: Form, app: App, t: Texts, *, notes: Notes | None = None, ma
     return document.page(form, t, notes=notes, mark=mark)
 
 
-async def review_page(form: Form, app: App, t: Texts, *, mark: str = "") -> View:
+async def review_page(form: BundleForm, app: App, t: Texts, *, mark: str = "") -> View:
     """The last page when Twilio's evaluation finds nothing; else the page where the first finding belongs."""
     form = replace(form, contents=await contents.in_step(app, form.bundle, form.regulation, form.contents))
     findings = await contents.evaluate(app, form.bundle, form.regulation, form.contents)
@@ -69,7 +65,7 @@ async def review_page(form: Form, app: App, t: Texts, *, mark: str = "") -> View
     return await draw(replace(form, about=form.about.at(first)), app, t, notes=notes, mark=mark)
 
 
-async def next_view(form: Form, app: App, t: Texts, mark: str, after: Page | None = None) -> View:
+async def next_view(form: BundleForm, app: App, t: Texts, mark: str, after: Page | None = None) -> View:
     where = contents.next_page(form.regulation, form.bundle, form.contents, after)
     notes: Notes = {}
     refused = form.contents.documents.get(where.index) if where.kind in ("document", "address") else None
@@ -81,161 +77,102 @@ async def next_view(form: Form, app: App, t: Texts, mark: str, after: Page | Non
 # a page that is sent
 
 
-async def submitted(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    await app.policy.check_bundles(body["user"]["id"], app.people)
-    about = About.of(view)
-    bundle, regulation = await bundle_of(about, app)
-    module = PAGES[view["callback_id"]]
-    form = Form(bundle, regulation, Contents(), about)
-    more = module.unfinished(view, form, t) if hasattr(module, "unfinished") else None
+async def submitted(turn: Turn) -> None:
+    about = OfBundle.parse(turn.about)
+    bundle, regulation = await bundle_of(about, turn.app)
+    module = PAGES[turn.view["callback_id"]]
+    form = BundleForm(bundle, regulation, Contents(), about)
+    more = module.unfinished(turn.view, form, turn.t) if hasattr(module, "unfinished") else None
     if more is not None:
-        await ack(response_action="update", view=more)
-        return
-    typed = module.read(view, form)
-    work = _saving(module, form, typed, client, app, t)
-    await in_answer(ack, client, app, t, about, t("Sending it to Twilio…"), work)
+        await turn.show(more)
+    else:
+        await _save(turn, module, form, module.read(turn.view, form))
 
 
-async def suggestion_taken(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
+async def suggestion_taken(turn: Turn) -> None:
     """The same address once more; this time Twilio may correct it."""
-    await app.policy.check_bundles(body["user"]["id"], app.people)
-    about = About.of(body["view"])
-    bundle, regulation = await bundle_of(about, app)
-    form = Form(bundle, regulation, Contents(), about)
-    typed = replace(address.read(body["view"], form), correct=True)
-    work = _saving(address, form, typed, client, app, t)
-    await in_place(ack, body, client, app, t, about, t("Sending it to Twilio…"), work)
+    about = OfBundle.parse(turn.about)
+    bundle, regulation = await bundle_of(about, turn.app)
+    form = BundleForm(bundle, regulation, Contents(), about)
+    await _save(turn, address, form, replace(address.read(turn.view, form), correct=True))
 
 
-def _saving(module: Any, form: Form, typed: Any, client: AsyncWebClient, app: App, t: Texts) -> Work:
+async def _save(turn: Turn, module: Any, form: BundleForm, typed: Any) -> None:
     async def work(mark: str) -> View:
-        """What was typed is held for this one try; when it fails the page is drawn again with it. Rule 25."""
-        known = form
-        try:
-            async with bundles.alone(app, form.bundle.id):
-                known = await load(form.about, app)
-                saved = await module.save(known, typed, client, app)
-        except AddressProblem as error:
-            problem = address_fields.problem(error, t)
-            return address.page(known, t, typed=typed, notes={}, mark=mark, problem=problem)
-        except FileProblem as error:
-            notes: Notes = {"file": [t.said(error.said)]}
-            return document.page(known, t, typed=typed, notes=notes, mark=mark)
-        except Exception as error:
-            notes = {None: [t.said(await errors.sentence(error, app))]}
-            view: View = module.page(known, t, typed=typed, notes=notes, mark=mark)
-            return view
-        return await next_view(saved, app, t, mark, after=form.about.page)
+        return await _saved(turn, module, form, typed, mark)
 
-    return work
+    await behind(turn, turn.t("Sending it to Twilio…"), form.about, work)
+
+
+async def _saved(turn: Turn, module: Any, form: BundleForm, typed: Any, mark: str) -> View:
+    """What was typed is held for this one try; when it fails the page is drawn again with it. Rule 25."""
+    app, t = turn.app, turn.t
+    known = form
+    try:
+        async with bundles.alone(app, form.bundle.id):
+            known = await load(form.about, app)
+            saved = await module.save(known, typed, turn.client, app)
+    except AddressProblem as error:
+        problem = address_fields.problem(error, t)
+        return address.page(known, t, typed=typed, notes={}, mark=mark, problem=problem)
+    except FileProblem as error:
+        return document.page(known, t, typed=typed, notes={"file": [t.said(error.said)]}, mark=mark)
+    except Exception as error:
+        notes: Notes = {None: [t.said(await errors.sentence(error, app))]}
+        view: View = module.page(known, t, typed=typed, notes=notes, mark=mark)
+        return view
+    return await next_view(saved, app, t, mark, after=form.about.page)
 
 
 # behind a loading view
 
 
-def work_on(
-    app: App, client: AsyncWebClient, t: Texts, external_id: str, about: About | None, work: Work
-) -> None:
-    """Does the work and shows its view. An error that the page itself has not shown takes the view's place, with a way on."""
-
-    async def run() -> None:
-        await modal.late(client, external_id, await work(f"~{external_id[:6]}"))
-
-    async def failed(error: Exception) -> None:
-        try:
-            said = await errors.sentence(error, app)
-            again = None if isinstance(error, NotAsTwilioHasIt | BundleGone) else about
-            await modal.late(client, external_id, problem(said, again, t))
-        except Exception as failure:
-            errors.log.error("an error could not be shown: %s", type(failure).__name__)
-
-    app.later(run(), failed)
+async def behind(turn: Turn, text: str, about: OfBundle, work: loading.Work) -> None:
+    way_on = _look_again(turn.t) if about.bundle_id else None
+    await loading.behind(turn, text, work, about=str(about), way_on=way_on)
 
 
-def problem(said: Said, about: About | None, t: Texts) -> View:
-    shown = [blocks.alert(t.said(said), "error")]
-    if about is not None:
-        shown.append(blocks.actions("buttons", blocks.button("look_again", t("Look again"))))
-    return blocks.modal(
-        PROBLEM, t("That did not work"), shown, close=t("Close"), about=str(about) if about else None
-    )
-
-
-async def in_answer(
-    ack: AsyncAck, client: AsyncWebClient, app: App, t: Texts, about: About, text: str, work: Work
-) -> None:
-    """A submission is answered with the loading view; the work follows."""
-    waiting = modal.loading(t, text, str(about))
-    await ack(response_action="update", view=waiting)
-    work_on(app, client, t, waiting["external_id"], about, work)
-
-
-async def in_place(
-    ack: AsyncAck,
-    body: dict[str, Any],
-    client: AsyncWebClient,
-    app: App,
-    t: Texts,
-    about: About,
-    text: str,
-    work: Work,
-) -> None:
-    """A button on a page shows the loading view in its place; one on a message opens it."""
-    waiting = modal.loading(t, text, str(about))
-    if body.get("view"):
-        await modal.redraw(client, body["view"], waiting)
-    else:
-        await client.views_open(trigger_id=body["trigger_id"], view=waiting)
-    await ack()
-    work_on(app, client, t, waiting["external_id"], about, work)
+def _look_again(t: Texts) -> Block:
+    return blocks.button("look_again", t("Look again"))
 
 
 # beginning
 
 
 async def begun(
+    turn: Turn,
     regulation: Regulation,
-    app: App,
-    t: Texts,
-    person_id: str,
     mark: str,
     *,
     name: str | None = None,
-    purchase_id: str = "",
-    quote_no: int = 0,
+    of: Draft | Purchase | None = None,
 ) -> View:
-    """A new bundle's first page. The row is written, and given to its purchase, before Twilio hears of the bundle.
+    """A new bundle's first page. The row is written, and given to the request it is for, before Twilio hears of the bundle.
 
     What goes wrong from then on is shown with a way on, so that nobody begins a second one.
     """
+    app = turn.app
     await app.market.regulation(regulation.sid)  # by its SID it is known to the pages that follow
-    bundle = await bundles.begin(app, bundles.new(app, regulation, name, person_id))
-    if purchase_id:
-        await _give(app, purchase_id, quote_no, person_id, bundle)
-    about = About(bundle.id, GROUP, purchase_id)
+    bundle = await bundles.begin(app, bundles.new(app, regulation, name, turn.person_id))
+    if of is not None:
+        await _give(turn, of, bundle)
+    about = OfBundle(bundle.id, GROUP, of.id if of is not None else "")
     try:
         bundle = await bundles.made_first(app, bundle, regulation)
-        return await next_view(Form(bundle, regulation, Contents(), about), app, t, mark)
+        return await next_view(BundleForm(bundle, regulation, Contents(), about), app, turn.t, mark)
     except Exception as error:
-        return problem(await errors.sentence(error, app), about, t)
+        return await _problem(turn, error, about)
 
 
-async def begun_for(
-    of: Draft | Purchase, app: App, t: Texts, person_id: str, mark: str, end_user_type: str | None
-) -> View:
+async def begun_for(turn: Turn, of: Draft | Purchase, mark: str, end_user_type: str | None) -> View:
     """A new bundle for a request, sent or not. Raises BotError, TwilioError before anything is made."""
     about = of if isinstance(of, Draft) else of.quote
-    quote_no = 0 if isinstance(of, Draft) else of.quote_no
     assert about.country and about.number_type
-    regulations = await app.market.regulations(about.country, about.number_type)
+    regulations = await turn.app.market.regulations(about.country, about.number_type)
     regulation = regulations.get(end_user_type or "")
     if regulation is None:
         raise no_bundle(about.country, about.number_type, regulations)
-    return await begun(regulation, app, t, person_id, mark, purchase_id=of.id, quote_no=quote_no)
+    return await begun(turn, regulation, mark, of=of)
 
 
 def no_bundle(country: str, number_type: str, others: Any) -> BotError:
@@ -251,18 +188,18 @@ def no_bundle(country: str, number_type: str, others: Any) -> BotError:
     )
 
 
-async def _give(app: App, purchase_id: str, quote_no: int, person_id: str, bundle: Bundle) -> None:
-    """To the request that it is made for: a draft takes it as it is, one that was sent is told so."""
-    draft = await app.store.draft(purchase_id)
-    if draft is not None:
-        chosen = draft_row.answers(draft, "end_user", {"bundle": bundle.id})
-        await app.store.record_draft(purchase_id, bundle_id=bundle.id, answers=chosen)
+async def _give(turn: Turn, of: Draft | Purchase, bundle: Bundle) -> None:
+    """A draft takes the bundle as it is; a request that was sent is told so."""
+    if isinstance(of, Purchase):
+        await operations.give_bundle(of.id, of.quote_no, turn.person_id, turn.app, bundle)
     else:
-        await decisions.give_bundle(purchase_id, quote_no, person_id, app, bundle)
+        chosen = draft_row.answers(of, "end_user", {"bundle": bundle.id})
+        await turn.app.store.record_draft(of.id, bundle_id=bundle.id, answers=chosen)
 
 
-async def opened(about: About, app: App, t: Texts, mark: str) -> View:
+async def opened(turn: Turn, about: OfBundle, mark: str) -> View:
     """The bundle where something is missing or was refused, filled with what Twilio has."""
+    app, t = turn.app, turn.t
     form = await load(about, app)
     if form.bundle.status != bundles.REJECTED:
         return await next_view(form, app, t, mark)
@@ -282,70 +219,69 @@ async def opened(about: About, app: App, t: Texts, mark: str) -> View:
     return await draw(replace(form, about=about.at(at)), app, t, notes={None: [note]}, mark=mark)
 
 
+async def opened_or_problem(turn: Turn, about: OfBundle, mark: str) -> View:
+    """For where a bundle's page stands in for another one: what goes wrong leads back to the bundle."""
+    try:
+        return await opened(turn, about, mark)
+    except Exception as error:
+        return await _problem(turn, error, about)
+
+
+async def _problem(turn: Turn, error: Exception, about: OfBundle) -> View:
+    said = await errors.sentence(error, turn.app)
+    return loading.problem(said, turn.t, str(about), _look_again(turn.t))
+
+
 # listeners
 
 
-async def back(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def back(turn: Turn) -> None:
     """The page before, filled with what Twilio has; what was typed here and not saved is gone."""
-    await app.policy.check_bundles(body["user"]["id"], app.people)
-    about = About.of(body["view"])
+    about = OfBundle.parse(turn.about)
 
     async def work(mark: str) -> View:
-        form = await load(about, app)
+        form = await load(about, turn.app)
         every = contents.pages(form.regulation, form.bundle.group, form.contents)
         at = every[max(0, every.index(about.page) - 1)] if about.page in every else every[0]
-        return await draw(replace(form, about=about.at(at)), app, t, mark=mark)
+        return await draw(replace(form, about=about.at(at)), turn.app, turn.t, mark=mark)
 
-    await in_place(ack, body, client, app, t, about, t("Reading the bundle from Twilio…"), work)
+    await behind(turn, turn.t("Reading the bundle from Twilio…"), about, work)
 
 
-async def changing(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def changing(turn: Turn) -> None:
     """From the last page to another one."""
-    await app.policy.check_bundles(body["user"]["id"], app.people)
-    about = About.of(body["view"]).at(Page.parse(body["actions"][0]["value"]))
+    about = OfBundle.parse(turn.about).at(Page.parse(turn.value))
 
     async def work(mark: str) -> View:
-        return await draw(await load(about, app), app, t, mark=mark)
+        return await draw(await load(about, turn.app), turn.app, turn.t, mark=mark)
 
-    await in_place(ack, body, client, app, t, about, t("Reading the bundle from Twilio…"), work)
+    await behind(turn, turn.t("Reading the bundle from Twilio…"), about, work)
 
 
-async def looking_again(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    await app.policy.check_bundles(body["user"]["id"], app.people)
-    about = About.of(body["view"])
+async def looking_again(turn: Turn) -> None:
+    await open_bundle(turn, OfBundle.parse(turn.about))
 
+
+async def going_on(turn: Turn) -> None:
+    """``continue`` and ``fix``, on a list, a card's page, or the news of a bundle; the value: bundle, and request if any."""
+    bundle_id, _, purchase_id = turn.value.partition("|")
+    await open_bundle(turn, OfBundle(bundle_id, GROUP, purchase_id))
+
+
+async def open_bundle(turn: Turn, about: OfBundle) -> None:
     async def work(mark: str) -> View:
-        return await opened(about, app, t, mark)
+        return await opened(turn, about, mark)
 
-    await in_place(ack, body, client, app, t, about, t("Reading the bundle from Twilio…"), work)
-
-
-async def going_on(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    """``continue`` and ``fix``, on a list, a card's page, or the news of a bundle; the value: bundle, and purchase if any."""
-    await app.policy.check_bundles(body["user"]["id"], app.people)
-    bundle_id, _, purchase_id = body["actions"][0]["value"].partition("|")
-    about = About(bundle_id, GROUP, purchase_id)
-
-    async def work(mark: str) -> View:
-        return await opened(about, app, t, mark)
-
-    await in_place(ack, body, client, app, t, about, t("Reading the bundle from Twilio…"), work)
+    await behind(turn, turn.t("Reading the bundle from Twilio…"), about, work)
 
 
-async def finishing_later(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
+async def finishing_later(turn: Turn) -> None:
     """The pages that were saved stay at Twilio. A request that is not sent yet goes on to its last page."""
-    about = About.of(body["view"])
-    await modal.redraw(
-        client, body["view"], await after_papers(about, app, t, t("The bundle is kept as a draft."))
-    )
-    await ack()
+    said = turn.t("The bundle is kept as a draft.")
+    await turn.show(await after_bundle(OfBundle.parse(turn.about), turn.app, turn.t, said))
 
 
-async def after_papers(about: About, app: App, t: Texts, said: str) -> View:
+async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
     """Where the person goes on: with the request that the bundle was made for, or nowhere."""
     bundle = await app.store.bundle(about.bundle_id)
     draft = await app.store.draft(about.purchase_id) if about.purchase_id else None
@@ -367,17 +303,37 @@ async def after_papers(about: About, app: App, t: Texts, said: str) -> View:
     return blocks.modal("new_bundle.done", t("Bundle"), shown, close=t("Close"), about=str(about))
 
 
-async def sent(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
-) -> None:
+async def sent(turn: Turn) -> None:
     """The last page: before Twilio's reviewers."""
-    person_id = body["user"]["id"]
-    await app.policy.check_bundles(person_id, app.people)
-    about = About.of(view)
+    about = OfBundle.parse(turn.about)
 
     async def work(mark: str) -> View:
-        form = await load(about, app)
-        await bundles.submit(app, form.bundle, person_id)
-        return await after_papers(about, app, t, t("The bundle is with Twilio's reviewers now."))
+        form = await load(about, turn.app)
+        await bundles.submit(turn.app, form.bundle, turn.person_id)
+        said = turn.t("The bundle is with Twilio's reviewers now.")
+        return await after_bundle(about, turn.app, turn.t, said)
 
-    await in_answer(ack, client, app, t, about, t("Sending the bundle to Twilio…"), work)
+    await behind(turn, turn.t("Sending the bundle to Twilio…"), about, work)
+
+
+def allowed(listener: Listener) -> Listener:
+    """The same, for those who may make and change bundles."""
+
+    @wraps(listener)
+    async def checked(turn: Turn) -> None:
+        await turn.app.policy.check_bundles(turn.person_id, turn.app.people)
+        await listener(turn)
+
+    return checked
+
+
+for each in (*PAGES, review.CALLBACK_ID):
+    Screen(
+        each,
+        allowed(sent if each == review.CALLBACK_ID else submitted),
+        {"back": allowed(back), "later": finishing_later},
+    )
+Screen(address.CALLBACK_ID, actions={"take_suggestion": allowed(suggestion_taken)})
+Screen(review.CALLBACK_ID, actions={"change": allowed(changing)})
+Screen(loading.PROBLEM, actions={"look_again": allowed(looking_again)})
+on_messages(fix=allowed(going_on))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bot.bundles import operations as bundles
@@ -13,10 +13,11 @@ from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
 from bot.texts import Said, Texts, escape
 from bot.twilio import contents
 from bot.twilio.client import TwilioError
-from bot.twilio.contents import GROUP, Contents, Page
+from bot.twilio.contents import Contents
 from bot.twilio.regulations import Field, Group, Part, Regulation
 from handlers import blocks, forms
 from handlers.blocks import Block, View
+from handlers.ref import OfBundle
 from storage.models import Bundle
 
 Notes = Mapping[str | None, Sequence[str]]
@@ -24,43 +25,20 @@ Notes = Mapping[str | None, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class About:
-    """What a view carries: the bundle, its page, the purchase it was begun for, and on a document page the kind that is
-    drawn and the kind whose file may stay as it is."""
-
-    bundle_id: str
-    page: Page = GROUP
-    purchase_id: str = ""
-    kind: str = ""
-    kept: str = ""
-
-    def __str__(self) -> str:
-        return "|".join((self.bundle_id, str(self.page), self.purchase_id, self.kind, self.kept))
-
-    @classmethod
-    def of(cls, view: View) -> About:
-        bundle_id, page, *rest = blocks.about(view).split("|")
-        return cls(bundle_id, Page.parse(page), *rest)
-
-    def at(self, page: Page) -> About:
-        return replace(self, page=page, kind="", kept="")
-
-
-@dataclass(frozen=True)
-class Form:
+class BundleForm:
     """A bundle being made or mended, as Twilio has it."""
 
     bundle: Bundle
     regulation: Regulation
     contents: Contents
-    about: About
+    about: OfBundle
 
     @property
     def documents(self) -> Group:
         return self.regulation.documents(self.bundle.group)
 
 
-async def bundle_of(about: About, app: App) -> tuple[Bundle, Regulation]:
+async def bundle_of(about: OfBundle, app: App) -> tuple[Bundle, Regulation]:
     """From our side only, for the time before the acknowledgement. Raises BundleGone, NotAsTwilioHasIt, StartAgain."""
     bundle = await app.store.bundle(about.bundle_id)
     if bundle is None or bundle.status == bundles.DELETED:
@@ -70,7 +48,7 @@ async def bundle_of(about: About, app: App) -> tuple[Bundle, Regulation]:
     return bundle, app.market.kept_regulation(bundle.regulation_sid)
 
 
-async def load(about: About, app: App) -> Form:
+async def load(about: OfBundle, app: App) -> BundleForm:
     """With what Twilio has. Raises as ``bundle_of``, and TwilioError."""
     bundle = await app.store.bundle(about.bundle_id)
     if bundle is None or bundle.status == bundles.DELETED:
@@ -90,7 +68,7 @@ async def load(about: About, app: App) -> Form:
     if bundle.group is None and (guess := contents.guess_group(found, regulation, bundle)) is not None:
         bundle = await app.store.amend_bundle(bundle.id, group=guess)
         found = await contents.read(app, bundle, regulation)
-    return Form(bundle, regulation, found, about)
+    return BundleForm(bundle, regulation, found, about)
 
 
 # what you see
@@ -143,7 +121,7 @@ def choice_label(choice: str, t: Texts) -> str:
 
 
 def fields(
-    form: Form, part: Part, portion: int, values: Mapping[str, Any], notes: Notes, t: Texts, mark: str
+    form: BundleForm, part: Part, portion: int, values: Mapping[str, Any], notes: Notes, t: Texts, mark: str
 ) -> list[Block]:
     """The fields of one page, each with what is wrong with it below; what follows from another page is said so."""
     shown: list[Block] = []
@@ -167,13 +145,13 @@ def below(name: str, notes: Notes) -> list[Block]:
 
 
 def page(
-    form: Form,
+    form: BundleForm,
     callback_id: str,
     title: str,
     shown: Sequence[Block],
     t: Texts,
     *,
-    about: About,
+    about: OfBundle,
     notes: Notes,
     submit: str | None = None,
     drawn: Sequence[str] = (),
@@ -198,7 +176,7 @@ def page(
     )
 
 
-def names(form: Form, part: Part, portion: int) -> list[str]:
+def names(form: BundleForm, part: Part, portion: int) -> list[str]:
     """The fields that ``fields`` draws."""
     drawn = [each.name for each in contents.portions(part, form.regulation)[portion]]
     if portion == 0:
@@ -209,9 +187,8 @@ def names(form: Form, part: Part, portion: int) -> list[str]:
 # what you typed
 
 
-def read(view: View, fields_: Sequence[Field]) -> dict[str, str | None]:
+def read(answers: forms.Answers, fields_: Sequence[Field]) -> dict[str, str | None]:
     """The answers to these fields as Twilio wants them. Raises FormErrors."""
-    answers = forms.answers(view)
     typed: dict[str, str | None] = {}
     wrong: dict[str, Said] = {}
     for each in fields_:

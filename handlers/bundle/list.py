@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
 from bot.core import App
@@ -13,10 +9,13 @@ from bot.errors import BundleGone
 from bot.texts import BUNDLE_STATES, N_, Said, Texts, escape, say
 from bot.twilio import contents
 from bot.twilio.client import TwilioError
-from handlers import blocks, errors, forms, modal
+from handlers import blocks, errors
 from handlers.blocks import Block, View
 from handlers.bundle import flow
-from handlers.bundle.form import About, load
+from handlers.bundle.form import load
+from handlers.ref import OfBundle, Ref
+from handlers.screen import Screen
+from handlers.turn import Turn
 from storage.bundles import Listed
 from storage.models import Bundle, now
 
@@ -41,26 +40,18 @@ NAMES = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class Part(Ref):
     """Which part of the list: carried in the view."""
 
     status: str = ALL
     country: str = ALL
     offset: int = 0
 
-    def __str__(self) -> str:
-        return f"{self.status}|{self.country}|{self.offset}"
-
-    @classmethod
-    def of(cls, view: View) -> "Shown":
-        status, country, offset = blocks.about(view).split("|")
-        return cls(status, country, int(offset))
-
 
 # what you see
 
 
-async def page(which: Shown, app: App, t: Texts, *, notice: Block | None = None) -> View:
+async def page(which: Part, app: App, t: Texts, *, notice: Block | None = None) -> View:
     account = app.settings.twilio_account_sid
     statuses = STATUSES.get(which.status) or tuple(
         each for kind, found in STATUSES.items() if kind != "deleted" for each in found
@@ -84,7 +75,7 @@ async def page(which: Shown, app: App, t: Texts, *, notice: Block | None = None)
     return blocks.modal(CALLBACK_ID, t("Bundles"), shown, close=t("Close"), about=str(which))
 
 
-def _filters(which: Shown, countries: list[str], t: Texts) -> Block:
+def _filters(which: Part, countries: list[str], t: Texts) -> Block:
     every = [blocks.option(value, t(name)) for value, name in NAMES.items()]
     places = [blocks.option(ALL, t("All countries"))]
     places += [blocks.option(code, t.country(code)) for code in countries[:99]]
@@ -152,75 +143,67 @@ def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
 # what happens next
 
 
-async def opened(
-    *, ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts, **_: Any
-) -> None:
-    await app.policy.check_bundles(body["user_id"], app.people)
-    await client.views_open(trigger_id=body["trigger_id"], view=await page(Shown(), app, t))
-    await ack()
+async def opened(turn: Turn) -> None:
+    """``/twilio bundles``"""
+    await turn.show(await page(Part(), turn.app, turn.t))
 
 
-async def filtered(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    shown = body["view"]
-    typed = forms.answers(shown)
-    which = Shown(typed.get("status") or ALL, typed.get("country") or ALL)
-    await modal.redraw(client, shown, await page(which, app, t))
-    await ack()
+async def filtered(turn: Turn) -> None:
+    typed = turn.answers
+    await turn.show(
+        await page(Part(typed.get("status") or ALL, typed.get("country") or ALL), turn.app, turn.t)
+    )
 
 
-async def turned(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    shown = body["view"]
-    which = Shown.of(shown)
-    step = ON_A_PAGE if body["actions"][0]["action_id"] == "more" else -ON_A_PAGE
-    which = replace(which, offset=max(0, which.offset + step))
-    await modal.redraw(client, shown, await page(which, app, t))
-    await ack()
+async def turned(turn: Turn) -> None:
+    """``more`` and ``previous``"""
+    which = Part.parse(turn.about)
+    step = ON_A_PAGE if turn.action_id == "more" else -ON_A_PAGE
+    await turn.show(await page(replace(which, offset=max(0, which.offset + step)), turn.app, turn.t))
 
 
-async def submitting(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def submitting(turn: Turn) -> None:
     """Sent when nothing is missing; else the page where something is."""
-    person_id = body["user"]["id"]
-    await app.policy.check_bundles(person_id, app.people)
-    which = Shown.of(body["view"])
-    about = About(body["actions"][0]["value"], contents.REVIEW)
+    which, about = Part.parse(turn.about), OfBundle(turn.value, contents.REVIEW)
 
     async def work(mark: str) -> View:
+        app, t = turn.app, turn.t
         form = await load(about, app)
         where = contents.next_page(form.regulation, form.bundle, form.contents)
         if where != contents.REVIEW:
-            return await flow.opened(about, app, t, mark)
+            return await flow.opened(turn, about, mark)
         kept = await contents.in_step(app, form.bundle, form.regulation, form.contents)
         if await contents.evaluate(app, form.bundle, form.regulation, kept):
             return await flow.review_page(form, app, t, mark=mark)
-        await bundles.submit(app, form.bundle, person_id)
+        await bundles.submit(app, form.bundle, turn.person_id)
         sent = blocks.alert(t("The bundle is with Twilio's reviewers now."), "success")
         return await page(which, app, t, notice=sent)
 
-    await flow.in_place(ack, body, client, app, t, about, t("Sending the bundle to Twilio…"), work)
+    await flow.behind(turn, turn.t("Sending the bundle to Twilio…"), about, work)
 
 
-async def deleting(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    person_id = body["user"]["id"]
-    await app.policy.check_bundles(person_id, app.people)
-    which = Shown.of(body["view"])
-    bundle_id = body["actions"][0]["value"]
+async def deleting(turn: Turn) -> None:
+    which, about = Part.parse(turn.about), OfBundle(turn.value)
 
     async def work(mark: str) -> View:
-        bundle = await app.store.bundle(bundle_id)
-        if bundle is None:
-            raise BundleGone()
-        try:
-            bundle = await bundles.delete(app, bundle, person_id)
-            notice = blocks.alert(
-                t("The bundle “{bundle}” is deleted.", bundle=escape(bundle.friendly_name)), "success"
-            )
-        except Exception as error:
-            said = _why_not_deleted(error) or await errors.sentence(error, app)
-            notice = blocks.alert(t.said(said), "error")
-        return await page(which, app, t, notice=notice)
+        return await page(which, turn.app, turn.t, notice=await _delete(turn, about))
 
-    about = About(bundle_id)
-    await flow.in_place(ack, body, client, app, t, about, t("Deleting the bundle…"), work)
+    await flow.behind(turn, turn.t("Deleting the bundle…"), about, work)
+
+
+async def _delete(turn: Turn, about: OfBundle) -> Block:
+    """What became of it."""
+    app, t = turn.app, turn.t
+    bundle = await app.store.bundle(about.bundle_id)
+    if bundle is None:
+        raise BundleGone()
+    try:
+        bundle = await bundles.delete(app, bundle, turn.person_id)
+    except Exception as error:
+        return blocks.alert(t.said(_why_not_deleted(error) or await errors.sentence(error, app)), "error")
+    return blocks.alert(
+        t("The bundle “{bundle}” is deleted.", bundle=escape(bundle.friendly_name)), "success"
+    )
 
 
 def _why_not_deleted(error: Exception) -> Said | None:
@@ -230,3 +213,18 @@ def _why_not_deleted(error: Exception) -> Said | None:
         case 21648:
             return say(N_("A number uses this bundle, so Twilio does not delete it."))
     return None
+
+
+SCREEN = Screen(
+    CALLBACK_ID,
+    actions={
+        "status": filtered,
+        "country": filtered,
+        "more": turned,
+        "previous": turned,
+        "continue": flow.allowed(flow.going_on),
+        "fix": flow.allowed(flow.going_on),
+        "submit": flow.allowed(submitting),
+        "delete": flow.allowed(deleting),
+    },
+)

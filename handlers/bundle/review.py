@@ -7,14 +7,14 @@ from bot.twilio.contents import Page
 from handlers import blocks
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
-from handlers.bundle.form import Form, Notes
+from handlers.bundle.form import BundleForm, Notes
 
 CALLBACK_ID = "new_bundle.review"
 DOCUMENTS_WITH_ADDRESS = 30
 """With more of them the view would have too many blocks: their addresses are then changed by going back."""
 
 
-async def page(form: Form, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
+async def page(form: BundleForm, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
     shown: list[Block] = []
     if not notes:
         shown.append(blocks.alert(t("Twilio's evaluation finds nothing missing."), "success"))
@@ -40,14 +40,14 @@ def _change(page_: Page, t: Texts) -> Block:
     return blocks.button("change", t("Change"), str(page_))
 
 
-def _group(form: Form, t: Texts) -> list[Block]:
+def _group(form: BundleForm, t: Texts) -> list[Block]:
     if len(form.regulation.groups) == 1 or form.bundle.group is None:
         return []
     title, chosen = t("Documents"), t("Set {number}", number=form.bundle.group + 1)
     return [blocks.section(f"*{title}*\n{chosen}", _change(contents.GROUP, t))]
 
 
-def _end_users(form: Form, t: Texts) -> list[Block]:
+def _end_users(form: BundleForm, t: Texts) -> list[Block]:
     shown = []
     for i, part in enumerate(form.regulation.end_users):
         there = form.contents.end_users.get(i)
@@ -64,7 +64,7 @@ def _end_users(form: Form, t: Texts) -> list[Block]:
     return shown
 
 
-async def _documents(form: Form, app: App, t: Texts) -> list[Block]:
+async def _documents(form: BundleForm, app: App, t: Texts) -> list[Block]:
     shown: list[Block] = []
     for i, requirement in enumerate(form.documents):
         there = form.contents.documents.get(i)

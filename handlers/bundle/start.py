@@ -1,22 +1,19 @@
 """What a new bundle is for: country, number type, end user. ``/twilio new-bundle [country]``"""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
+from typing import Annotated
 
 from bot import countries
 from bot.bundles import operations as bundles
-from bot.core import App
-from bot.errors import BotError, FormErrors
-from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, say
+from bot.errors import BotError
+from bot.texts import END_USERS, N_, NUMBER_TYPES, Texts
 from bot.twilio.client import TwilioError
-from bot.twilio.contents import GROUP
-from handlers import blocks, errors, forms
+from handlers import address_fields, blocks, errors, forms, loading
 from handlers.address_fields import TERRITORIES
 from handlers.blocks import Block, View
 from handlers.bundle import flow
-from handlers.bundle.form import About
+from handlers.forms import Form, needed
+from handlers.screen import Screen
+from handlers.turn import Turn
 
 CALLBACK_ID = "new_bundle.start"
 
@@ -71,56 +68,43 @@ def page(typed: forms.Answers, t: Texts, *, notice: str | None = None, mark: str
 # what happens next
 
 
-async def opened(
-    *,
-    ack: AsyncAck,
-    body: dict[str, Any],
-    client: AsyncWebClient,
-    app: App,
-    t: Texts,
-    words: list[str],
-) -> None:
-    await app.policy.check_bundles(body["user_id"], app.people)
-    bundles.check_email(app)
+async def opened(turn: Turn) -> None:
+    """``/twilio new-bundle [country]``"""
+    bundles.check_email(turn.app)
     typed: forms.Answers = {}
     notice = None
-    if words:
-        found = countries.matching(" ".join(words), TERRITORIES, t)
+    if turn.words:
+        word = " ".join(turn.words)
+        found = countries.matching(word, TERRITORIES, turn.t)
         if found:
             typed["country"] = found[0][0]
         else:
-            notice = t("There is no country “{word}”.", word=blocks.cut(" ".join(words), 40))
-    await client.views_open(trigger_id=body["trigger_id"], view=page(typed, t, notice=notice))
-    await ack()
+            notice = turn.t("There is no country “{word}”.", word=blocks.cut(word, 40))
+    await turn.show(page(typed, turn.t, notice=notice))
 
 
-async def submitted(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    typed = forms.answers(view)
-    person_id = body["user"]["id"]
-    wrong: dict[str, Said] = {}
-    if not typed.get("country"):
-        wrong["country"] = say(N_("Choose a country."))
-    if typed.get("number_type") not in NUMBER_TYPES:
-        wrong["number_type"] = say(N_("Choose a number type."))
-    if typed.get("end_user_type") not in END_USERS:
-        wrong["end_user_type"] = say(N_("Choose who uses the number."))
-    if wrong:
-        raise FormErrors(wrong)
-    await app.policy.check_bundles(person_id, app.people)
+class NewBundle(Form):
+    country: Annotated[str, needed(N_("Choose a country."))]
+    number_type: Annotated[str, needed(N_("Choose a number type."))]
+    end_user_type: Annotated[str, needed(N_("Choose who uses the number."))]
+    name: str | None = None
+
+
+async def submitted(turn: Turn, form: NewBundle) -> None:
+    await turn.app.policy.check_bundles(turn.person_id, turn.app.people)
 
     async def work(mark: str) -> View:
         try:
-            regulations = await app.market.regulations(typed["country"], typed["number_type"])
-            regulation = regulations.get(typed["end_user_type"])
+            regulations = await turn.app.market.regulations(form.country, form.number_type)
+            regulation = regulations.get(form.end_user_type)
             if regulation is None:
-                raise flow.no_bundle(typed["country"], typed["number_type"], regulations)
+                raise flow.no_bundle(form.country, form.number_type, regulations)
         except (BotError, TwilioError) as error:
-            said = await errors.sentence(error, app)
-            return page(typed, t, notice=t.said(said), mark=mark)
-        return await flow.begun(regulation, app, t, person_id, mark, name=typed.get("name"))
+            said = await errors.sentence(error, turn.app)
+            return page(form.model_dump(), turn.t, notice=turn.t.said(said), mark=mark)
+        return await flow.begun(turn, regulation, mark, name=form.name)
 
-    about = About("", GROUP)
-    text = t("Asking Twilio what this country wants to know…")
-    await flow.in_answer(ack, client, app, t, about, text, work)
+    await loading.behind(turn, turn.t("Asking Twilio what this country wants to know…"), work)
+
+
+SCREEN = Screen(CALLBACK_ID, (NewBundle, submitted), suggests={"country": address_fields.countries_suggested})

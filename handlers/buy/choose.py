@@ -2,21 +2,20 @@
 
 import asyncio
 from collections.abc import Collection
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
+from typing import Annotated, Any
 
 from bot.core import App
 from bot.errors import FormErrors
 from bot.purchases.draft import Search, search_of
 from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
 from bot.twilio.numbers import LIMIT, Available, available, from_kept
-from handlers import blocks, errors, forms, modal
+from handlers import blocks, loading
 from handlers.blocks import Block, View
 from handlers.buy import draft as draft_row
 from handlers.buy import end_user
-from storage.drafts import DraftMoved
+from handlers.forms import Form, needed
+from handlers.screen import Screen
+from handlers.turn import Turn
 from storage.models import Draft
 
 CALLBACK_ID = "buy_number.choose"
@@ -143,22 +142,27 @@ def nothing_found(draft: Draft, t: Texts, without: dict[str, int]) -> View:
 # what happens next
 
 
-async def show(external_id: str, draft: Draft, client: AsyncWebClient, app: App, t: Texts) -> None:
-    """Asks Twilio, keeps the results on the draft, and draws; a draft that has changed meanwhile is left alone."""
+async def search(turn: Turn, draft: Draft) -> None:
+    """Asks Twilio behind a loading view, and shows what there is."""
+
+    async def work(mark: str) -> View:
+        return await _found(turn, draft)
+
+    text = turn.t("Looking for numbers at Twilio…")
+    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+
+
+async def _found(turn: Turn, draft: Draft) -> View:
+    """Keeps the results on the draft. Raises DraftMoved when it has changed meanwhile."""
+    app = turn.app
     search = search_of(draft.typed("find"), app.market)
     found = await available(app.twilio, search.country, search.number_type, search.filters)
     held = await app.store.held_numbers(draft.account_sid, [each.phone_number for each in found])
-    if any(each.phone_number not in held for each in found):
-        try:
-            draft = await app.store.record_draft(
-                draft.id, draft.version, results=[each.kept() for each in found], results_page=0
-            )
-        except DraftMoved:
-            return
-        view = page(draft, app, t, held, mark=f"~s{draft.version}")
-    else:
-        view = nothing_found(draft, t, await _without_each(draft, search, app))
-    await modal.late(client, external_id, view)
+    if all(each.phone_number in held for each in found):
+        return nothing_found(draft, turn.t, await _without_each(draft, search, app))
+    results = [each.kept() for each in found]
+    draft = await app.store.record_draft(draft.id, draft.version, results=results, results_page=0)
+    return page(draft, app, turn.t, held, mark=f"~s{draft.version}")
 
 
 async def _without_each(draft: Draft, search: Search, app: App) -> dict[str, int]:
@@ -174,39 +178,27 @@ async def _without_each(draft: Draft, search: Search, app: App) -> dict[str, int
     return dict(zip(names, await asyncio.gather(*map(count, names)), strict=True))
 
 
-async def turned(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def turned(turn: Turn) -> None:
     """``more`` and ``previous``"""
-    shown = body["view"]
-    draft = await draft_row.of(shown, app)
-    step = 1 if body["actions"][0]["action_id"] == "more" else -1
-    draft = await app.store.record_draft(
-        draft.id,
-        results_page=max(0, draft.results_page + step),
-        answers=draft_row.answers(draft, "choose", forms.answers(shown)),
-    )
-    held = await draft_row.held(draft, app)
-    await modal.redraw(client, shown, page(draft, app, t, held, mark=f"~p{draft.version}"))
-    await ack()
+    draft = await draft_row.of(turn)
+    step = 1 if turn.action_id == "more" else -1
+    await draft_row.keep(turn, draft, "choose", results_page=max(0, draft.results_page + step))
+
+    async def draw() -> View:
+        draft = await draft_row.of(turn)
+        return page(draft, turn.app, turn.t, await draft_row.held(draft, turn.app), mark=f"~p{draft.version}")
+
+    await turn.redraw(draw)
 
 
-async def search_again(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    shown = body["view"]
-    draft = await draft_row.of(shown, app)
-    await _searched(shown, draft, client, app, t)
-    await ack()
+async def searched_again(turn: Turn) -> None:
+    await search(turn, await draft_row.of(turn))
 
 
-async def filter_dropped(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    shown = body["view"]
-    draft = await draft_row.of(shown, app)
-    find = _forgotten(draft.typed("find"), body["actions"][0]["value"])
-    draft = await app.store.record_draft(draft.id, answers={**draft.answers, "find": find})
-    await _searched(shown, draft, client, app, t)
-    await ack()
+async def filter_dropped(turn: Turn) -> None:
+    draft = await draft_row.of(turn)
+    find = _forgotten(draft.typed("find"), turn.value)
+    await search(turn, await turn.app.store.record_draft(draft.id, answers={**draft.answers, "find": find}))
 
 
 def _forgotten(find: dict[str, Any], name: str) -> dict[str, Any]:
@@ -217,48 +209,34 @@ def _forgotten(find: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in find.items() if key not in TOGETHER.get(field, (field,))}
 
 
-async def _searched(shown: View, draft: Draft, client: AsyncWebClient, app: App, t: Texts) -> None:
-    waiting = modal.loading(t, t("Looking for numbers at Twilio…"), draft.id)
-    await modal.redraw(client, shown, waiting)
-    external_id = waiting["external_id"]
-    app.later(
-        show(external_id, draft, client, app, t),
-        errors.in_place_of(client, external_id, draft, app, t),
-    )
+class Choice(Form):
+    phone_number: Annotated[str, needed(N_("Choose one of the numbers."))]
 
 
-async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, app: App, t: Texts) -> None:
-    typed = forms.answers(view)
-    draft = await draft_row.of(view, app)
+async def submitted(turn: Turn, choice: Choice) -> None:
+    draft = await draft_row.of(turn)
     number = next(
-        (each for each in from_kept(draft.results) if each.phone_number == typed.get("phone_number")), None
+        (each for each in from_kept(draft.results) if each.phone_number == choice.phone_number), None
     )
     if number is None:
         raise FormErrors({"phone_number": say(N_("Choose one of the numbers."))})
-    held = await draft_row.held(draft, app)
+    held = await draft_row.held(draft, turn.app)
     if number.phone_number in held:
-        await ack(
-            response_action="update",
-            view=page(
-                draft, app, t, held, mark=f"~h{draft.version}", notice=just_taken(number.phone_number, t)
-            ),
-        )
+        notice = just_taken(number.phone_number, turn.t)
+        await turn.show(page(draft, turn.app, turn.t, held, mark=f"~h{draft.version}", notice=notice))
         return
-    draft = await app.store.record_draft(
-        draft.id,
-        page="end_user",
-        answers=draft_row.answers(draft, "choose", typed),
-    )
-    waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
-    await ack(response_action="update", view=waiting)
-    external_id = waiting["external_id"]
-    app.later(
-        end_user.show(external_id, draft, client, app, t),
-        errors.in_place_of(client, external_id, draft, app, t),
-    )
+    draft = await draft_row.keep(turn, draft, "choose", page="end_user")
+    await end_user.ask(turn, draft)
 
 
 def just_taken(phone_number: str, t: Texts) -> str:
     return t.said(
         say(N_("Somebody else is buying {number} already. Choose another one."), number=phone(phone_number))
     )
+
+
+SCREEN = Screen(
+    CALLBACK_ID,
+    (Choice, submitted),
+    {"more": turned, "previous": turned, "search_again": searched_again, "drop_filter": filter_dropped},
+)

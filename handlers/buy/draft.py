@@ -5,16 +5,23 @@ from typing import Any
 from bot.core import App
 from bot.errors import DraftGone
 from handlers import blocks, forms
-from handlers.blocks import View
+from handlers.blocks import Block
+from handlers.turn import Turn
 from storage.models import Draft
 
 
-async def of(view: View, app: App) -> Draft:
-    """Raises DraftGone when it was sent or thrown away meanwhile."""
-    draft = await app.store.draft(blocks.about(view))
-    if draft is None:
+async def of(turn: Turn) -> Draft:
+    """Raises DraftGone when it was sent or thrown away meanwhile, or is somebody else's."""
+    draft = await turn.app.store.draft(turn.about)
+    if draft is None or draft.requester_id != turn.person_id:
         raise DraftGone()
     return draft
+
+
+async def keep(turn: Turn, draft: Draft, of_page: str, **columns: Any) -> Draft:
+    """The draft with what stands on this page by now, and these columns."""
+    kept = answers(draft, of_page, turn.answers)
+    return await turn.app.store.record_draft(draft.id, answers=kept, **columns)
 
 
 async def held(draft: Draft, app: App) -> set[str]:
@@ -26,3 +33,8 @@ async def held(draft: Draft, app: App) -> set[str]:
 def answers(draft: Draft, page: str, typed: forms.Answers) -> dict[str, dict[str, Any]]:
     """All that was typed so far, with this page brought up to date."""
     return {**draft.answers, page: {**draft.answers.get(page, {}), **typed}}
+
+
+def back(turn: Turn) -> Block:
+    """The button that leads to the page before."""
+    return blocks.button("back", turn.t("Back"))

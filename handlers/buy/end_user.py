@@ -5,23 +5,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from bot.twilio import addresses
 from bot.twilio.regulations import Regulation
-from handlers import blocks, errors, forms, modal
+from handlers import blocks, loading
 from handlers.blocks import Block, View
-from handlers.bundle import flow as new_bundle
+from handlers.bundle import flow as bundle_flow
 from handlers.bundle.document_set import described
-from handlers.bundle.form import About
 from handlers.buy import address, review
 from handlers.buy import draft as draft_row
-from storage.drafts import DraftMoved
+from handlers.forms import Form
+from handlers.ref import OfBundle
+from handlers.screen import Screen
+from handlers.turn import Turn
 from storage.models import Bundle, Draft, now
 
 CALLBACK_ID = "buy_number.end_user"
@@ -153,9 +152,19 @@ def _days(fewest: int, most: int, t: Texts) -> str:
 # what happens next
 
 
-async def show(
-    external_id: str, draft: Draft, client: AsyncWebClient, app: App, t: Texts, mark: str = ""
-) -> None:
+async def ask(turn: Turn, draft: Draft, mark: str = "") -> None:
+    """Asks Twilio what the country wants to know, behind a loading view, and shows the page."""
+
+    async def work(_: str) -> View:
+        return await _asked(turn, draft, mark)
+
+    text = turn.t("Asking Twilio what this country wants to know…")
+    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+
+
+async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
+    """Raises DraftMoved when the draft has changed meanwhile."""
+    app = turn.app
     assert draft.country and draft.number_type
     asked_at = now()
     regulations = await app.market.regulations(draft.country, draft.number_type)
@@ -166,18 +175,15 @@ async def show(
     known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
         known = await addresses.known(app.twilio, draft.country, needs)
-    try:
-        draft = await app.store.record_draft(
-            draft.id,
-            draft.version,
-            regulated=bool(regulations),
-            answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
-        )
-    except DraftMoved:
-        return
+    draft = await app.store.record_draft(
+        draft.id,
+        draft.version,
+        regulated=bool(regulations),
+        answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
+    )
     fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), app)
     reviews = await _reviews(draft, regulations, app)
-    await modal.late(client, external_id, page(draft, regulations, fitting, known, reviews, t, mark=mark))
+    return page(draft, regulations, fitting, known, reviews, turn.t, mark=mark)
 
 
 async def _with_own(
@@ -198,23 +204,19 @@ async def _reviews(
     return {kind: await app.store.reviews(account, draft.country, kind) for kind in regulations}
 
 
-async def type_changed(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
+async def type_changed(turn: Turn) -> None:
     """Business or individual: the bundles that fit are others. All of them were read when the page was first drawn."""
-    shown = body["view"]
-    draft = await draft_row.of(shown, app)
-    draft = await app.store.record_draft(
-        draft.id, answers=draft_row.answers(draft, "end_user", forms.answers(shown))
-    )
-    assert draft.country and draft.number_type
-    regulations = await app.market.regulations(draft.country, draft.number_type)
-    fitting = await _with_own(draft, await _as_read(draft, app), app)
-    reviews = await _reviews(draft, regulations, app)
-    mark = forms.mark_of(shown, "end_user_type")
-    view = page(draft, regulations, fitting, (), reviews, t, mark=mark)
-    await modal.redraw(client, shown, view)
-    await ack()
+    await draft_row.keep(turn, await draft_row.of(turn), "end_user")
+
+    async def draw() -> View:
+        draft, app = await draft_row.of(turn), turn.app
+        assert draft.country and draft.number_type
+        regulations = await app.market.regulations(draft.country, draft.number_type)
+        fitting = await _with_own(draft, await _as_read(draft, app), app)
+        reviews = await _reviews(draft, regulations, app)
+        return page(draft, regulations, fitting, (), reviews, turn.t, mark=turn.mark("end_user_type"))
+
+    await turn.redraw(draw)
 
 
 async def _as_read(draft: Draft, app: App) -> dict[str, Sequence[Bundle]]:
@@ -228,69 +230,69 @@ async def _as_read(draft: Draft, app: App) -> dict[str, Sequence[Bundle]]:
     return found
 
 
-async def submitted(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    typed = forms.answers(view)
-    draft = await draft_row.of(view, app)
+class EndUser(Form):
+    """What stands on the page depends on what the number needs, so nothing is asked for here."""
+
+    end_user_type: str | None = None
+    bundle: str | None = None
+    address: str | None = None
+
+
+async def submitted(turn: Turn, form: EndUser) -> None:
+    draft = await draft_row.of(turn)
+    bundle = await _chosen(form, draft, turn.app)
+    makes_bundle = form.bundle == NEW or (bundle is not None and bundle.status in bundles.EDITABLE)
+    if makes_bundle:
+        await turn.app.policy.check_bundles(turn.person_id, turn.app.people)
+    here = makes_bundle or form.address == NEW
+    draft = await draft_row.keep(
+        turn,
+        draft,
+        "end_user",
+        page="end_user" if here else "review",
+        bundle_id=bundle.id if bundle else None,
+    )
+    if form.address == NEW:
+        await turn.show(address.page(draft, turn.t))
+    elif makes_bundle:
+        await _bundle_pages(turn, draft, bundle)
+    else:
+        await turn.show(review.page(draft, bundle, turn.app, turn.t))
+
+
+async def _chosen(form: EndUser, draft: Draft, app: App) -> Bundle | None:
+    """The bundle of the account's that was chosen. Raises FormErrors."""
     wrong: dict[str, Said] = {}
     bundle = None
     if draft.regulated:
-        if typed.get("end_user_type") not in END_USERS:
+        if form.end_user_type not in END_USERS:
             wrong["end_user_type"] = say(N_("Choose who uses the number."))
-        if not typed.get("bundle"):
-            wrong["bundle"] = say(N_("Choose a bundle, or that the papers come later."))
-        elif typed["bundle"] not in (LATER, NEW):
-            bundle = await app.store.bundle_by_sid(draft.account_sid, typed["bundle"])
-            if bundle is None or bundle.end_user_type != typed.get("end_user_type"):
+        if not form.bundle:
+            wrong["bundle"] = say(N_("Choose a bundle, or to add it later."))
+        elif form.bundle not in (LATER, NEW):
+            bundle = await app.store.bundle_by_sid(draft.account_sid, form.bundle)
+            if bundle is None or bundle.end_user_type != form.end_user_type:
                 wrong["bundle"] = say(
                     N_("This bundle is for another kind of end user. Choose one from the list.")
                 )
-    elif draft.address_requirements != "none" and not typed.get("address"):
+    elif draft.address_requirements != "none" and not form.address:
         wrong["address"] = say(N_("Choose an address: the number cannot be bought without one."))
     if wrong:
         raise FormErrors(wrong)
-    papers_now = typed.get("bundle") == NEW or (bundle is not None and bundle.status in bundles.EDITABLE)
-    if papers_now:
-        await app.policy.check_bundles(body["user"]["id"], app.people)
-    draft = await app.store.record_draft(
-        draft.id,
-        page="end_user" if typed.get("address") == NEW or papers_now else "review",
-        answers=draft_row.answers(draft, "end_user", typed),
-        bundle_id=bundle.id if bundle else None,
-    )
-    if typed.get("address") == NEW:
-        await ack(response_action="update", view=address.page(draft, t))
-    elif papers_now:
-        await _papers_now(ack, body["user"]["id"], draft, bundle, client, app, t)
-    else:
-        await ack(response_action="update", view=review.page(draft, bundle, app, t))
+    return bundle
 
 
-async def _papers_now(
-    ack: AsyncAck,
-    person_id: str,
-    draft: Draft,
-    bundle: Bundle | None,
-    client: AsyncWebClient,
-    app: App,
-    t: Texts,
-) -> None:
+async def _bundle_pages(turn: Turn, draft: Draft, bundle: Bundle | None) -> None:
     """The pages of a bundle come in between: a new one, or the one that was begun before."""
-    waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
-    await ack(response_action="update", view=waiting)
-    external_id = waiting["external_id"]
 
-    async def work() -> None:
-        mark = f"~{external_id[:6]}"
+    async def work(mark: str) -> View:
         if bundle is None:
-            view = await new_bundle.begun_for(draft, app, t, person_id, mark, draft.end_user_type)
-        else:
-            about = About(bundle.id, purchase_id=draft.id)
-            try:
-                view = await new_bundle.opened(about, app, t, mark)
-            except Exception as error:
-                view = new_bundle.problem(await errors.sentence(error, app), about, t)
-        await modal.late(client, external_id, view)
+            return await bundle_flow.begun_for(turn, draft, mark, draft.end_user_type)
+        about = OfBundle(bundle.id, purchase_id=draft.id)
+        return await bundle_flow.opened_or_problem(turn, about, mark)
 
-    app.later(work(), errors.in_place_of(client, external_id, draft, app, t))
+    text = turn.t("Asking Twilio what this country wants to know…")
+    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+
+
+SCREEN = Screen(CALLBACK_ID, (EndUser, submitted), {"end_user_type": type_changed})

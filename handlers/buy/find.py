@@ -4,9 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
-
 from bot import countries
 from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
@@ -14,10 +11,12 @@ from bot.errors import NothingKnownYet
 from bot.purchases.draft import search_of
 from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Texts
 from bot.twilio.catalogue import Offer
-from handlers import blocks, errors, forms, modal
+from handlers import blocks
 from handlers.blocks import Block, Option, View
 from handlers.buy import choose
 from handlers.buy import draft as draft_row
+from handlers.screen import Screen
+from handlers.turn import Turn
 from storage.models import Draft, new_id, now
 
 CALLBACK_ID = "buy_number.find"
@@ -203,39 +202,33 @@ def _earlier(earlier: Draft, t: Texts) -> list[Block]:
 # what happens next
 
 
-async def opened(
-    ack: AsyncAck,
-    body: dict[str, Any],
-    client: AsyncWebClient,
-    app: App,
-    t: Texts,
-    words: list[str],
-) -> None:
+async def opened(turn: Turn) -> None:
     """``/twilio buy-number [country] [digits]``"""
-    user_id = body["user_id"]
-    await app.policy.check_ask(user_id, app.people)
+    app = turn.app
+    await app.policy.check_ask(turn.person_id, app.people)
     if not app.market.countries():
         raise NothingKnownYet()
-    country, contains, notice = _prefilled(words, app, t)
+    country, contains, notice = _prefilled(list(turn.words), app, turn.t)
     typed = {"country": country, "contains": contains}
-    moment = now()
     draft = await app.store.open_draft(
-        Draft(
-            id=new_id(),
-            workspace_id=app.workspace_id,
-            account_sid=app.settings.twilio_account_sid,
-            requester_id=user_id,
-            channel_id=body.get("channel_id") or "",
-            created_at=moment,
-            updated_at=moment,
-            answers={"find": {name: value for name, value in typed.items() if value}},
-        )
+        _new_draft(turn, {name: value for name, value in typed.items() if value})
     )
-    earlier = await app.store.latest_draft(user_id)
-    await client.views_open(
-        trigger_id=body["trigger_id"], view=page(draft, app, t, earlier=earlier, notice=notice)
+    earlier = await app.store.latest_draft(turn.person_id)
+    await turn.show(page(draft, app, turn.t, earlier=earlier, notice=notice))
+
+
+def _new_draft(turn: Turn, typed: dict[str, Any]) -> Draft:
+    moment = now()
+    return Draft(
+        id=new_id(),
+        workspace_id=turn.app.workspace_id,
+        account_sid=turn.app.settings.twilio_account_sid,
+        requester_id=turn.person_id,
+        channel_id=turn.body.get("channel_id") or "",
+        created_at=moment,
+        updated_at=moment,
+        answers={"find": typed},
     )
-    await ack()
 
 
 def _prefilled(words: list[str], app: App, t: Texts) -> tuple[str | None, str | None, str | None]:
@@ -253,52 +246,51 @@ def _prefilled(words: list[str], app: App, t: Texts) -> tuple[str | None, str | 
     return None, None, said
 
 
-async def country_suggested(ack: AsyncAck, body: dict[str, Any], app: App, t: Texts) -> None:
-    found = countries.matching(body.get("value") or "", app.market.countries(), t)
-    await ack(options=[blocks.option(code, label) for code, label in found])
+async def countries_suggested(turn: Turn) -> list[Option]:
+    found = countries.matching(turn.body.get("value") or "", turn.app.market.countries(), turn.t)
+    return [blocks.option(code, label) for code, label in found]
 
 
-async def changed(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def changed(turn: Turn) -> None:
     """Another country, or "Advanced search": the page is drawn again with the fields that fit, in place."""
-    shown = body["view"]
-    typed = forms.answers(shown)
-    draft = await draft_row.of(shown, app)
-    was_advanced = bool(draft.answers.get("find", {}).get("advanced"))
-    pressed = body["actions"][0]["action_id"] == "advanced"
-    draft = await app.store.record_draft(
-        draft.id,
-        answers=draft_row.answers(draft, "find", {**typed, "advanced": was_advanced != pressed}),
-    )
-    await modal.redraw(client, shown, page(draft, app, t, mark=forms.mark_of(shown, "purpose")))
-    await ack()
+    draft = await draft_row.of(turn)
+    was_advanced = bool(draft.typed("find").get("advanced"))
+    typed = {**turn.answers, "advanced": was_advanced != (turn.action_id == "advanced")}
+    await turn.app.store.record_draft(draft.id, answers=draft_row.answers(draft, "find", typed))
+    await _redraw(turn)
 
 
-async def discarded(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    shown = body["view"]
-    await app.store.discard_draft(body["actions"][0]["value"])
-    draft = await draft_row.of(shown, app)
-    draft = await app.store.record_draft(
-        draft.id, answers=draft_row.answers(draft, "find", forms.answers(shown))
-    )
-    await modal.redraw(client, shown, page(draft, app, t, mark=forms.mark_of(shown, "purpose")))
-    await ack()
+async def discarded(turn: Turn) -> None:
+    """The earlier draft; what stands on the page by now is kept."""
+    await turn.app.store.discard_draft(turn.value)
+    await draft_row.keep(turn, await draft_row.of(turn), "find")
+    await _redraw(turn)
 
 
-async def submitted(ack: AsyncAck, view: View, client: AsyncWebClient, app: App, t: Texts) -> None:
-    typed = forms.answers(view)
-    draft = await draft_row.of(view, app)
-    answers = draft_row.answers(draft, "find", typed)
+async def _redraw(turn: Turn) -> None:
+    async def draw() -> View:
+        return page(await draft_row.of(turn), turn.app, turn.t, mark=turn.mark("purpose"))
+
+    await turn.redraw(draw)
+
+
+async def submitted(turn: Turn) -> None:
+    typed, app = turn.answers, turn.app
+    draft = await draft_row.of(turn)
     if "number_type" not in typed and typed.get("country"):  # sent before the types could be drawn
-        draft = await app.store.record_draft(draft.id, answers=answers)
-        await ack(response_action="update", view=page(draft, app, t, mark=f"~{draft.version}"))
+        draft = await draft_row.keep(turn, draft, "find")
+        await turn.show(page(draft, app, turn.t, mark=f"~{draft.version}"))
         return
     search_of(typed, app.market)
-    answers = {page: of_page for page, of_page in answers.items() if page != "choose"}  # of other numbers
+    answers = draft_row.answers(draft, "find", typed)
+    answers.pop("choose", None)  # of other numbers
     draft = await app.store.record_draft(draft.id, page="choose", answers=answers, results=None)
-    waiting = modal.loading(t, t("Looking for numbers at Twilio…"), draft.id)
-    await ack(response_action="update", view=waiting)
-    external_id = waiting["external_id"]
-    app.later(
-        choose.show(external_id, draft, client, app, t),
-        errors.in_place_of(client, external_id, draft, app, t),
-    )
+    await choose.search(turn, draft)
+
+
+SCREEN = Screen(
+    CALLBACK_ID,
+    submitted,
+    {"country": changed, "advanced": changed, "discard": discarded},
+    {"country": countries_suggested},
+)

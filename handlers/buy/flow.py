@@ -1,84 +1,77 @@
 """Across the pages: going back, going on with a draft, and sending it when the number may have gone to somebody else."""
 
-from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.web.async_client import AsyncWebClient
-
-from bot.core import App
-from bot.texts import Texts
-from handlers import blocks, errors, forms, modal
 from handlers.blocks import View
 from handlers.buy import address, choose, end_user, find, review
 from handlers.buy import draft as draft_row
+from handlers.loading import PROBLEM
+from handlers.screen import Screen
+from handlers.turn import Turn
 from storage.models import Draft
 from storage.purchases import NumberHeld
 
 PAGES = ("find", "choose", "end_user", "review")
 
 
-async def back(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def back(turn: Turn) -> None:
     """The page before this one; what was typed here is kept for when the person comes forward again."""
-    shown = body["view"]
-    draft = await draft_row.of(shown, app)
-    here = shown["callback_id"].rpartition(".")[2]
+    draft = await draft_row.of(turn)
+    callback_id = turn.view["callback_id"]
+    here = callback_id.rpartition(".")[2]
     answers = draft.answers
-    if here in PAGES:
-        answers = draft_row.answers(draft, here, forms.answers(shown))
-        previous = PAGES[max(0, PAGES.index(here) - 1)]
-    elif shown["callback_id"] == address.CALLBACK_ID:
-        previous = "end_user"  # an address that was typed is kept nowhere
+    if callback_id == address.CALLBACK_ID:
+        before = "end_user"  # an address that was typed is kept nowhere
+    elif here in PAGES:
+        answers = draft_row.answers(draft, here, turn.answers)
+        before = PAGES[max(0, PAGES.index(here) - 1)]
     else:  # an error in place of the page that ``draft.page`` names
-        previous = PAGES[max(0, PAGES.index(draft.page or "choose") - 1)]
-    draft = await app.store.record_draft(draft.id, page=previous, answers=answers)
-    await _show(previous, shown, draft, client, app, t)
-    await ack()
+        before = PAGES[max(0, PAGES.index(draft.page or "choose") - 1)]
+    await _show(turn, before, await turn.app.store.record_draft(draft.id, page=before, answers=answers))
 
 
-async def resumed(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
+async def resumed(turn: Turn) -> None:
     """The earlier draft on the page where it was left; the new one is thrown away."""
-    shown = body["view"]
-    draft = await app.store.draft(body["actions"][0]["value"])
-    if draft is None or draft.requester_id != body["user"]["id"]:
-        draft = await draft_row.of(shown, app)
-        await _show("find", shown, draft, client, app, t)
-    else:
-        await app.store.discard_draft(blocks.about(shown))
-        await _show(draft.page or "find", shown, draft, client, app, t)
-    await ack()
+    earlier = await turn.app.store.draft(turn.value)
+    if earlier is None or earlier.requester_id != turn.person_id:
+        await _show(turn, "find", await draft_row.of(turn))
+        return
+    await turn.app.store.discard_draft(turn.about)
+    await _show(turn, earlier.page or "find", earlier)
 
 
-async def sent(ack: AsyncAck, view: View, app: App, t: Texts) -> None:
-    """The last page; whoever comes second for a number is told and sees the others."""
+async def sent(turn: Turn) -> None:
+    """The last page; whoever comes second for a number is told, and sees the others."""
+    draft = await draft_row.of(turn)
     try:
-        await review.submitted(ack, view, app)
+        await review.submit(turn, draft)
     except NumberHeld:
-        draft = await draft_row.of(view, app)
-        draft = await app.store.record_draft(
-            draft.id, page="choose", answers=draft_row.answers(draft, "review", forms.answers(view))
-        )
         assert draft.phone_number
-        held = await draft_row.held(draft, app)
-        notice = choose.just_taken(draft.phone_number, t)
-        page = choose.page(draft, app, t, held, mark=f"~{draft.version}", notice=notice)
-        await ack(response_action="update", view=page)
+        notice = choose.just_taken(draft.phone_number, turn.t)
+        draft = await draft_row.keep(turn, draft, "review", page="choose")
+        held = await draft_row.held(draft, turn.app)
+        await turn.show(choose.page(draft, turn.app, turn.t, held, mark=f"~{draft.version}", notice=notice))
+    else:
+        await turn.close()
 
 
-async def _show(name: str, shown: View, draft: Draft, client: AsyncWebClient, app: App, t: Texts) -> None:
+async def _show(turn: Turn, name: str, draft: Draft) -> None:
     mark = f"~{draft.version}"  # what Slack remembers of these fields is not what the row says
+    if name == "end_user" and draft.phone_number is not None:
+        await end_user.ask(turn, draft, mark)
+    else:
+        await turn.show(await _page(turn, name, draft, mark))
+
+
+async def _page(turn: Turn, name: str, draft: Draft, mark: str) -> View:
+    app, t = turn.app, turn.t
     if name == "review":
         bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
-        await modal.redraw(client, shown, review.page(draft, bundle, app, t, mark=mark))
-    elif name == "choose" and draft.results:
-        held = await draft_row.held(draft, app)
-        await modal.redraw(client, shown, choose.page(draft, app, t, held, mark=mark))
-    elif name == "find" or draft.phone_number is None:
-        await modal.redraw(client, shown, find.page(draft, app, t, mark=mark))
-    else:
-        waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), draft.id)
-        await modal.redraw(client, shown, waiting)
-        external_id = waiting["external_id"]
-        app.later(
-            end_user.show(external_id, draft, client, app, t, mark),
-            errors.in_place_of(client, external_id, draft, app, t),
-        )
+        return review.page(draft, bundle, app, t, mark=mark)
+    if name == "choose" and draft.results:
+        return choose.page(draft, app, t, await draft_row.held(draft, app), mark=mark)
+    return find.page(draft, app, t, mark=mark)
+
+
+for each in (choose.CALLBACK_ID, end_user.CALLBACK_ID, address.CALLBACK_ID, PROBLEM):
+    Screen(each, actions={"back": back})
+Screen(find.CALLBACK_ID, actions={"resume": resumed})
+Screen(review.CALLBACK_ID, sent, {"back": back})

@@ -4,18 +4,16 @@ from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from slack_bolt.context.ack.async_ack import AsyncAck
-
 from bot.core import App
 from bot.errors import FormErrors, NotSoldAnyMore
-from bot.purchases import operations as decisions
+from bot.purchases import operations
 from bot.purchases.draft import quote_of, search_of
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, escape, money, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
 from handlers import blocks, forms
 from handlers.blocks import Block, View
-from handlers.buy import draft as draft_row
+from handlers.turn import Turn
 from storage.models import Bundle, Draft, IfGone, Service
 
 CALLBACK_ID = "buy_number.review"
@@ -225,10 +223,8 @@ def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | 
 # what happens next
 
 
-async def submitted(ack: AsyncAck, view: View, app: App) -> None:
+async def submit(turn: Turn, draft: Draft) -> None:
     """Raises NumberHeld when somebody else was quicker."""
-    typed = forms.answers(view)
-    draft = await draft_row.of(view, app)
+    app = turn.app
     await app.policy.check_ask(draft.requester_id, app.people)
-    await decisions.submit(draft, app, read(typed, draft, app), draft.purpose)
-    await ack(response_action="clear")
+    await operations.submit(draft, app, read(turn.answers, draft, app), draft.purpose)

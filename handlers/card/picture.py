@@ -1,26 +1,18 @@
 """The one message per purchase: approve, deny, progress, outcome. It shows the row and nothing else."""
 
-import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bundles import operations as bundles
 from bot.core import App
-from bot.errors import FormErrors
-from bot.purchases import operations as decisions
+from bot.purchases import operations
 from bot.purchases.steps import UNCHECKED, steps_of
 from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
-from bot.twilio import addresses
 from bot.twilio.numbers import Available, from_kept
-from handlers import blocks, errors, forms, modal
-from handlers.blocks import Block, View
-from handlers.bundle import flow as new_bundle
-from handlers.buy import review
-from handlers.buy.end_user import NEW
+from handlers import blocks
+from handlers.blocks import Block
+from handlers.ref import OfPurchase
 from storage.models import Approval, Bundle, IfGone, Purchase, Service, State
 
 STATES = {
@@ -173,9 +165,10 @@ def _progress(purchase: Purchase, t: Texts) -> str:
 
 def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
     """Only what does something now. Values carry the purchase and the quote that the button belongs to."""
-    value = f"{purchase.id}:{purchase.quote_no}"
-    ways = decisions.ways_on(purchase)
-    shown = [_alternative(each, value, t) for each in from_kept(purchase.alternatives)]
+    carried = OfPurchase(purchase.id, purchase.quote_no)
+    value = str(carried)
+    ways = operations.ways_on(purchase)
+    shown = [_alternative(each, carried, t) for each in from_kept(purchase.alternatives)]
     buttons: list[Block] = []
     if purchase.state == State.AWAITING_APPROVAL:
         buttons += [
@@ -189,7 +182,7 @@ def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]
     waits_for_papers = bundle is None or not bundles.usable(bundle) or "add_bundle" in ways
     live = purchase.state in WAITS and purchase.is_unbought
     if live and (purchase.is_regulated or "add_bundle" in ways) and waits_for_papers:
-        buttons.append(blocks.button("give_papers", t("Give papers"), value))
+        buttons.append(blocks.button("add_bundle", t("Add bundle"), value))
     if live:
         buttons.append(blocks.button("withdraw", t("Withdraw"), value, confirm=_sure(t)))
     if "end" in ways:
@@ -231,7 +224,7 @@ def _sure_of(way: str, t: Texts) -> Block | None:
     return None
 
 
-def _alternative(number: Available, value: str, t: Texts) -> Block:
+def _alternative(number: Available, carried: OfPurchase, t: Texts) -> Block:
     details = " · ".join(
         part
         for part in (
@@ -243,7 +236,7 @@ def _alternative(number: Available, value: str, t: Texts) -> Block:
     )
     return blocks.section(
         f"*{t.phone(number.phone_number)}*\n{escape(details)}",
-        blocks.button("alternative", t("Take this one"), f"{value}:{number.phone_number}"),
+        blocks.button("alternative", t("Take this one"), str(replace(carried, choice=number.phone_number))),
         block_id=f"alternative_{number.phone_number}",
     )
 
@@ -279,312 +272,3 @@ def begun_again(purchase: Purchase) -> Said:
         ),
         state=say(STATES[purchase.state]),
     )
-
-
-# what happens next
-
-
-def _pressed(body: dict[str, Any]) -> tuple[str, int, str]:
-    """Purchase, quote, and what else the button says."""
-    purchase_id, quote, *rest = body["actions"][0]["value"].split(":")
-    return purchase_id, int(quote), rest[0] if rest else ""
-
-
-async def approved(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    await decisions.approve(purchase_id, quote, body["user"]["id"], app)
-    await ack()
-
-
-async def denying(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    """Asks for the reason; what stands against it is said before anybody types one."""
-    purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    purchase = await decisions.check_decidable(purchase_id, quote, body["user"]["id"], app)
-    await client.views_open(trigger_id=body["trigger_id"], view=deny_page(purchase, t))
-    await ack()
-
-
-def deny_page(purchase: Purchase, t: Texts) -> View:
-    return blocks.modal(
-        "card.deny",
-        t("Deny the request"),
-        [
-            blocks.section(f"*{t.phone(purchase.phone_number)}*"),
-            blocks.text(
-                "reason",
-                t("Reason"),
-                multiline=True,
-                max_length=500,
-                hint=t("The requester and everybody in the channel can read it."),
-            ),
-        ],
-        close=t("Cancel"),
-        submit=t("Deny"),
-        about=f"{purchase.id}:{purchase.quote_no}",
-    )
-
-
-async def denied(ack: AsyncAck, body: dict[str, Any], view: View, app: App) -> None:
-    reason = forms.answers(view).get("reason")
-    if not reason:
-        raise FormErrors({"reason": say(N_("Say why, so that the requester knows what to change."))})
-    purchase_id, quote = blocks.about(view).split(":")
-    await decisions.deny(purchase_id, int(quote), body["user"]["id"], reason, app)
-    await ack()
-
-
-async def withdrawn(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    purchase_id, _, _ = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    await decisions.withdraw(purchase_id, body["user"]["id"], app)
-    await ack()
-
-
-async def alternative_taken(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    purchase_id, quote, phone_number = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    await decisions.take_alternative(purchase_id, quote, phone_number, body["user"]["id"], app)
-    await ack()
-
-
-async def retried(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    await decisions.retry(purchase_id, quote, body["user"]["id"], app)
-    await ack()
-
-
-async def bought_anyway(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    await decisions.buy_anyway(purchase_id, quote, body["user"]["id"], app)
-    await ack()
-
-
-async def taken_over(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts) -> None:
-    """Twilio is asked whose the number is once more: after the acknowledgement."""
-    purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    await ack()
-
-    async def tell(error: Exception) -> None:
-        await errors.only_to(client, body, t.said(await errors.sentence(error, app)))
-
-    app.later(_take_over(purchase_id, quote, body["user"]["id"], app), tell)
-
-
-async def _take_over(purchase_id: str, quote: int, person_id: str, app: App) -> None:
-    await decisions.take_over(purchase_id, quote, person_id, app)
-
-
-async def ended(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    purchase_id, quote, _ = _pressed(body)
-    _look_after(purchase_id, body, client, app)
-    await decisions.end(purchase_id, quote, body["user"]["id"], app)
-    await ack()
-
-
-async def choosing_address(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    """The account's addresses that can fit are asked of Twilio behind a loading view."""
-    purchase_id, quote, _ = _pressed(body)
-    waiting = modal.loading(t, t("Asking Twilio for the account's addresses…"), f"{purchase_id}:{quote}")
-    await client.views_open(trigger_id=body["trigger_id"], view=waiting)
-    purchase = await app.store.purchase(purchase_id)
-    await ack()
-    if purchase is not None:
-        external_id = waiting["external_id"]
-        app.later(
-            _show_addresses(external_id, purchase, client, app, t),
-            errors.in_place_of(client, external_id, purchase, app, t),
-        )
-
-
-async def _show_addresses(
-    external_id: str, purchase: Purchase, client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    quote = purchase.quote
-    needs = quote.address_requirements if quote.needs_address else "any"
-    known = await addresses.known(app.twilio, quote.country, needs)
-    if not known:
-        said = t(
-            "The Twilio account has no address that can fit. Make one in the Twilio Console, then come back."
-        )
-        page = blocks.modal("card.address", t("Address"), [blocks.alert(said)], close=t("Close"))
-    else:
-        options = [blocks.option(each.sid, each.label) for each in known[:100]]
-        only = options[0]["value"] if len(options) == 1 else None  # one of several may be somebody else's
-        page = blocks.modal(
-            "card.address",
-            t("Address"),
-            [
-                blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))),
-                blocks.select("address", t("Address"), options, initial=only),
-            ],
-            close=t("Cancel"),
-            submit=t("Choose"),
-            about=f"{purchase.id}:{purchase.quote_no}",
-        )
-    await modal.late(client, external_id, page)
-
-
-async def address_chosen(ack: AsyncAck, body: dict[str, Any], view: View, app: App) -> None:
-    sid = forms.answers(view).get("address")
-    if not sid:
-        raise FormErrors({"address": say(N_("Choose an address: the number cannot be bought without one."))})
-    purchase_id, quote = blocks.about(view).split(":")
-    await decisions.choose_address(purchase_id, int(quote), body["user"]["id"], app, sid)
-    await ack()
-
-
-async def choosing_service(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    purchase_id, quote, _ = _pressed(body)
-    page = blocks.modal(
-        "card.service",
-        t("Messaging service"),
-        review.service_fields(app, {}, t),
-        close=t("Cancel"),
-        submit=t("Choose"),
-        about=f"{purchase_id}:{quote}",
-    )
-    await client.views_open(trigger_id=body["trigger_id"], view=page)
-    await ack()
-
-
-async def service_chosen(ack: AsyncAck, body: dict[str, Any], view: View, app: App) -> None:
-    wrong: dict[str, Said] = {}
-    chosen = review.service(forms.answers(view), app, wrong)
-    if wrong:
-        raise FormErrors(wrong)
-    purchase_id, quote = blocks.about(view).split(":")
-    await decisions.choose_service(
-        purchase_id,
-        int(quote),
-        body["user"]["id"],
-        app,
-        chosen,
-    )
-    await ack()
-
-
-async def giving_papers(
-    ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    """Which bundles fit is asked of Twilio behind a loading view."""
-    purchase_id, quote, _ = _pressed(body)
-    await decisions.check_can_add(purchase_id, quote, body["user"]["id"], app)
-    waiting = modal.loading(t, t("Asking Twilio for bundles that fit…"), f"{purchase_id}:{quote}")
-    await client.views_open(trigger_id=body["trigger_id"], view=waiting)
-    purchase = await app.store.purchase(purchase_id)
-    await ack()
-    if purchase is not None:
-        external_id = waiting["external_id"]
-        app.later(
-            _show_papers(external_id, purchase, client, app, t),
-            errors.in_place_of(client, external_id, purchase, app, t),
-        )
-
-
-async def _show_papers(
-    external_id: str, purchase: Purchase, client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    quote = purchase.quote
-    kinds = [quote.end_user_type] if quote.end_user_type else list(END_USERS)
-    found = [await bundles.fitting(app, quote.country, quote.number_type, kind) for kind in kinds]
-    fitting = [bundle for of_kind in found for bundle in of_kind]
-    own = await app.store.bundle(quote.bundle_id) if quote.bundle_id else None
-    shown: list[Block] = []
-    if own is not None and own.status in bundles.EDITABLE:
-        name = "continue" if own.status == bundles.DRAFT else "fix"
-        text = t("Continue") if own.status == bundles.DRAFT else t("Fix and resubmit")
-        shown.append(
-            blocks.section(
-                t.said(bundles.why_waiting(own)),
-                blocks.button(name, text, f"{own.id}|{purchase.id}", "primary"),
-            )
-        )
-    options = [blocks.bundle_option(each, t) for each in fitting[:99]]
-    for kind in kinds:
-        text = (
-            t("A new bundle") if quote.end_user_type else t("A new bundle, {type}", type=t(END_USERS[kind]))
-        )
-        value = NEW if quote.end_user_type else f"{NEW}:{kind}"
-        options.append(blocks.option(value, text, t("Its pages come next")))
-    shown.append(blocks.select("bundle", t("Bundle"), options, initial=options[0]["value"]))
-    page = blocks.modal(
-        "card.papers",
-        t("Give papers"),
-        shown,
-        close=t("Cancel"),
-        submit=t("Choose"),
-        about=f"{purchase.id}:{purchase.quote_no}",
-    )
-    await modal.late(client, external_id, page)
-
-
-async def papers_given(
-    ack: AsyncAck, body: dict[str, Any], view: View, client: AsyncWebClient, app: App, t: Texts
-) -> None:
-    """A bundle of the account's, or a new one: its pages come next, and it is given to the purchase as it is begun."""
-    sid = forms.answers(view).get("bundle")
-    purchase_id, quote = blocks.about(view).split(":")
-    person_id = body["user"]["id"]
-    if sid and sid.partition(":")[0] == NEW:
-        await app.policy.check_bundles(person_id, app.people)
-        purchase = await decisions.check_can_add(purchase_id, int(quote), person_id, app)
-        waiting = modal.loading(t, t("Asking Twilio what this country wants to know…"), blocks.about(view))
-        await ack(response_action="update", view=waiting)
-        external_id = waiting["external_id"]
-
-        async def begin() -> None:
-            kind = sid.partition(":")[2] or purchase.quote.end_user_type
-            made = await new_bundle.begun_for(purchase, app, t, person_id, f"~{external_id[:6]}", kind)
-            await modal.late(client, external_id, made)
-
-        app.later(begin(), errors.in_place_of(client, external_id, purchase, app, t))
-        return
-    bundle = await app.store.bundle_by_sid(app.settings.twilio_account_sid, sid) if sid else None
-    if bundle is None:
-        raise FormErrors({"bundle": say(N_("Choose a bundle."))})
-    await decisions.give_bundle(purchase_id, int(quote), person_id, app, bundle)
-    await ack()
-
-
-def _look_after(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    """Whatever comes of the click, what was clicked shall show the truth afterwards."""
-    app.later(_truth(purchase_id, body, client, app), errors.in_log("redrawing a card"))
-
-
-async def _truth(purchase_id: str, body: dict[str, Any], client: AsyncWebClient, app: App) -> None:
-    """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. Rules 8, 20."""
-    clicked = body["message"]["ts"]
-    card = await app.store.card_of(purchase_id)
-    for _ in range(20):  # what was clicked may be older than our knowledge of the card that took its place
-        if card is None or card.ts is not None:
-            break
-        await asyncio.sleep(0.25)
-        card = await app.store.card_of(purchase_id)
-    purchase = await app.store.purchase(purchase_id)
-    if card is None or card.ts is None or purchase is None:
-        return
-    if card.ts != clicked:
-        t = Texts(app.settings.channel_language)
-        text = t("This request has another card: {link}", link=card.permalink or "")
-        try:
-            await client.chat_update(
-                channel=body["channel"]["id"],
-                ts=clicked,
-                text=text,
-                blocks=[blocks.section(text)],
-                metadata={},
-            )
-        except SlackApiError:
-            return
-    seen = (body["message"].get("metadata") or {}).get("event_payload", {}).get("version")
-    if card.drawn_version == purchase.version and seen != purchase.version:
-        await app.store.redraw(purchase_id)

@@ -31,17 +31,19 @@ from bot.twilio.catalogue import Market, Offer, Service
 from bot.twilio.client import connect
 from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Contents, Document, EndUser, Page
 from bot.twilio.regulations import Part, Regulation
-from handlers import address_fields, blocks, modal
+from handlers import address_fields, blocks, loading
 from handlers import errors as shown_errors
 from handlers.bundle import address as bundle_address
-from handlers.bundle import document, document_set, flow, start
+from handlers.bundle import document, document_set, start
 from handlers.bundle import end_user as bundle_end_user
 from handlers.bundle import list as bundles
 from handlers.bundle import news as alerts
 from handlers.bundle import review as bundle_review
-from handlers.bundle.form import About, Form, Notes
+from handlers.bundle.form import BundleForm, Notes
 from handlers.buy import address, choose, end_user, find, review
+from handlers.card import add_bundle, decide
 from handlers.card import picture as card
+from handlers.ref import OfBundle
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
 from sandbox.twilio.regulations import REGULATIONS
@@ -201,8 +203,8 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
         asked = {regulation.end_user_type: regulation}
         yield "end user of a country", end_user.page(draft(), asked, {}, (), {}, t)
     yield "new address", address.page(draft(), t, typed=ADDRESS, problem=suggestion(t))
-    yield "deny", card.deny_page(purchase(), t)
-    yield "loading", modal.loading(t, t("Looking for numbers at Twilio…"), "0123456789ab")
+    yield "deny", decide.deny_page(purchase(), t)
+    yield "loading", loading.page(t, t("Looking for numbers at Twilio…"), "0123456789ab")
     for error in every_error():
         yield error.said["say"], shown_errors.view(t.said(error.said), t)
 
@@ -286,10 +288,10 @@ MADE_UP = made_up(
 """Two groups; an end user with every kind of field, one with a hundred; documents of all sorts."""
 
 
-def form(page: Page = GROUP, regulation: Regulation = MADE_UP, holds: Contents | None = None) -> Form:
+def form(page: Page = GROUP, regulation: Regulation = MADE_UP, holds: Contents | None = None) -> BundleForm:
     """group 0 is chosen; every view carries the longest ids that there are."""
-    about = About("0123456789ab", page, "0123456789ab", "x" * 60, "x" * 60)
-    return Form(bundle(group=0, status="draft"), regulation, holds or Contents(), about)
+    about = OfBundle("0123456789ab", page, "0123456789ab", "x" * 60, "x" * 60)
+    return BundleForm(bundle(group=0, status="draft"), regulation, holds or Contents(), about)
 
 
 def paper(type_: str, status: str = "draft", *, has_file: bool = True) -> Document:
@@ -349,13 +351,13 @@ def bundle_views(t: Texts) -> Iterator[tuple[str, Any]]:
             for problem in (suggestion(t), []):
                 view = bundle_address.page(shown, t, typed=given, notes=notes, mark=MARK, problem=problem)
                 yield f"address, {chosen[:4]}", view
-    abouts: list[About | None] = [About("0123456789ab"), None]
+    abouts: list[OfBundle | None] = [OfBundle("0123456789ab"), None]
     for said in (say(LONGER), errors.BundleGone().said):
         for about in abouts:
-            yield "problem", flow.problem(said, about, t)
+            yield "problem", loading.problem(said, t, str(about), blocks.button("back", t("Back")))
 
 
-def document_views(shown: Form, kind: Part, notes: Notes, t: Texts) -> Iterator[tuple[str, Any]]:
+def document_views(shown: BundleForm, kind: Part, notes: Notes, t: Texts) -> Iterator[tuple[str, Any]]:
     yield "document", document.page(shown, t, notes=notes, mark=MARK)
     for there in (paper(kind.type), paper(kind.type, "rejected"), paper(kind.type, has_file=False)):
         kept = replace(shown, contents=Contents({}, {shown.about.page.index: there}))
@@ -557,7 +559,7 @@ async def test_the_last_page_of_a_bundle_is_within_slacks_limits(language: str, 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_the_list_of_bundles_is_within_slacks_limits(language: str, desk: Desk) -> None:
     t = Texts(language)
-    empty = await bundles.page(bundles.Shown(), desk.app, t)
+    empty = await bundles.page(bundles.Part(), desk.app, t)
     assert view_problems(empty) == []
     assert len([each for each in empty["blocks"] if each["type"] == "section"]) == 1
     for n, status in enumerate([*BUNDLE_STATES, *BUNDLE_STATES]):
@@ -571,10 +573,10 @@ async def test_the_list_of_bundles_is_within_slacks_limits(language: str, desk: 
     for status in bundles.NAMES:
         for country_ in ("all", "GB"):
             for offset in (0, 1, 8):
-                which = bundles.Shown(status, country_, offset)
+                which = bundles.Part(status, country_, offset)
                 view = await bundles.page(which, desk.app, t, notice=notice)
                 assert view_problems(view) == [], which
-                assert bundles.Shown.of(view) == which
+                assert bundles.Part.parse(view["private_metadata"]) == which
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -615,7 +617,7 @@ async def test_long_reasons_of_a_refusal_are_within_slacks_limits(language: str,
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("status", ["draft", "twilio-rejected", "pending-review"])
-async def test_the_page_where_papers_are_given_is_within_slacks_limits(
+async def test_the_page_where_a_bundle_is_added_is_within_slacks_limits(
     status: str, language: str, desk: Desk
 ) -> None:
     rc = desk.world.sdk.numbers.v2.regulatory_compliance
@@ -629,9 +631,8 @@ async def test_the_page_where_papers_are_given_is_within_slacks_limits(
     asking_ = purchase(
         country="GB", number_type="mobile", end_user_type=regulation.end_user_type, bundle_id=own.id
     )
-    await card._show_papers("x", asking_, desk.client, desk.app, Texts(language))
-    (view,) = desk.views
-    assert view["callback_id"] == "card.papers" and view_problems(view) == []
+    view = await add_bundle.page(asking_, desk.app, Texts(language))
+    assert view["callback_id"] == "card.bundle" and view_problems(view) == []
     (choice,) = [each["element"] for each in view["blocks"] if "element" in each]
     assert len(choice["options"]) >= 6
     assert any("accessory" in each for each in view["blocks"]) == (status != "pending-review")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -38,7 +39,7 @@ PEOPLE = {
 APPROVALS = "C0APPROVALS"
 
 
-PATIENCE = 50.0
+PATIENCE = float(os.environ.get("PATIENCE", 50))
 """Seconds after which nothing will come any more. No measure of speed, for a machine may be busy with something else, but
 less than the minute after which the app looks for itself at what an event should have told it."""
 

@@ -141,9 +141,9 @@ async def test_a_rejection_says_only_the_status_in_other_threads(
     record = await stage.store.record_of(card["metadata"]["event_payload"]["id"])
     assert [each.details["status"] for each in record if each.what == "bundle_status"] == ["twilio-rejected"]
     card = await stage.card("in_progress")
-    assert "give_papers" in field_ids(card)
-    await compliance.clicks(card, "give_papers")
-    page = await compliance.view("card.papers")
+    assert "add_bundle" in field_ids(card)
+    await compliance.clicks(card, "add_bundle")
+    page = await compliance.view("card.bundle")
     assert "fix" in field_ids(page)
     await compliance.presses("fix")
     view = await compliance.view("new_bundle.address")
@@ -371,8 +371,8 @@ async def test_a_deleted_bundle_makes_its_purchase_wait_for_another(
     await stage.told(compliance, "deleted")
     await until(lambda: says(stage, number, "Other papers are needed"), "the card says what it waits for")
     card = await stage.card("in_progress", number)
-    await compliance.clicks(card, "give_papers")
-    page = await compliance.view("card.papers")
+    await compliance.clicks(card, "add_bundle")
+    page = await compliance.view("card.bundle")
     assert page and await stage.bought() == []
     await compliance.submits()  # the approved bundle that the account has: another one than was approved
     again = await stage.card("awaiting_approval", number)

@@ -327,7 +327,7 @@ async def test_when_twilio_is_away_the_bundle_is_gone_on_with_and_not_begun_agai
     before = len(await filling.bundles(stage))
     await twilio.post("faults", method="POST", path="*/Bundles", times=1, fault={"status": 500})
     view = await filling.begins(compliance, "GB", "mobile", "business")
-    assert view["callback_id"] == "new_bundle.problem" and "Twilio does not answer" in shown(view)
+    assert view["callback_id"] == "problem" and "Twilio does not answer" in shown(view)
     await compliance.presses("look_again")
     await compliance.view("new_bundle.end_user")
     assert len(await filling.bundles(stage)) == before + 1
@@ -368,8 +368,8 @@ async def test_papers_are_made_from_the_card_by_somebody_other_than_the_requeste
         requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": "later"}
     )
     card = await stage.card("awaiting_approval")
-    await compliance.clicks(card, "give_papers")
-    await compliance.view("card.papers")
+    await compliance.clicks(card, "add_bundle")
+    await compliance.view("card.bundle")
     await compliance.submits(bundle="new")
     await compliance.view("new_bundle.end_user")
     await stage.in_thread(card, "has given the bundle")
@@ -495,8 +495,8 @@ async def test_who_may_not_give_papers_makes_no_bundle_for_the_own_request_eithe
         requester, "GB", number_type="mobile", end_user={"end_user_type": "business", "bundle": "later"}
     )
     card = await stage.card("awaiting_approval")
-    await requester.clicks(card, "give_papers")
-    await requester.view("card.papers")
+    await requester.clicks(card, "add_bundle")
+    await requester.view("card.bundle")
     stage.app.policy.bundles.people.append(compliance.id)
     await requester.submits(bundle="new")
     assert "may give papers" in shown(await requester.view())

@@ -45,7 +45,7 @@ async def goes_on(stage: Stage, person: Person) -> None:
     if "continue" in field_ids(view):
         await person.presses("continue")
         view = await person.view()
-        while view["callback_id"] == "new_bundle.problem":
+        while view["callback_id"] == "problem":
             await person.presses("look_again")
             view = await Filler(stage, person).after(view)
     elif any(each["iso_country"] == "DE" for each in await filling.bundles(stage)):

@@ -70,12 +70,12 @@ async def test_a_purchase_hears_that_its_bundle_was_deleted_before_twilio_had_it
     )
     card = await stage.card("awaiting_approval")
     await approver.clicks(card, "approve")
-    await stage.in_thread(card, "Contents are needed")
+    await stage.in_thread(card, "A bundle is needed")
     await twilio.post("faults", method="POST", path="*/Bundles", times=1, fault={"status": 500})
-    await compliance.clicks(card, "give_papers")
-    await compliance.view("card.papers")
+    await compliance.clicks(card, "add_bundle")
+    await compliance.view("card.bundle")
     await compliance.submits(bundle="new")
-    await compliance.view("new_bundle.problem")
+    await compliance.view("problem")
     await closes_everything(compliance)
     view = await opens_the_list(compliance)
     await compliance.presses("delete", block_id=row_of(view, "delete"))
@@ -98,7 +98,7 @@ async def test_what_is_gone_at_twilio_can_be_deleted_and_is_not_gone_on_with(
     await compliance.presses("delete", block_id=f"of {first}")
     await sees(compliance, lambda view: "is deleted" in shown(view))
     await compliance.presses("continue", block_id=f"of {second}")
-    problem = await compliance.view("new_bundle.problem")
+    problem = await compliance.view("problem")
     assert "was deleted at Twilio" in shown(problem) and "look_again" not in str(problem["blocks"])
     row = await stage.store.bundle(second)
     assert row.status == "deleted"
@@ -165,7 +165,7 @@ async def test_of_two_who_send_a_bundle_the_first_one_sent_it(
     await compliance.submits()
     await asyncio.sleep(0.7)  # Twilio has it by now, and the app reads what became of it
     await approver.submits()
-    await sees(approver, lambda view: view["callback_id"] == "new_bundle.problem")
+    await sees(approver, lambda view: view["callback_id"] == "problem")
     assert "Twilio's reviewers now" in shown(await compliance.view("new_bundle.done"))
     row = await stage.store.bundle(await id_of(stage, made["sid"]))
     assert row.submitted_by == compliance.id
@@ -185,7 +185,7 @@ async def test_a_submission_that_twilio_refuses_names_nobody(
     path = f"*/Bundles/{made['sid']}"
     await twilio.post("faults", method="POST", path=path, times=1, fault={"status": 400, "code": 20001})
     await compliance.submits()
-    await compliance.view("new_bundle.problem")
+    await compliance.view("problem")
     row = await stage.store.bundle(await id_of(stage, made["sid"]))
     assert (row.submitted_by, row.status, row.claimed_until) == (None, "draft", None)
     await compliance.presses("look_again")

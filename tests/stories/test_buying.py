@@ -72,15 +72,15 @@ async def test_a_german_number_waits_for_papers_and_says_so(
     )
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("in_progress")
-    await stage.in_thread(card, "Contents are needed")
-    await stage.told(requester, "Contents are needed")
+    await stage.in_thread(card, "A bundle is needed")
+    await stage.told(requester, "A bundle is needed")
 
     async def on_the_card() -> bool:
-        return "Contents are needed" in shown(await stage.card("in_progress"))
+        return "A bundle is needed" in shown(await stage.card("in_progress"))
 
     await until(on_the_card, "the card says it too")
     card = await stage.card("in_progress")
-    assert "give_papers" in field_ids(card)
+    assert "add_bundle" in field_ids(card)
     assert await stage.bought() == []
 
 
@@ -92,9 +92,9 @@ async def test_papers_are_given_from_the_card(
     )
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("in_progress")
-    await stage.in_thread(card, "Contents are needed")
-    await approver.clicks(card, "give_papers")
-    page = await approver.view("card.papers")
+    await stage.in_thread(card, "A bundle is needed")
+    await approver.clicks(card, "add_bundle")
+    page = await approver.view("card.bundle")
     answer = await approver.submits(bundle=options(page, "bundle")[0])
     assert answer["ok"], answer
     await stage.card("complete")

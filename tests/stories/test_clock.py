@@ -18,7 +18,7 @@ async def test_a_clock_that_steps_back_an_hour_stops_nothing(
     )
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("in_progress")
-    await stage.in_thread(card, "Contents are needed")
+    await stage.in_thread(card, "A bundle is needed")
     purchase_id = card["metadata"]["event_payload"]["id"]
     with time_machine.travel(datetime.now(UTC) - timedelta(hours=1), tick=True):
         await asyncio.sleep(2)  # the step is noticed within a second

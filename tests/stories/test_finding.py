@@ -326,7 +326,7 @@ async def test_when_twilio_is_away_the_page_says_so_and_nothing_is_lost(
     await requester.view()
     await twilio.post("faults", method="GET", path="*AvailablePhoneNumbers*", times=20, fault={"status": 503})
     await requester.submits(purpose="Still here")
-    view = await requester.view("error")
+    view = await requester.view("problem")
     assert "Twilio does not answer" in shown(view)
     await twilio.delete("faults")
     await requester.presses("back")

@@ -337,7 +337,7 @@ async def test_each_refusal_says_what_to_do(
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("needs_changes")
     assert words in shown(card) and "end" in field_ids(card)
-    assert field_ids(card) & {"retry", "give_papers", "choose_address", "alternative"}, "there is a way on"
+    assert field_ids(card) & {"retry", "add_bundle", "choose_address", "alternative"}, "there is a way on"
     assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 1
     await requester.clicks(card, "withdraw")
     await stage.card("withdrawn")
@@ -418,7 +418,7 @@ async def test_a_bundle_that_lost_its_approval_makes_the_purchase_wait(
     assert await stage.bought() == []
 
     async def papers_wanted() -> bool:
-        return "give_papers" in field_ids((await stage.cards())[-1])
+        return "add_bundle" in field_ids((await stage.cards())[-1])
 
     await until(papers_wanted, "the card asks for papers")
 
@@ -432,8 +432,8 @@ async def test_papers_given_while_the_purchase_is_being_checked_are_not_overlook
     bundle = (await twilio.get("state"))["bundles"][0]["sid"]
     await twilio.post(f"bundles/{bundle}", status="in-review")
     card = await stage.card("awaiting_approval")
-    await requester.clicks(card, "give_papers")
-    await requester.view("card.papers")
+    await requester.clicks(card, "add_bundle")
+    await requester.view("card.bundle")
     await requester.submits(bundle=bundle)
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     await stage.in_thread(card, "is not approved yet")

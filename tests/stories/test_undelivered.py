@@ -153,7 +153,7 @@ async def test_a_deleted_card_is_posted_anew_and_its_thread_begins_again(
     card = await stage.card("awaiting_approval")
     await stage.told(requester, "sent for approval")
     await approver.clicks(card, "approve")
-    await stage.in_thread(card, "Contents are needed")
+    await stage.in_thread(card, "A bundle is needed")
     workspace = stage.slack_twin.workspace
     workspace.delete_message(APPROVALS, workspace.find_message(APPROVALS, card["ts"]))
     stage.expected_refusals += ["message_not_found", "thread_not_found"]

@@ -48,9 +48,9 @@ async def test_a_number_that_needs_a_bundle_after_all_gets_one_by_a_new_quote(
     await refused(twilio, BUY, 21649)
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     card = await stage.card("needs_changes")
-    assert {"give_papers", "end"} <= field_ids(card) and "retry" not in field_ids(card)
-    await requester.clicks(card, "give_papers")
-    page = await requester.view("card.papers")
+    assert {"add_bundle", "end"} <= field_ids(card) and "retry" not in field_ids(card)
+    await requester.clicks(card, "add_bundle")
+    page = await requester.view("card.bundle")
     approved = (await twilio.get("state"))["bundles"][0]["sid"]
     assert approved in options(page, "bundle") and "new:business" in options(page, "bundle")
     await requester.submits(bundle=approved)
@@ -206,11 +206,11 @@ async def test_a_bundle_in_place_of_the_one_that_was_approved_is_asked_for_again
     await twilio.post(f"bundles/{other.sid}", status="twilio-approved")
 
     async def offered() -> Any:
-        return "give_papers" in field_ids((await stage.cards())[-1])
+        return "add_bundle" in field_ids((await stage.cards())[-1])
 
     await until(offered, "the card asks for a bundle")
-    await requester.clicks((await stage.cards())[-1], "give_papers")
-    page = await requester.view("card.papers")
+    await requester.clicks((await stage.cards())[-1], "add_bundle")
+    page = await requester.view("card.bundle")
     assert other.sid in options(page, "bundle")
     await requester.submits(bundle=other.sid)
     again = await asked_again(stage)

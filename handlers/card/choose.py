@@ -1,0 +1,89 @@
+"""Pages that a stopped purchase's card opens: another messaging service, an address."""
+
+from typing import Annotated
+
+from bot.errors import FormErrors
+from bot.purchases import operations
+from bot.texts import ADDRESS_NEEDS, N_, Said, Texts
+from bot.twilio import addresses
+from handlers import blocks, loading
+from handlers.blocks import View
+from handlers.buy import review
+from handlers.card.decide import pressed
+from handlers.forms import Form, needed
+from handlers.ref import OfPurchase
+from handlers.screen import Screen, on_messages
+from handlers.turn import Turn
+from storage.models import Purchase
+
+
+async def choosing_service(turn: Turn, of: OfPurchase) -> None:
+    page = blocks.modal(
+        "card.service",
+        turn.t("Messaging service"),
+        review.service_fields(turn.app, {}, turn.t),
+        close=turn.t("Cancel"),
+        submit=turn.t("Choose"),
+        about=str(of),
+    )
+    await turn.show(page)
+
+
+async def service_chosen(turn: Turn) -> None:
+    wrong: dict[str, Said] = {}
+    chosen = review.service(turn.answers, turn.app, wrong)
+    if wrong:
+        raise FormErrors(wrong)
+    of = OfPurchase.parse(turn.about)
+    await operations.choose_service(of.purchase_id, of.quote_no, turn.person_id, turn.app, chosen)
+    await turn.done()
+
+
+async def choosing_address(turn: Turn, of: OfPurchase) -> None:
+    """The account's addresses that can fit are asked of Twilio behind a loading view."""
+    purchase = await operations.existing(of.purchase_id, turn.app)
+
+    async def work(mark: str) -> View:
+        quote = purchase.quote
+        needs = quote.address_requirements if quote.needs_address else "any"
+        known = await addresses.known(turn.app.twilio, quote.country, needs)
+        return address_page(purchase, known, needs, turn.t)
+
+    text = turn.t("Asking Twilio for the account's addresses…")
+    await loading.behind(turn, text, work, about=str(of))
+
+
+def address_page(purchase: Purchase, known: list[addresses.Known], needs: str, t: Texts) -> View:
+    if not known:
+        said = t(
+            "The Twilio account has no address that can fit. Make one in the Twilio Console, then come back."
+        )
+        return blocks.modal("card.address", t("Address"), [blocks.alert(said)], close=t("Close"))
+    options = [blocks.option(each.sid, each.label) for each in known[:100]]
+    only = options[0]["value"] if len(options) == 1 else None  # one of several may be somebody else's
+    return blocks.modal(
+        "card.address",
+        t("Address"),
+        [
+            blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))),
+            blocks.select("address", t("Address"), options, initial=only),
+        ],
+        close=t("Cancel"),
+        submit=t("Choose"),
+        about=str(OfPurchase(purchase.id, purchase.quote_no)),
+    )
+
+
+class Address(Form):
+    address: Annotated[str, needed(N_("Choose an address: the number cannot be bought without one."))]
+
+
+async def address_chosen(turn: Turn, form: Address) -> None:
+    of = OfPurchase.parse(turn.about)
+    await operations.choose_address(of.purchase_id, of.quote_no, turn.person_id, turn.app, form.address)
+    await turn.done()
+
+
+Screen("card.service", service_chosen)
+Screen("card.address", (Address, address_chosen))
+on_messages(choose_service=pressed(choosing_service), choose_address=pressed(choosing_address))

@@ -1,0 +1,156 @@
+"""What a card's buttons do: each is one verb of ``bot/purchases/operations.py``; the ones that ask for more open a page first."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from slack_sdk.errors import SlackApiError
+
+from bot.core import App
+from bot.purchases import operations
+from bot.texts import N_, Texts
+from handlers import blocks, errors
+from handlers.blocks import View
+from handlers.forms import Form, needed
+from handlers.ref import OfPurchase
+from handlers.screen import Listener, Screen, on_messages
+from handlers.turn import Turn
+from storage.models import Purchase
+
+Verb = Callable[[str, int, str, App], Awaitable[Purchase]]
+"""Purchase, quote, person: as the verbs of ``bot/purchases/operations.py`` take them."""
+
+
+def pressed(listener: Callable[[Turn, OfPurchase], Awaitable[None]]) -> Listener:
+    """A button of a card: whatever comes of it, the card shows the truth afterwards."""
+
+    async def hear(turn: Turn) -> None:
+        of = OfPurchase.parse(turn.value)
+        turn.app.later(_truth(turn, of.purchase_id), errors.in_log("redrawing a card"))
+        await listener(turn, of)
+
+    return hear
+
+
+def does(verb: Verb) -> Listener:
+    """A button that asks for nothing more."""
+
+    async def act(turn: Turn, of: OfPurchase) -> None:
+        await verb(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+        await turn.done()
+
+    return pressed(act)
+
+
+async def withdrawn(turn: Turn, of: OfPurchase) -> None:
+    await operations.withdraw(of.purchase_id, turn.person_id, turn.app)
+    await turn.done()
+
+
+async def alternative_taken(turn: Turn, of: OfPurchase) -> None:
+    await operations.take_alternative(of.purchase_id, of.quote_no, of.choice, turn.person_id, turn.app)
+    await turn.done()
+
+
+async def taken_over(turn: Turn, of: OfPurchase) -> None:
+    """Twilio is asked whose the number is once more: after the acknowledgement."""
+    await turn.done()
+
+    async def work() -> None:
+        await operations.take_over(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+
+    async def tell(error: Exception) -> None:
+        said = await errors.sentence(error, turn.app)
+        await errors.only_to(turn.client, turn.body, turn.t.said(said))
+
+    turn.app.later(work(), tell)
+
+
+# denying
+
+
+async def denying(turn: Turn, of: OfPurchase) -> None:
+    """Asks for the reason; what stands against it is said before anybody types one."""
+    purchase = await operations.check_decidable(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+    await turn.show(deny_page(purchase, turn.t))
+
+
+def deny_page(purchase: Purchase, t: Texts) -> View:
+    return blocks.modal(
+        "card.deny",
+        t("Deny the request"),
+        [
+            blocks.section(f"*{t.phone(purchase.phone_number)}*"),
+            blocks.text(
+                "reason",
+                t("Reason"),
+                multiline=True,
+                max_length=500,
+                hint=t("The requester and everybody in the channel can read it."),
+            ),
+        ],
+        close=t("Cancel"),
+        submit=t("Deny"),
+        about=str(OfPurchase(purchase.id, purchase.quote_no)),
+    )
+
+
+class Denial(Form):
+    reason: Annotated[str, needed(N_("Say why, so that the requester knows what to change."))]
+
+
+async def denied(turn: Turn, form: Denial) -> None:
+    of = OfPurchase.parse(turn.about)
+    await operations.deny(of.purchase_id, of.quote_no, turn.person_id, form.reason, turn.app)
+    await turn.done()
+
+
+# what was clicked
+
+
+async def _truth(turn: Turn, purchase_id: str) -> None:
+    """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. Rules 8, 20."""
+    store, message = turn.app.store, turn.body["message"]
+    card = await store.card_of(purchase_id)
+    for _ in range(20):  # what was clicked may be older than our knowledge of the card that took its place
+        if card is None or card.ts is not None:
+            break
+        await asyncio.sleep(0.25)
+        card = await store.card_of(purchase_id)
+    purchase = await store.purchase(purchase_id)
+    if card is None or card.ts is None or purchase is None:
+        return
+    if card.ts != message["ts"] and not await _pointed(turn, card.permalink or ""):
+        return
+    seen = (message.get("metadata") or {}).get("event_payload", {}).get("version")
+    if card.drawn_version == purchase.version and seen != purchase.version:
+        await store.redraw(purchase_id)
+
+
+async def _pointed(turn: Turn, link: str) -> bool:
+    """The clicked card as a pointer to the one that counts; whether Slack took it."""
+    text = Texts(turn.app.settings.channel_language)("This request has another card: {link}", link=link)
+    try:
+        await turn.client.chat_update(
+            channel=turn.body["channel"]["id"],
+            ts=turn.body["message"]["ts"],
+            text=text,
+            blocks=[blocks.section(text)],
+            metadata={},
+        )
+    except SlackApiError:
+        return False
+    return True
+
+
+Screen("card.deny", (Denial, denied))
+on_messages(
+    approve=does(operations.approve),
+    deny=pressed(denying),
+    withdraw=pressed(withdrawn),
+    alternative=pressed(alternative_taken),
+    retry=does(operations.retry),
+    buy_anyway=does(operations.buy_anyway),
+    take_over=pressed(taken_over),
+    end=does(operations.end),
+)

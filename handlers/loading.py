@@ -1,0 +1,92 @@
+"""The one way to work behind a loading view, and to show what went wrong in it. Rule 13."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import BundleGone, DraftGone, NotAsTwilioHasIt
+from bot.texts import Said, Texts
+from handlers import blocks, errors
+from handlers.blocks import Block, View
+from handlers.turn import Turn
+from storage.drafts import DraftMoved
+
+log = logging.getLogger(__name__)
+
+PROBLEM = "problem"
+"""The ``callback_id`` of the view that takes the place of work that failed."""
+NOT_FOUND_FOR = 3.0
+"""Seconds in which the answer that shows the loading view may be overtaken by what shall replace it."""
+RATE_LIMITED_FOR = 30.0
+"""Seconds for which a loading view waits until Slack takes more calls."""
+NO_WAY_BACK = (DraftGone, BundleGone, NotAsTwilioHasIt)
+"""After these the page before is not there any more."""
+
+Work = Callable[[str], Awaitable[View]]
+"""Makes the view that takes the place of the loading one; its argument marks the fields that Slack must forget."""
+
+
+def page(t: Texts, text: str, about: str = "") -> View:
+    """What is shown meanwhile; its ``external_id`` is where the result goes."""
+    return blocks.modal(
+        "loading",
+        t("One moment"),
+        [blocks.section(text)],
+        close=t("Close"),
+        about=about,
+        external_id=secrets.token_hex(12),
+    )
+
+
+async def behind(turn: Turn, text: str, work: Work, *, about: str = "", way_on: Block | None = None) -> None:
+    """Shows that something is under way, acknowledges, does the work, and shows its view, or what went wrong.
+
+    about: what the view of an error carries; way_on: its button. A draft that was changed meanwhile is left alone.
+    """
+    waiting = page(turn.t, text, about)
+    external_id = waiting["external_id"]
+    await turn.show(waiting)
+
+    async def run() -> None:
+        try:
+            view = await work(f"~{external_id[:6]}")
+        except DraftMoved:
+            return
+        except Exception as error:
+            said = await errors.sentence(error, turn.app)
+            view = problem(said, turn.t, about, None if isinstance(error, NO_WAY_BACK) else way_on)
+        await late(turn.client, external_id, view)
+
+    turn.app.later(run(), errors.in_log("showing what was done"))
+
+
+def problem(said: Said, t: Texts, about: str = "", way_on: Block | None = None) -> View:
+    shown = [blocks.alert(t.said(said), "error")]
+    if way_on is not None:
+        shown.append(blocks.actions("buttons", way_on))
+    return blocks.modal(PROBLEM, t("That did not work"), shown, close=t("Close"), about=about)
+
+
+async def late(client: AsyncWebClient, external_id: str, view: View) -> None:
+    """Replaces the loading view. When the person has closed it nothing is lost: the row is there."""
+    began = time.monotonic()
+    while True:
+        try:
+            await client.views_update(external_id=external_id, view=view)
+            return
+        except SlackApiError as error:
+            waited, pause = time.monotonic() - began, 0.1
+            match error.response.get("error"):
+                case "not_found":
+                    if waited > NOT_FOUND_FOR:
+                        return
+                case "ratelimited" if waited < RATE_LIMITED_FOR:
+                    pause = float(error.response.headers.get("Retry-After") or 1)
+                case _:
+                    raise
+        await asyncio.sleep(pause)
