@@ -1,7 +1,9 @@
 """Whom a change is told: the card's thread, the requester, the operators. Sentences are kept and told when Slack is there."""
 
+from collections.abc import Sequence
+
 from bot.settings import Settings
-from bot.texts import Said
+from bot.texts import N_, Said, mention, say
 from storage.models import Purchase
 from storage.outbox import Owed
 
@@ -13,6 +15,18 @@ def thread(settings: Settings, message: Said) -> Owed:
 def direct(purchase: Purchase, message: Said) -> Owed:
     """To the requester, with a link to the card: once that is there (rule 35)."""
     return Owed("direct", purchase.requester_id, message, after_card=True)
+
+
+def called_back(
+    settings: Settings, message: Said, calls: Sequence[str], told: Sequence[str]
+) -> tuple[Owed, ...]:
+    """To those who have to decide once more: an edited card notifies nobody, so a line of the thread does, shown in the channel too.
+
+    calls: people and user groups that it mentions; told: people who are told directly instead.
+    """
+    line = say(N_("{approvers} {sentence}"), approvers=mention(calls), sentence=message) if calls else message
+    broadcast = Owed("thread", settings.approvals_channel, {**line, "broadcast": True})
+    return broadcast, *(Owed("direct", each, message, after_card=True) for each in told)
 
 
 def operators(settings: Settings, message: Said) -> Owed:

@@ -137,7 +137,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             patient,
             picture=partial(card.picture, app=app),
             compose=partial(messages.compose, app=app),
-            begun_again=card.begun_again,
+            begun_again=partial(card.begun_again, app=app),
         )
         await people.load()
         await market.load()

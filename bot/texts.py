@@ -38,6 +38,11 @@ def person(user_id: str | None) -> Said:
     return {"person": user_id}
 
 
+def mention(ids: Iterable[str]) -> Said:
+    """People and user groups that shall be notified."""
+    return {"mention": list(ids)}
+
+
 def phone(number: str | None) -> Said:
     return {"phone": number}
 
@@ -115,8 +120,7 @@ class Texts:
         self._texts = catalogue(self.language)
 
     def __call__(self, text: str, /, **with_: Any) -> str:
-        found = self._texts.get(text, text)
-        return self._fill(found if isinstance(found, str) else found[0], with_)
+        return self._fill(self.pattern(text), with_)
 
     def n(self, one: str, many: str, n: int, /, **with_: Any) -> str:
         """The form for ``n``, which the texts may name as ``{n}``."""
@@ -126,37 +130,51 @@ class Texts:
         form = forms[0] if n == 1 or len(forms) == 1 else forms[1]
         return self._fill(form, {"n": n, **with_})
 
-    def said(self, said: Said) -> str:
-        """A kept sentence as mrkdwn: values are escaped, people become mentions."""
-        return self(said["say"], **{name: self._told(value) for name, value in said["with"].items()})
+    def pattern(self, text: str) -> str:
+        """The text in this language, its values still to be filled in."""
+        found = self._texts.get(text, text)
+        return found if isinstance(found, str) else found[0]
+
+    def said(self, said: Said, names: Mapping[str, str] | None = None) -> str:
+        """A kept sentence as mrkdwn: values are escaped, people become names, or mentions where no names are given."""
+        return self(said["say"], **{name: self._told(value, names) for name, value in said["with"].items()})
 
     @staticmethod
     def _fill(text: str, with_: Mapping[str, Any]) -> str:
         return text.format(**with_) if with_ else text.replace("{{", "{").replace("}}", "}")
 
-    def _told(self, value: Any) -> str:
-        if isinstance(value, list):
-            return self.listed(self._told(each) for each in value)
-        if not isinstance(value, dict):
-            return escape(str(value))
+    def _told(self, value: Any, names: Mapping[str, str] | None) -> str:
+        match value:
+            case list():
+                return self.listed(self._told(each, names) for each in value)
+            case {"person": str(user_id)} if names is None:
+                return f"<@{user_id}>"
+            case {"mention": mentioned}:
+                return " ".join(f"<!subteam^{e}>" if e.startswith("S") else f"<@{e}>" for e in mentioned)
+            case {"moment": seconds}:
+                return self.moment(datetime.fromtimestamp(seconds).astimezone())
+            case {"say": _}:
+                return self.said(value, names)
+        return escape(self.plainly(value, names or {}))
+
+    def plainly(self, value: Any, names: Mapping[str, str]) -> str:
+        """A value of a kept sentence as bare text: not escaped, and nobody mentioned."""
         match value:
             case {"money": amount, "currency": currency}:
                 return self.money(Decimal(amount), currency)
             case {"person": None}:
                 return "Number Desk"
             case {"person": user_id}:
-                return f"<@{user_id}>"
+                return names.get(user_id, user_id)
             case {"phone": number}:
                 return self.phone(number)
             case {"country": code}:
                 return self.country(code)
             case {"number_type": kind}:
                 return self.number_type(kind)
-            case {"moment": seconds}:
-                return self.moment(datetime.fromtimestamp(seconds).astimezone())
-            case {"say": _}:
-                return self.said(value)
-        raise ValueError(f"no way to tell {value!r}")
+            case dict() | list():
+                raise ValueError(f"no way to tell {value!r}")
+        return str(value)
 
     # names and figures as the reader writes them
 
@@ -183,8 +201,12 @@ class Texts:
         fallback = at.strftime("%Y-%m-%d %H:%M %Z")
         return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
 
+    @property
+    def separator(self) -> str:
+        return "、" if self.language == "ja" else ", "
+
     def listed(self, parts: Iterable[str]) -> str:
-        return ("、" if self.language == "ja" else ", ").join(parts)
+        return self.separator.join(parts)
 
     def number_type(self, kind: str) -> str:
         """Also one that no number here can have: a bundle of the Console's may be for it."""

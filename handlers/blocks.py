@@ -132,6 +132,11 @@ def button(
     return element
 
 
+def overflow(name: str, options: Sequence[Option]) -> Block:
+    """A menu of what is rare or cannot be taken back: at most five."""
+    return {"type": "overflow", "action_id": name, "options": list(options[:5])}
+
+
 def confirm(title: str, text: str, yes: str, no: str, style: str = "primary") -> Block:
     return {
         "title": plain(title, 100),

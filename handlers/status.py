@@ -1,38 +1,49 @@
-"""``/twilio status``: a person's purchases, and where each of them stands."""
+"""``/twilio status``: a person's requests, and where each of them stands."""
 
 from bot.texts import Texts
-from handlers import blocks
-from handlers.card.picture import STATES
+from handlers import blocks, rich
+from handlers.blocks import Block
+from handlers.card.picture import Around, around, first_line
 from handlers.turn import Turn
-from storage.models import Card, Purchase
+from storage.models import Card, Purchase, State
 
 SHOWN = 20
+LONGEST = 300
+"""Letters of why one waits: twenty of them have to fit into one message."""
 
 
 async def asked(turn: Turn) -> None:
+    """Live ones first, then what has ended, newest first; Home has the rest."""
     store, t = turn.app.store, turn.t
-    purchases = await store.purchases_of(turn.person_id, SHOWN)
+    purchases = await store.requests_of(turn.person_id, SHOWN)
     if not purchases:
-        await turn.ack(
-            response_type="ephemeral",
-            text=t("You have asked for no number yet. Begin with `/twilio buy-number`."),
-        )
+        said = t("You have asked for no number yet. Begin with `/twilio buy-number`.")
+        await turn.ack(response_type="ephemeral", text=said)
         return
     cards = await store.cards_of([each.id for each in purchases])
-    lines = [_line(each, cards.get(each.id), t) for each in purchases]
+    shown = [line(each, await around(each, turn.app), cards.get(each.id), t) for each in purchases]
+    more = blocks.context(t("All of them: open Number Desk's Home."))
     await turn.ack(
         response_type="ephemeral",
         text=t("Your requests"),
-        blocks=[blocks.header(t("Your requests")), *(blocks.section(line) for line in lines)],
+        blocks=[blocks.header(t("Your requests")), *shown, more],
     )
 
 
-def _line(purchase: Purchase, card: Card | None, t: Texts) -> str:
-    line = f"*{t.phone(purchase.phone_number)}* ({t.country(purchase.quote.country)}): {t(STATES[purchase.state])}"
-    why = purchase.waiting or purchase.problem
-    if why is not None:
-        line += f"\n{t.said(why)}"
+def line(purchase: Purchase, around: Around, card: Card | None, t: Texts) -> Block:
+    """Where it stands, in one or two lines, with a link to its card."""
+    elements = [rich.text(_stands(purchase, around, t), bold=True)]
     if card is not None and card.permalink:
-        see = t("See the request")
-        line += f"\n<{card.permalink}|{see}>"
-    return line
+        elements += [rich.text("  "), rich.link(card.permalink, t("See the request"))]
+    why = purchase.problem or purchase.waiting
+    if why is not None:
+        said = "".join(each.get("text", "") for each in rich.said(why, t, around.names))
+        elements.append(rich.text("\n" + blocks.cut(said, LONGEST)))
+    return rich.block(rich.section(*elements), rich.quote(blocks.cut(purchase.purpose, 100)))
+
+
+def _stands(purchase: Purchase, around: Around, t: Texts) -> str:
+    """The card's first line, but for one that waits: there the card says who asks, and here that is the reader."""
+    if purchase.state == State.AWAITING_APPROVAL:
+        return t("{number}: waiting for approval", number=t.phone(purchase.phone_number))
+    return first_line(purchase, around.bundle, t, around.names)

@@ -28,6 +28,8 @@ class Turn:
     t: Texts
     words: tuple[str, ...] = ()
     """Of a command, those after the subcommand."""
+    chosen: str | None = None
+    """Of a menu whose lines name what to do, what the chosen one is about."""
 
     # what it brings
 
@@ -57,6 +59,8 @@ class Turn:
     @property
     def value(self) -> str:
         """What the pressed button, or the chosen line of a menu, carries."""
+        if self.chosen is not None:
+            return self.chosen
         action = self.body["actions"][0]
         chosen = action.get("selected_option") or action
         return str(chosen.get("value") or "")

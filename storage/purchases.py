@@ -105,6 +105,22 @@ class Purchases(OfficeRow):
                 )
             ).all()
 
+    async def requests_of(self, requester_id: str, limit: int) -> Sequence[Purchase]:
+        """Those that are not finished first, then the others, each newest change first."""
+        found: list[Purchase] = []
+        async with self.reading() as session:
+            for live in (True, False):
+                in_state = col(Purchase.state).in_(UNFINISHED)
+                found += (
+                    await session.exec(
+                        select(Purchase)
+                        .where(Purchase.requester_id == requester_id, in_state if live else ~in_state)
+                        .order_by(col(Purchase.updated_at).desc())
+                        .limit(limit - len(found))
+                    )
+                ).all()
+        return found
+
     async def awaiting_approval(self) -> Sequence[Purchase]:
         async with self.reading() as session:
             return (

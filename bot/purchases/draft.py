@@ -11,7 +11,7 @@ from bot.errors import FormErrors
 from bot.texts import N_, Said, say
 from bot.twilio.catalogue import Market, Offer
 from bot.twilio.numbers import CONTAINS, pattern
-from storage.models import Draft, IfGone
+from storage.models import Draft, IfGone, Purchase
 
 EXCLUDED = {
     "none": "exclude_all_address_required",
@@ -111,6 +111,32 @@ def _area(typed: Mapping[str, Any], country: str, wrong: dict[str, Said]) -> dic
         else:
             wrong["distance"] = say(N_("Type a number of miles from 1 to 500."))
     return found
+
+
+def typed_again(purchase: Purchase) -> dict[str, Any]:
+    """Page 1 as it was typed for this purchase, as far as its quote tells: for asking once more with something changed."""
+    quote = purchase.quote
+    typed: dict[str, Any] = {
+        "country": quote.country,
+        "number_type": quote.number_type,
+        "capabilities": quote.wanted,
+        "contains": quote.contains or None,
+        "purpose": purchase.purpose,
+    }
+    if quote.contains:
+        where = str(quote.filters.get("contains") or "")
+        at_start = where.startswith("+") and not quote.contains.startswith("+")
+        typed["position"] = "end" if where.endswith("$") else "start" if at_start else "anywhere"
+    for name in ("in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance"):
+        if name in quote.filters:
+            typed[name] = str(quote.filters[name])
+    for answer, name in EXCLUDED.items():
+        if quote.filters.get(name):
+            typed["address_requirement"] = answer
+    if quote.filters.get("beta") is False:
+        typed["beta"] = []
+    typed["advanced"] = len(typed) > 6 or "address_requirement" in typed or "beta" in typed
+    return {name: value for name, value in typed.items() if value is not None}
 
 
 def quote_of(

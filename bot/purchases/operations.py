@@ -15,43 +15,13 @@ from bot.errors import (
     OldQuote,
 )
 from bot.purchases.policy import Verb
+from bot.purchases.possible import ways_on
 from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
-from storage.models import STOPPED, Bundle, Draft, Purchase, Quote, State, now
+from storage.models import MOVES, STOPPED, Bundle, Draft, Purchase, Quote, State, now
 from storage.models import Service as Kind
 from storage.outbox import Owed
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
-
-WAYS_ON: dict[str, tuple[str, ...]] = {
-    "NumberTaken": ("alternative", "retry"),
-    "NumberOwned": ("alternative", "retry"),
-    "AddressDoesNotFit": ("alternative", "choose_address"),
-    "AddressNeeded": ("choose_address",),
-    "BundleRefused": ("add_bundle",),
-    "ServiceGone": ("choose_service",),
-    "ServiceExists": ("choose_service",),
-    "SeveralServices": ("choose_service",),
-    "ServiceFull": ("choose_service", "retry"),
-    "InAnotherService": ("choose_service", "retry"),
-    "CannotJoinService": ("choose_service",),
-    "NotInService": ("retry", "choose_service"),
-    "NeedsAPerson": ("retry", "take_over"),
-}
-"""What leads on from a problem, by its kind; from every other one ``retry``. ``end`` stands beside each (rule 36)."""
-
-
-def ways_on(purchase: Purchase) -> tuple[str, ...]:
-    """The verbs that a person can use on a purchase that has stopped or waits, the likely one first."""
-    kind = (purchase.problem or purchase.waiting or {}).get("kind")
-    if purchase.state == State.IN_PROGRESS:
-        return ("buy_anyway", "retry") if kind == "BalanceTooLow" else ()
-    if purchase.state not in STOPPED:
-        return ()
-    ways = WAYS_ON.get(kind or "", ("retry",))
-    if not purchase.alternatives:
-        ways = tuple(way for way in ways if way != "alternative")
-    return (*ways, "end")
-
 
 # sending
 
@@ -70,10 +40,18 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         purpose=purpose,
     )
     sent = say(N_("Your request for {number} has been sent for approval."), number=number)
+    to_approvers = [
+        Owed("direct", each, asked, after_card=True)
+        for each in app.policy.calls(draft.requester_id, app.people)[1]
+    ]
     happened = Happened(
         "submitted",
         draft.requester_id,
-        owed=(news.thread(settings, asked), Owed("direct", draft.requester_id, sent, after_card=True)),
+        owed=(
+            news.thread(settings, asked),
+            Owed("direct", draft.requester_id, sent, after_card=True),
+            *to_approvers,
+        ),
     )
     try:
         purchase = await app.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
@@ -183,11 +161,9 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, app
         number=phone(purchase.phone_number),
         reason=reason,
     )
+    to_requester = news.direct(purchase, {**said, "offer": "ask_again"})
     happened = Happened(
-        "denied",
-        person_id,
-        {"reason": reason},
-        news.both(app.settings, purchase, said),
+        "denied", person_id, {"reason": reason}, (news.thread(app.settings, said), to_requester)
     )
     try:
         purchase = await app.store.deny(purchase_id, quote_no, person_id, reason, happened)
@@ -199,29 +175,46 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, app
 # taking back, ending
 
 
-async def withdraw(purchase_id: str, person_id: str, app: App) -> Purchase:
-    """Raises NotYours, and NotPossibleNow once the number is being bought."""
+async def check_withdrawable(purchase_id: str, person_id: str, app: App) -> Purchase:
+    """The purchase, if this person could withdraw it now. Raises as ``withdraw`` does."""
     purchase = await existing(purchase_id, app)
     await app.policy.check(Verb.WITHDRAW, person_id, purchase, app.people)
-    said = say(
-        N_("{person} has withdrawn the request for {number}."),
-        person=person(person_id),
-        number=phone(purchase.phone_number),
-    )
-    happened = Happened("withdrawn", person_id, owed=_told(app, purchase, person_id, said))
-    try:
-        purchase = await app.store.withdraw(purchase_id, happened)
-    except Lost as lost:
-        row = lost.purchase
-        if row is not None and row.state == State.IN_PROGRESS:
-            raise BotError(N_("Too late: the number is being bought right now.")) from lost
-        raise NotPossibleNow() from lost
+    if State.WITHDRAWN not in MOVES.get(purchase.state, ()) or not purchase.is_unbought:
+        _too_late(purchase)
     return purchase
+
+
+async def withdraw(purchase_id: str, person_id: str, app: App, reason: str | None = None) -> Purchase:
+    """Raises NotYours, and NotPossibleNow once the number is being bought. reason: for a request of somebody else's."""
+    purchase = await existing(purchase_id, app)
+    await app.policy.check(Verb.WITHDRAW, person_id, purchase, app.people)
+    text = N_("{person} has withdrawn the request for {number}.")
+    if reason:
+        text = N_("{person} has withdrawn the request for {number}: {reason}")
+    said = say(text, person=person(person_id), number=phone(purchase.phone_number), reason=reason or "")
+    details = {"reason": reason} if reason else {}
+    happened = Happened("withdrawn", person_id, details, owed=_told(app, purchase, person_id, said))
+    try:
+        purchase = await app.store.withdraw(purchase_id, happened, reason)
+    except Lost as lost:
+        _too_late(lost.purchase)
+    return purchase
+
+
+def _too_late(row: Purchase | None) -> NoReturn:
+    if row is not None and row.state == State.IN_PROGRESS:
+        raise BotError(N_("Too late: the number is being bought right now."))
+    raise NotPossibleNow()
+
+
+async def check_endable(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
+    """The purchase, if this person could end it now. Raises as ``end`` does."""
+    return await _changeable(Verb.END, purchase_id, quote_no, person_id, STOPPED, app)
 
 
 async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """One that has stopped, given up. A number that is bought stays owned and goes on costing money, and that is said."""
-    purchase = await _changeable(Verb.END, purchase_id, quote_no, person_id, STOPPED, app)
+    purchase = await check_endable(purchase_id, quote_no, person_id, app)
     number, by = phone(purchase.phone_number), person(person_id)
     if purchase.phone_number_sid is not None:
         quote = purchase.quote
@@ -307,7 +300,7 @@ async def take_alternative(
         "alternative_taken",
         person_id,
         {"phone_number": phone_number},
-        (news.thread(app.settings, said),),
+        asked_again(app, purchase, said),
     )
     changed = {
         **as_quoted(chosen),
@@ -350,7 +343,9 @@ async def choose_service(
     else:
         text = N_("{person} has chosen the messaging service “{service}”.")
     said = say(text, person=person(person_id), service=choice["service_name"])
-    happened = Happened("service_chosen", person_id, {**choice}, owed=(news.thread(app.settings, said),))
+    again = purchase.phone_number_sid is None
+    owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
+    happened = Happened("service_chosen", person_id, {**choice}, owed=owed)
     try:
         if purchase.phone_number_sid is None:
             purchase = await app.store.quote_again(purchase, happened, choice, person_id, problem=None)
@@ -379,11 +374,12 @@ async def choose_address(
     )
     quote = purchase.quote
     said = say(N_("{person} has chosen an address for the number."), person=person(person_id))
-    happened = Happened(
-        "address_chosen", person_id, {"address_sid": address_sid}, (news.thread(app.settings, said),)
-    )
+    first = quote.needs_address and quote.address_sid is None
+    again = not first and quote.address_sid != address_sid
+    owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
+    happened = Happened("address_chosen", person_id, {"address_sid": address_sid}, owed)
     try:
-        if quote.needs_address and quote.address_sid is None:
+        if first:
             purchase = await app.store.revise(
                 purchase, happened, {"address_sid": address_sid}, person_id, **_going_on()
             )
@@ -448,13 +444,14 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
     said = say(
         N_("{person} has given the bundle “{bundle}”."), person=person(person_id), bundle=bundle.friendly_name
     )
-    happened = Happened(
-        "bundle_given", person_id, {"bundle_sid": bundle.sid}, (news.thread(app.settings, said),)
-    )
+    first = quote.regulated and quote.bundle_id is None
+    again = not first and quote.bundle_id != bundle.id
+    owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
+    happened = Happened("bundle_given", person_id, {"bundle_sid": bundle.sid}, owed)
     in_hand = purchase.state != State.AWAITING_APPROVAL
     on = _going_on() if in_hand else {}
     try:
-        if quote.regulated and quote.bundle_id is None:
+        if first:
             purchase = await app.store.revise(
                 purchase,
                 happened,
@@ -474,6 +471,12 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
 
 
 # what they share
+
+
+def asked_again(app: App, purchase: Purchase, said: Said) -> tuple[Owed, ...]:
+    """To those who have to decide about another quote than the one they know."""
+    calls, told = app.policy.calls(purchase.requester_id, app.people)
+    return news.called_back(app.settings, said, calls, told)
 
 
 async def existing(purchase_id: str, app: App) -> Purchase:

@@ -93,6 +93,11 @@ def may(verb: Verb, roles: Iterable[Role]) -> bool:
     return not MAY[verb].isdisjoint(roles)
 
 
+MENTIONED = 5
+"""People whom a card mentions; where more may decide they are told directly."""
+TOLD = 30
+"""People who are told directly of one request, at the most."""
+
 PersonId = Annotated[str, Field(pattern="^[UW][A-Z0-9]+$")]
 GroupId = Annotated[str, Field(pattern="^S[A-Z0-9]+$")]
 ChannelId = Annotated[str, Field(pattern="^[CG][A-Z0-9]+$")]
@@ -256,6 +261,26 @@ class Policy(BaseModel):
     async def approvers_now(self, person_ids: Iterable[str], purchase: Purchase, people: People) -> list[str]:
         """Of these, who have approved, the ones whose approval counts now (rule 8), in their order. Raises CannotCheck."""
         return [each for each in person_ids if await self.has(Role.APPROVER, each, purchase, people)]
+
+    def calls(self, requester_id: str, people: People) -> tuple[list[str], list[str]]:
+        """Whom a request that waits for approval calls: by a mention in its card, and by a direct message each.
+
+        User groups are mentioned, and people as long as they are few. Members of a channel, and many people, are told directly,
+        as far as they are known.
+        """
+        rules = self.approve
+        named = [each for each in rules.people if rules.own_request or each != requester_id]
+        few = named if len(named) <= MENTIONED else []
+        mentioned = [*rules.groups, *few]
+        told = set(named) - {*few}
+        if not rules.groups:
+            told |= people.listed([], rules.channels) or set()
+        asked = sorted(
+            each
+            for each in told
+            if not people.known_bar(each) and (rules.own_request or each != requester_id)
+        )
+        return mentioned, asked[:TOLD]
 
     # what could never be decided
 

@@ -80,11 +80,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Step:
-    """One column of the purchase and how it is filled; ``title`` ticks off on the card, ``told`` goes to the thread."""
+    """One column of the purchase and how it is filled.
+
+    ``waiting`` says in the present what is under way as long as it is not done, ``done`` what is so afterwards; ``told`` goes to the thread.
+    """
 
     column: str
     event: str
-    title: str
+    waiting: str
+    done: str
     told: str | None
     do: Callable[[Purchase, App], Awaitable[Done | Wait]]
     only_if: Callable[[Purchase], bool] = lambda purchase: True
@@ -530,15 +534,27 @@ def _in(seconds: float) -> datetime:
 
 STEPS = (
     Step(
-        "bundle_approved_at", "bundle_approved", N_("Bundle approved"), None, await_bundle, only_if=regulated
+        "bundle_approved_at",
+        "bundle_approved",
+        N_("waiting for the bundle"),
+        N_("Bundle approved"),
+        None,
+        await_bundle,
+        only_if=regulated,
     ),
     Step(
-        "phone_number_sid", "charge", N_("Bought"), N_("{number} is bought for {price} a month."), buy_number
+        "phone_number_sid",
+        "charge",
+        N_("buying"),
+        N_("Bought"),
+        N_("{number} is bought for {price} a month."),
+        buy_number,
     ),
     Step(
         "messaging_service_sid",
         "service_found",
-        N_("Messaging service"),
+        N_("bought, preparing its messaging service"),
+        N_("Messaging service there"),
         None,
         ensure_service,
         only_if=wants_service,
@@ -546,14 +562,20 @@ STEPS = (
     Step(
         "attached_at",
         "attached",
-        N_("Attached to the service"),
+        N_("bought, adding it to its messaging service"),
+        N_("In its messaging service"),
         N_("{number} is in the messaging service “{service}” now."),
         attach_number,
         only_if=wants_service,
     ),
-    Step("checked_at", "checked", N_("Checked"), None, check_readiness),
+    Step("checked_at", "checked", N_("bought, checking it"), N_("Checked"), None, check_readiness),
 )
 
 
 def steps_of(purchase: Purchase) -> list[Step]:
     return [step for step in STEPS if step.only_if(purchase)]
+
+
+def step_of(purchase: Purchase) -> Step | None:
+    """The one that is under way or next; None once all are done."""
+    return next((step for step in steps_of(purchase) if getattr(purchase, step.column) is None), None)

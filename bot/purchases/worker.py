@@ -29,7 +29,7 @@ from bot.errors import (
     QuoteChanged,
 )
 from bot.purchases import operations
-from bot.purchases.steps import SILENT_TRIES, UNCHECKED, Done, Step, Wait, refused, steps_of
+from bot.purchases.steps import SILENT_TRIES, UNCHECKED, Done, Step, Wait, refused, step_of
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
@@ -38,6 +38,7 @@ from bot.twilio.numbers import Available, alternatives, owned, substitutes
 from storage.database import Unavailable
 from storage.models import IfGone, Purchase, State, now
 from storage.office import OutOfOffice
+from storage.outbox import Owed
 from storage.purchases import LONGEST_SLEEP, Happened, Lost, NumberHeld
 
 log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ class Worker:
 
     async def _advance(self, purchase: Purchase) -> None:
         while not self._stopping:
-            step = next((s for s in steps_of(purchase) if getattr(purchase, s.column) is None), None)
+            step = step_of(purchase)
             if step is None:
                 await self._complete(purchase)
                 return
@@ -337,11 +338,14 @@ class Worker:
     async def _ask_again(self, purchase: Purchase, error: QuoteChanged) -> None:
         await self._store.quote_again(
             purchase,
-            Happened("quote_changed", owed=news.both(self._app.settings, purchase, error.said)),
+            Happened("quote_changed", owed=self._asked_again(purchase, error.said)),
             error.changed,
             by_worker=True,
             problem=error.said,
         )
+
+    def _asked_again(self, purchase: Purchase, said: Said) -> tuple[Owed, ...]:
+        return *operations.asked_again(self._app, purchase, said), news.direct(purchase, said)
 
     async def _ask_for_more(self, purchase: Purchase, error: ApprovalsVoid) -> None:
         await self._leave(
@@ -461,6 +465,8 @@ class Worker:
     ) -> None:
         settings = self._app.settings
         owed = news.both(settings, purchase, said)
+        if to == State.AWAITING_APPROVAL:
+            owed = self._asked_again(purchase, said)
         if alarm is not None:
             owed = (*owed, news.operators(settings, alarm))
         log.info("purchase %s: %s", purchase.id, to)

@@ -133,7 +133,7 @@ class Courier:
         client: AsyncWebClient,
         picture: Callable[[Purchase], Awaitable[Message]],
         compose: Callable[[Outgoing, Card | None], Awaitable[Message]],
-        begun_again: Callable[[Purchase], Said],
+        begun_again: Callable[[Purchase], Awaitable[Said]],
     ) -> None:
         """picture: a card as its purchase is now; compose: another message; begun_again: the first line of a new thread."""
         self._app = app
@@ -386,7 +386,7 @@ class Courier:
         purchase = await self._store.purchase(row.purchase_id)
         if card is None or purchase is None or card.ts != row.ts:
             return  # noticed before
-        line = news.thread(self._settings, self._begun_again(purchase))
+        line = news.thread(self._settings, await self._begun_again(purchase))
         if card.ts is None:  # never posted, and its channel is not that of the settings any more
             await self._store.readdress("card", self._settings.approvals_channel)
         else:

@@ -142,6 +142,11 @@ class People:
             self._start(person_id, self._read_person)
         return (person.display_name if person else None) or person_id
 
+    async def names(self, person_ids: Iterable[str]) -> dict[str, str]:
+        """Display names by id, looked up side by side."""
+        wanted = sorted(set(person_ids))
+        return dict(zip(wanted, await asyncio.gather(*map(self.name, wanted)), strict=True))
+
     async def dm_channel(self, user_id: str, *, anew: bool = False) -> str:
         """The app's direct-message channel with this person; anew: Slack does not know the old one. Raises the SDK's errors."""
         person = self._people.get(user_id) or await self._read_person(user_id)

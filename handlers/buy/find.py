@@ -7,15 +7,16 @@ from typing import Any
 from bot import countries
 from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
-from bot.errors import NothingKnownYet
-from bot.purchases.draft import search_of
+from bot.errors import NothingKnownYet, NotPossibleNow
+from bot.purchases import operations
+from bot.purchases.draft import search_of, typed_again
 from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Texts
 from bot.twilio.catalogue import Offer
 from handlers import blocks
 from handlers.blocks import Block, Option, View
 from handlers.buy import choose
 from handlers.buy import draft as draft_row
-from handlers.screen import Screen
+from handlers.screen import Screen, on_messages
 from handlers.turn import Turn
 from storage.models import Draft, new_id, now
 
@@ -217,6 +218,17 @@ async def opened(turn: Turn) -> None:
     await turn.show(page(draft, app, turn.t, earlier=earlier, notice=notice))
 
 
+async def asked_again(turn: Turn) -> None:
+    """What was asked for and denied, to be changed and asked for once more."""
+    app = turn.app
+    await app.policy.check_ask(turn.person_id, app.people)
+    purchase = await operations.existing(turn.value, app)
+    if purchase.requester_id != turn.person_id:
+        raise NotPossibleNow()
+    draft = await app.store.open_draft(_new_draft(turn, typed_again(purchase)))
+    await turn.show(page(draft, app, turn.t))
+
+
 def _new_draft(turn: Turn, typed: dict[str, Any]) -> Draft:
     moment = now()
     return Draft(
@@ -294,3 +306,4 @@ SCREEN = Screen(
     {"country": changed, "advanced": changed, "discard": discarded},
     {"country": countries_suggested},
 )
+on_messages(ask_again=asked_again)

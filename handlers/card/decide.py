@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated
 
 from slack_sdk.errors import SlackApiError
 
 from bot.core import App
+from bot.errors import FormErrors, OldButton
 from bot.purchases import operations
-from bot.texts import N_, Texts
+from bot.texts import N_, Texts, say
 from handlers import blocks, errors
 from handlers.blocks import View
 from handlers.forms import Form, needed
@@ -40,11 +42,6 @@ def does(verb: Verb) -> Listener:
         await turn.done()
 
     return pressed(act)
-
-
-async def withdrawn(turn: Turn, of: OfPurchase) -> None:
-    await operations.withdraw(of.purchase_id, turn.person_id, turn.app)
-    await turn.done()
 
 
 async def alternative_taken(turn: Turn, of: OfPurchase) -> None:
@@ -105,6 +102,81 @@ async def denied(turn: Turn, form: Denial) -> None:
     await turn.done()
 
 
+# withdrawing and ending: each by a small page, because a menu has one confirmation for all and asks no reason
+
+
+async def more(turn: Turn) -> None:
+    """The menu of a card: its values begin with the verb."""
+    verb, _, of = turn.value.partition(":")
+    if verb not in MENU:
+        raise OldButton()
+    await pressed(MENU[verb])(replace(turn, chosen=of))
+
+
+async def withdrawing(turn: Turn, of: OfPurchase) -> None:
+    purchase = await operations.check_withdrawable(of.purchase_id, turn.person_id, turn.app)
+    own = turn.person_id in (purchase.requester_id, purchase.owner_id)
+    await turn.show(withdraw_page(purchase, turn.t, own=own))
+
+
+def withdraw_page(purchase: Purchase, t: Texts, *, own: bool) -> View:
+    """own: whether it is the person's own request; somebody else's asks for a reason, as denying does."""
+    said = t("The number is not bought, and others can have it.")
+    shown = [blocks.section(f"*{t.phone(purchase.phone_number)}*\n{said}")]
+    if not own:
+        hint = t("The requester and everybody in the channel can read it.")
+        shown.append(blocks.text("reason", t("Reason"), multiline=True, max_length=500, hint=hint))
+    return blocks.modal(
+        "card.withdraw",
+        t("Withdraw the request"),
+        shown,
+        close=t("Cancel"),
+        submit=t("Withdraw"),
+        about=str(OfPurchase(purchase.id, purchase.quote_no)),
+    )
+
+
+class Withdrawal(Form):
+    reason: str | None = None
+
+
+async def withdrawn(turn: Turn, form: Withdrawal) -> None:
+    of = OfPurchase.parse(turn.about)
+    purchase = await operations.existing(of.purchase_id, turn.app)
+    if form.reason is None and turn.person_id not in (purchase.requester_id, purchase.owner_id):
+        raise FormErrors({"reason": say(N_("Say why, so that the requester knows what to change."))})
+    await operations.withdraw(of.purchase_id, turn.person_id, turn.app, form.reason)
+    await turn.done()
+
+
+async def ending(turn: Turn, of: OfPurchase) -> None:
+    purchase = await operations.check_endable(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+    await turn.show(end_page(purchase, turn.t))
+
+
+def end_page(purchase: Purchase, t: Texts) -> View:
+    said = t("Nothing is bought, and others can have the number.")
+    if not purchase.is_unbought:
+        said = t("The number stays in the Twilio account and costs money until it is released there.")
+    return blocks.modal(
+        "card.end",
+        t("End the request"),
+        [blocks.section(f"*{t.phone(purchase.phone_number)}*\n{said}")],
+        close=t("Cancel"),
+        submit=t("End"),
+        about=str(OfPurchase(purchase.id, purchase.quote_no)),
+    )
+
+
+async def ended(turn: Turn) -> None:
+    of = OfPurchase.parse(turn.about)
+    await operations.end(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+    await turn.done()
+
+
+MENU = {"withdraw": withdrawing, "end": ending}
+
+
 # what was clicked
 
 
@@ -144,13 +216,16 @@ async def _pointed(turn: Turn, link: str) -> bool:
 
 
 Screen("card.deny", (Denial, denied))
+Screen("card.withdraw", (Withdrawal, withdrawn))
+Screen("card.end", ended)
 on_messages(
     approve=does(operations.approve),
     deny=pressed(denying),
-    withdraw=pressed(withdrawn),
+    more=more,
+    withdraw=pressed(withdrawing),
     alternative=pressed(alternative_taken),
     retry=does(operations.retry),
     buy_anyway=does(operations.buy_anyway),
     take_over=pressed(taken_over),
-    end=does(operations.end),
+    end=pressed(ending),
 )

@@ -1,58 +1,351 @@
-"""The one message per purchase: approve, deny, progress, outcome. It shows the row and nothing else."""
+"""The one message per purchase: a model of what is true now, and how Slack shows it. It shows the row and nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.bundles import operations as bundles
 from bot.core import App
-from bot.purchases import operations
-from bot.purchases.steps import UNCHECKED, steps_of
+from bot.purchases.possible import ENDINGS, possible
+from bot.purchases.steps import UNCHECKED, step_of, steps_of
 from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from bot.twilio.numbers import Available, from_kept
-from handlers import blocks
+from handlers import blocks, rich
 from handlers.blocks import Block
 from handlers.ref import OfPurchase
-from storage.models import Approval, Bundle, IfGone, Purchase, Service, State
+from handlers.rich import Element, Names
+from storage.models import STOPPED, Approval, Bundle, IfGone, Purchase, Service, State
 
-STATES = {
-    State.AWAITING_APPROVAL: N_("Waiting for approval"),
-    State.IN_PROGRESS: N_("In progress"),
-    State.NEEDS_CHANGES: N_("Needs a decision"),
-    State.COMPLETE: N_("Done"),
-    State.DENIED: N_("Denied"),
-    State.WITHDRAWN: N_("Withdrawn"),
-    State.LAPSED: N_("Lapsed"),
-    State.FAILED: N_("Stopped"),
-    State.ENDED: N_("Ended"),
-    State.RELEASED: N_("Released"),
+ENDED = {
+    State.DENIED: N_("{number}: denied by {person}"),
+    State.WITHDRAWN: N_("{number}: withdrawn"),
+    State.LAPSED: N_("{number}: nobody decided in time"),
+    State.RELEASED: N_("{number} was released in the Twilio account"),
 }
-WAITS = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
+STOPPED_BY = {
+    "NumberTaken": N_("{number} was sold to somebody else"),
+    "NumberOwned": N_("{number} is in the Twilio account already"),
+    "AddressDoesNotFit": N_("{number}: the address does not fit"),
+    "AddressNeeded": N_("{number} needs an address"),
+    "BundleRefused": N_("{number}: Twilio refused the bundle"),
+    "NotBoughtYet": N_("{number} could not be bought"),
+    "TrialLimit": N_("{number}: a trial account may have one number only"),
+    "NeedsAPerson": N_("{number}: it is not clear who bought it"),
+    "ServiceGone": N_("{number}: its messaging service is gone"),
+    "ServiceExists": N_("{number}: somebody else made that messaging service"),
+    "SeveralServices": N_("{number}: several messaging services have that name"),
+    "ServiceFull": N_("{number}: its messaging service is full"),
+    "InAnotherService": N_("{number} belongs to another messaging service"),
+    "CannotJoinService": N_("{number}: Twilio keeps it out of its messaging service"),
+    "NotInService": N_("{number} is not in its messaging service any more"),
+}
+"""The first line of one that has stopped, by the kind of its problem; the sentence with what to do follows."""
+WAITING_FOR = {
+    "BalanceTooLow": N_("{number}: the balance is too low"),
+    "AccountRefused": N_("{number}: Twilio does not let Number Desk in"),
+}
+OF_BUNDLE = {
+    bundles.DRAFT: N_("{number}: its bundle is not finished"),
+    bundles.REJECTED: N_("{number}: Twilio rejected the bundle"),
+    bundles.DELETED: N_("{number}: its bundle was deleted"),
+    bundles.APPROVED: N_("{number}: its bundle has lapsed"),
+}
 
 
-# what you see
+@dataclass(frozen=True)
+class Picture:
+    """What a card says, whatever Slack's blocks for it are."""
+
+    first: str
+    """what is true now; the notification's text too"""
+    purpose: str
+    calls: tuple[str, ...] = ()
+    """people and user groups that the first line mentions"""
+    problem: list[Element] | None = None
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    steps: tuple[tuple[str, str], ...] = ()
+    """sign and words of each"""
+    since: tuple[Element, ...] = ()
+    alternatives: tuple[Block, ...] = ()
+    buttons: tuple[Block, ...] = ()
 
 
-def view(
-    purchase: Purchase,
-    bundle: Bundle | None,
-    approvals: Sequence[Approval],
-    needed: int,
-    t: Texts,
-) -> dict[str, Any]:
-    """``text``, ``blocks`` and ``metadata`` of the message. approvals: those that count now."""
-    number = t.phone(purchase.phone_number)
-    state = t(STATES[purchase.state])
-    shown = [
-        blocks.header(f"{number} – {state}"),
-        blocks.fields(_facts(purchase, bundle, t)),
-        blocks.section(blocks.quoted(purchase.purpose)),
+@dataclass(frozen=True)
+class Around:
+    """What the picture shows beside the purchase itself."""
+
+    bundle: Bundle | None = None
+    approvals: Sequence[Approval] = ()
+    """those that count now"""
+    needed: int = 1
+    names: Names = field(default_factory=dict)
+    calls: tuple[str, ...] = ()
+
+
+# what is true now
+
+
+def first_line(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) -> str:
+    """In the words of whoever has the ball; never what has not happened yet."""
+    quote, number = purchase.quote, t.phone(purchase.phone_number)
+    match purchase.state:
+        case State.AWAITING_APPROVAL:
+            return t(
+                "{person} asks for a number ({country}, {type}): {month} a month ({year} a year)",
+                person=names.get(purchase.requester_id, purchase.requester_id),
+                country=t.country(quote.country),
+                type=t(NUMBER_TYPES[quote.number_type]),
+                month=t.money(quote.price, quote.currency),
+                year=t.money(quote.price * 12, quote.currency),
+            )
+        case State.IN_PROGRESS:
+            return _under_way(purchase, bundle, t)
+        case State.NEEDS_CHANGES | State.FAILED:
+            return t(STOPPED_BY.get(_kind(purchase.problem), _stopped(purchase)), number=number)
+        case State.COMPLETE:
+            if purchase.messaging_service_sid is None:
+                return t("{number} is bought", number=number)
+            return t("{number} is bought and in “{service}”", number=number, service=quote.service_name)
+        case State.ENDED:
+            text = N_("{number}: ended, and it goes on costing money")
+            if purchase.is_unbought:
+                text = N_("{number}: ended, nothing was bought")
+            return t(text, number=number)
+    by = names.get(purchase.decided_by or "", purchase.decided_by or "")
+    return t(ENDED[purchase.state], number=number, person=by)
+
+
+def _under_way(purchase: Purchase, bundle: Bundle | None, t: Texts) -> str:
+    number, step = t.phone(purchase.phone_number), step_of(purchase)
+    if (kind := _kind(purchase.waiting)) in WAITING_FOR:
+        return t(WAITING_FOR[kind], number=number)
+    if step is not None and step.column == "bundle_approved_at":
+        if bundle is None:
+            return t("{number} needs a bundle", number=number)
+        if not bundles.usable(bundle) and bundle.status in OF_BUNDLE:
+            return t(OF_BUNDLE[bundle.status], number=number)
+    what = t(step.waiting) if step is not None else t("bought")
+    return t("{number}: {what}", number=number, what=what)
+
+
+def _stopped(purchase: Purchase) -> str:
+    if purchase.phone_number_sid is not None:
+        return N_("{number} is bought, and a decision is needed")
+    return N_("{number} is not bought, and a decision is needed")
+
+
+def _kind(why: dict[str, Any] | None) -> str:
+    return str((why or {}).get("kind") or "")
+
+
+def picture_of(purchase: Purchase, around: Around, t: Texts) -> Picture:
+    names = around.names
+    why = purchase.problem or purchase.waiting
+    waits = purchase.state == State.AWAITING_APPROVAL
+    return Picture(
+        first=first_line(purchase, around.bundle, t, names),
+        purpose=purchase.purpose,
+        calls=around.calls if waits else (),
+        problem=_why(purchase, t, names) if why or purchase.state == State.DENIED else None,
+        facts=tuple(_facts(purchase, around.bundle, t, names)),
+        warnings=tuple(_warnings(purchase, around.bundle, t)),
+        steps=() if waits else tuple(_steps(purchase, t, names)),
+        since=tuple(_since(purchase, around, t)) if waits else (),
+        alternatives=tuple(_alternatives(purchase, t)),
+        buttons=tuple(_buttons(purchase, around.bundle, t)),
+    )
+
+
+def _why(purchase: Purchase, t: Texts, names: Names) -> list[Element]:
+    """What is wrong, waited for, or the reason of a denial."""
+    if purchase.state == State.DENIED:
+        return [rich.text(purchase.reason or "")]
+    return rich.said(purchase.problem or purchase.waiting or {}, t, names)
+
+
+def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) -> list[str]:
+    """In one or two lines: the number, then who and what stands behind it."""
+    quote = purchase.quote
+    place = t.listed(each for each in (quote.locality, quote.region) if each)
+    number = [t.phone(quote.phone_number), place, t.capabilities(quote.capabilities)]
+    if purchase.wants_service:
+        service = quote.service_name or quote.service_sid or ""
+        into = N_("into “{service}” (new)") if quote.service == Service.NEW else N_("into “{service}”")
+        number.append(t(into, service=service))
+    facts = [" · ".join(each for each in number if each)]
+    if purchase.state != State.AWAITING_APPROVAL:
+        asked = t("asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
+        price = purchase.charged if purchase.charged is not None else quote.price
+        facts.append(f"{asked} · " + t("{price} a month", price=t.money(price, quote.currency)))
+    if quote.regulated and quote.end_user_type:
+        facts.append(f"{t(END_USERS[quote.end_user_type])} · {_bundle(bundle, t)}")
+    if purchase.is_unbought and purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS):
+        facts.append(_if_gone(purchase, t, names))
+    return facts
+
+
+def _bundle(bundle: Bundle | None, t: Texts) -> str:
+    if bundle is None:
+        return t("bundle to be added")
+    status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
+    return t("bundle “{bundle}” ({status})", bundle=bundle.friendly_name, status=status)
+
+
+def _if_gone(purchase: Purchase, t: Texts, names: Names) -> str:
+    quote = purchase.quote
+    if quote.if_gone == IfGone.CLOSEST:
+        limit = t.money(quote.ceiling, quote.currency)
+        return t("If it is sold by then: the closest match, up to {limit} a month", limit=limit)
+    person = names.get(purchase.requester_id, purchase.requester_id)
+    return t("If it is sold by then: {person} is asked", person=person)
+
+
+def _warnings(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]:
+    """What will keep the number from working: before the money is spent, and what was not shown afterwards."""
+    if purchase.state == State.AWAITING_APPROVAL and purchase.is_regulated:
+        if bundle is None:
+            return [t("It cannot be bought before a bundle is added, and Twilio has approved it")]
+        if not bundles.usable(bundle):
+            return [t("It cannot be bought before Twilio has approved the bundle")]
+    if purchase.state == State.COMPLETE and purchase.unchecked:
+        unchecked = t.listed(t(UNCHECKED[each]) for each in purchase.unchecked)
+        return [t("Not checked yet: {unchecked}", unchecked=unchecked)]
+    return []
+
+
+def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:
+    if purchase.decided_at is None or purchase.state == State.DENIED:
+        return []
+    by = names.get(purchase.decided_by or "", purchase.decided_by or "")
+    steps = [("✓", t("Approved by {person}", person=by))]
+    now = step_of(purchase)
+    for step in steps_of(purchase):
+        if getattr(purchase, step.column) is not None:
+            steps.append(("✓", t(step.done)))
+        elif step is now and purchase.state in STOPPED:
+            steps.append(("✗", t(step.done)))
+        else:
+            steps.append(("●" if step is now and purchase.state == State.IN_PROGRESS else "○", t(step.done)))
+    return steps
+
+
+def _since(purchase: Purchase, around: Around, t: Texts) -> list[Element]:
+    """How long it waits, for how many, and who has approved. A date of Slack's: it needs no redraw."""
+    left = max(around.needed - len(around.approvals), 0)
+    counted = t.n("one approval needed", "{n} approvals needed", left)
+    asked = rich.moment(purchase.created_at)
+    elements = [rich.text(t("Asked for") + " "), asked, rich.text(f" · {counted}")]
+    if around.approvals:
+        given = t.listed(around.names.get(each.person_id, each.person_id) for each in around.approvals)
+        elements.append(rich.text(" · " + t("approved by {names}", names=given)))
+    return elements
+
+
+# buttons: what is possible now, and nothing else
+
+LABELS = {
+    "deny": N_("Deny…"),
+    "continue": N_("Finish the bundle"),
+    "fix": N_("Fix and resubmit"),
+    "retry": N_("Retry"),
+    "buy_anyway": N_("Buy anyway"),
+    "choose_address": N_("Choose address"),
+    "choose_service": N_("Choose service"),
+    "take_over": N_("It is ours"),
+    "withdraw": N_("Withdraw…"),
+    "end": N_("End…"),
+}
+
+
+def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
+    """Values carry the purchase and the quote that the button belongs to. What ends it is in the menu."""
+    of = OfPurchase(purchase.id, purchase.quote_no)
+    verbs = possible(purchase, bundle)
+    buttons = [
+        _button(verb, purchase, bundle, of, t) for verb in verbs if verb not in (*ENDINGS, "alternative")
     ]
-    shown += _where_it_stands(purchase, approvals, needed, t)
-    shown += _buttons(purchase, bundle, t)
+    if buttons and verbs[0] != "alternative":
+        buttons[0]["style"] = "primary"
+    endings = [blocks.option(f"{verb}:{of}", t(LABELS[verb])) for verb in verbs if verb in ENDINGS]
+    return [*buttons, blocks.overflow("more", endings)] if endings else buttons
+
+
+def _button(verb: str, purchase: Purchase, bundle: Bundle | None, of: OfPurchase, t: Texts) -> Block:
+    value, sure = str(of), None
+    if verb == "approve":
+        price = t.money(purchase.quote.price, purchase.quote.currency)
+        return blocks.button(verb, t("Approve {price}/month", price=price), value)
+    if verb == "add_bundle":
+        label = N_("Add bundle") if bundle is None else N_("Use another bundle")
+        return blocks.button(verb, t(label), value)
+    if verb in ("continue", "fix") and bundle is not None:
+        value = f"{bundle.id}|{purchase.id}"
+    if verb == "buy_anyway":
+        sure = blocks.confirm(
+            t("Buy it anyway?"),
+            t("The balance looks too low. Twilio may refuse, or suspend the account when it runs out."),
+            t("Buy anyway"),
+            t("Cancel"),
+        )
+    return blocks.button(verb, t(LABELS[verb]), value, confirm=sure)
+
+
+def _alternatives(purchase: Purchase, t: Texts) -> list[Block]:
+    if "alternative" not in possible(purchase, None):
+        return []
+    of = OfPurchase(purchase.id, purchase.quote_no)
+    return [_alternative(each, of, t) for each in from_kept(purchase.alternatives)]
+
+
+def _alternative(number: Available, of: OfPurchase, t: Texts) -> Block:
+    needs = t(ADDRESS_NEEDS[number.address_requirements])
+    parts = (number.place, t.capabilities(number.capabilities), needs)
+    details = " · ".join(each for each in parts if each)
+    value = str(replace(of, choice=number.phone_number))
+    return blocks.section(
+        f"*{t.phone(number.phone_number)}*\n{escape(details)}",
+        blocks.button("alternative", t("Take this one"), value),
+        block_id=f"alternative_{number.phone_number}",
+    )
+
+
+# how Slack shows it
+
+
+def classic(picture: Picture) -> list[Block]:
+    """Blocks that every client shows. What somebody typed stands in rich text, where nothing of it comes alive."""
+    first = [rich.text(picture.first, bold=True)]
+    for each in picture.calls:
+        first += [rich.text("  "), rich.usergroup(each) if each.startswith("S") else rich.user(each)]
+    lines: list[Element] = []
+    if picture.problem:
+        lines += [*picture.problem, rich.text("\n")]
+    lines.append(rich.text("\n".join(picture.facts)))
+    for warning in picture.warnings:
+        lines += [rich.text("\n"), rich.emoji("warning"), rich.text(f" {warning}")]
+    shown = [rich.block(rich.section(*first), rich.quote(picture.purpose), rich.section(*lines))]
+    if picture.steps:
+        shown.append(
+            {
+                "type": "context",
+                "elements": [blocks.plain("   ".join(f"{sign} {words}" for sign, words in picture.steps))],
+            }
+        )
+    shown += picture.alternatives
+    if picture.buttons:
+        shown.append(blocks.actions("decide", *picture.buttons))
+    if picture.since:
+        shown.append(rich.block(rich.section(*picture.since)))
+    return shown
+
+
+def view(purchase: Purchase, around: Around, t: Texts) -> dict[str, Any]:
+    """``text``, ``blocks`` and ``metadata`` of the message."""
+    picture = picture_of(purchase, around, t)
     return {
-        "text": t("Number request {number}: {state}", number=number, state=state),
-        "blocks": shown,
+        "text": escape(picture.first),
+        "blocks": classic(picture),
         "metadata": {
             "event_type": "purchase",
             "event_payload": {
@@ -71,204 +364,35 @@ def ready(purchase: Purchase) -> str:
     return "unknown" if purchase.quote.can_text else "never"
 
 
-def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]:
-    quote = purchase.quote
-    kind = t(
-        "{country}, {type}",
-        country=t.country(quote.country),
-        type=t(NUMBER_TYPES[quote.number_type]),
-    )
-    price = purchase.charged if purchase.charged is not None else quote.price
-    facts = [
-        _fact(t("Asked for by"), f"<@{purchase.requester_id}>"),
-        _fact(t("Number"), f"{kind}\n{t.capabilities(quote.capabilities)}"),
-        _fact(
-            t("Cost"),
-            t(
-                "{month} a month, {year} a year",
-                month=t.money(price, quote.currency),
-                year=t.money(price * 12, quote.currency),
-            ),
-        ),
-    ]
-    if quote.if_gone == IfGone.CLOSEST:
-        limit = t("the closest match, up to {limit} a month", limit=t.money(quote.ceiling, quote.currency))
-        facts.append(_fact(t("If it is gone"), limit))
-    else:
-        facts.append(_fact(t("If it is gone"), t("ask")))
-    if quote.regulated and quote.end_user_type:
-        papers = t("papers later")
-        if bundle is not None:
-            status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
-            papers = f"“{escape(bundle.friendly_name)}” ({status})"
-        facts.append(_fact(t("End user"), f"{t(END_USERS[quote.end_user_type])}\n{papers}"))
-    if purchase.wants_service:
-        service = escape(quote.service_name or quote.service_sid or "")
-        if quote.service == Service.NEW:
-            service = t("{service} (a new one)", service=service)
-        facts.append(_fact(t("Messaging service"), service))
-    return facts
-
-
-def _fact(label: str, text: str) -> str:
-    return f"*{label}*\n{text}"
-
-
-def _where_it_stands(purchase: Purchase, approvals: Sequence[Approval], needed: int, t: Texts) -> list[Block]:
-    shown: list[Block] = []
-    if purchase.problem is not None:
-        shown.append(blocks.section(f":warning: {t.said(purchase.problem)}"))
-    match purchase.state:
-        case State.AWAITING_APPROVAL:
-            if approvals:
-                names = t.listed(f"<@{each.person_id}>" for each in approvals)
-                counted = t(
-                    "{count} of {needed} approvals: {names}", count=len(approvals), needed=needed, names=names
-                )
-                shown.append(blocks.context(counted))
-        case State.DENIED:
-            shown.append(blocks.section(t("Denied by {person}:", person=f"<@{purchase.decided_by}>")))
-            shown.append(blocks.section(blocks.quoted(purchase.reason or "")))
-        case State.IN_PROGRESS | State.COMPLETE | State.NEEDS_CHANGES | State.FAILED | State.ENDED:
-            shown.append(blocks.section(_progress(purchase, t)))
-    if purchase.waiting is not None:
-        shown.append(blocks.context(t.said(purchase.waiting)))
-    if purchase.state == State.COMPLETE and purchase.unchecked:
-        missing = [t("Not checked yet:"), *(f"• {t(UNCHECKED[each])}" for each in purchase.unchecked)]
-        shown.append(blocks.section("\n".join(missing)))
-    return shown
-
-
-def _progress(purchase: Purchase, t: Texts) -> str:
-    """A line a step, in words as well as in signs."""
-    lines = []
-    if purchase.decided_by and purchase.decided_at:
-        by = t(
-            "approved by {person}, {moment}",
-            person=f"<@{purchase.decided_by}>",
-            moment=t.moment(purchase.decided_at),
-        )
-        approval = t("Approval")
-        lines.append(f":white_check_mark: *{approval}* – {by}")
-    done, under_way = t("done"), t("now")
-    running = purchase.state == State.IN_PROGRESS
-    for step in steps_of(purchase):
-        if getattr(purchase, step.column) is not None:
-            lines.append(f":white_check_mark: *{t(step.title)}* – {done}")
-        elif running:
-            lines.append(f":hourglass_flowing_sand: *{t(step.title)}* – {under_way}")
-            running = False
-        else:
-            lines.append(f":white_circle: {t(step.title)}")
-    return "\n".join(lines)
-
-
-def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
-    """Only what does something now. Values carry the purchase and the quote that the button belongs to."""
-    carried = OfPurchase(purchase.id, purchase.quote_no)
-    value = str(carried)
-    ways = operations.ways_on(purchase)
-    shown = [_alternative(each, carried, t) for each in from_kept(purchase.alternatives)]
-    buttons: list[Block] = []
-    if purchase.state == State.AWAITING_APPROVAL:
-        buttons += [
-            blocks.button("approve", t("Approve"), value, style="primary"),
-            blocks.button("deny", t("Deny"), value, style="danger"),
-        ]
-    buttons += [
-        blocks.button(way, t(WAYS[way]), value, "primary" if i == 0 else None, _sure_of(way, t))
-        for i, way in enumerate(way for way in ways if way in WAYS)
-    ]
-    waits_for_papers = bundle is None or not bundles.usable(bundle) or "add_bundle" in ways
-    live = purchase.state in WAITS and purchase.is_unbought
-    if live and (purchase.is_regulated or "add_bundle" in ways) and waits_for_papers:
-        buttons.append(blocks.button("add_bundle", t("Add bundle"), value))
-    if live:
-        buttons.append(blocks.button("withdraw", t("Withdraw"), value, confirm=_sure(t)))
-    if "end" in ways:
-        buttons.append(blocks.button("end", t("End it"), value, confirm=_sure_of("end", t)))
-    if buttons:
-        shown.append(blocks.actions("decide", *buttons))
-    return shown
-
-
-WAYS = {
-    "retry": N_("Try again"),
-    "buy_anyway": N_("Buy anyway"),
-    "choose_address": N_("Choose an address"),
-    "choose_service": N_("Choose another service"),
-    "take_over": N_("It is ours"),
-}
-"""Buttons of the verbs that lead on; ``alternative``, ``add_bundle`` and ``end`` look different."""
-
-
-def _sure_of(way: str, t: Texts) -> Block | None:
-    match way:
-        case "end":
-            return blocks.confirm(
-                t("End the request?"),
-                t(
-                    "It is not gone on with. A number that is bought stays in the Twilio account and costs money."
-                ),
-                t("End it"),
-                t("Cancel"),
-                "danger",
-            )
-        case "buy_anyway":
-            return blocks.confirm(
-                t("Buy it anyway?"),
-                t("The balance looks too low. Twilio may refuse, or suspend the account when it runs out."),
-                t("Buy anyway"),
-                t("Cancel"),
-            )
-    return None
-
-
-def _alternative(number: Available, carried: OfPurchase, t: Texts) -> Block:
-    details = " · ".join(
-        part
-        for part in (
-            number.place,
-            t.capabilities(number.capabilities),
-            t(ADDRESS_NEEDS[number.address_requirements]),
-        )
-        if part
-    )
-    return blocks.section(
-        f"*{t.phone(number.phone_number)}*\n{escape(details)}",
-        blocks.button("alternative", t("Take this one"), str(replace(carried, choice=number.phone_number))),
-        block_id=f"alternative_{number.phone_number}",
-    )
-
-
-def _sure(t: Texts) -> Block:
-    return blocks.confirm(
-        t("Withdraw the request?"),
-        t("The number is not bought, and others can have it."),
-        t("Withdraw"),
-        t("Keep it"),
-        "danger",
-    )
+async def around(purchase: Purchase, app: App) -> Around:
+    """As it is now. Slack is asked for names that are not known, and waited for no longer than half a second."""
+    bundle_id = purchase.quote.bundle_id
+    bundle = await app.store.bundle(bundle_id) if bundle_id else None
+    approvals = await app.store.approvals_of(purchase)
+    why = [each for each in (purchase.problem, purchase.waiting) if each]
+    people = {
+        purchase.requester_id,
+        purchase.decided_by,
+        *(each.person_id for each in approvals),
+        *rich.people_in(why),
+    }
+    names = await app.people.names(each for each in people if each)
+    calls, _ = app.policy.calls(purchase.requester_id, app.people)
+    return Around(bundle, approvals, app.policy.approve.approvals, names, tuple(calls))
 
 
 async def picture(purchase: Purchase, app: App) -> dict[str, Any]:
     """The message, as the purchase is now."""
-    bundle_id = purchase.quote.bundle_id
-    bundle = await app.store.bundle(bundle_id) if bundle_id else None
-    return view(
-        purchase,
-        bundle,
-        await app.store.approvals_of(purchase),
-        app.policy.approve.approvals,
-        Texts(app.settings.channel_language),
-    )
+    return view(purchase, await around(purchase, app), Texts(app.settings.channel_language))
 
 
-def begun_again(purchase: Purchase) -> Said:
+async def begun_again(purchase: Purchase, app: App) -> Said:
     """The first line of the thread of a card that takes the place of one that is gone."""
+    found = await around(purchase, app)
+    t = Texts(app.settings.channel_language)
     return say(
         N_(
-            "The card of this request was gone or could not be changed any more, so it is posted anew. Where it stands: {state}."
+            "The card of this request was gone or could not be changed any more, so it is posted anew. Where it stands: {state}"
         ),
-        state=say(STATES[purchase.state]),
+        state=first_line(purchase, found.bundle, t, found.names),
     )

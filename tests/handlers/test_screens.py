@@ -204,6 +204,10 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
         yield "end user of a country", end_user.page(draft(), asked, {}, (), {}, t)
     yield "new address", address.page(draft(), t, typed=ADDRESS, problem=suggestion(t))
     yield "deny", decide.deny_page(purchase(), t)
+    for own in (True, False):
+        yield "withdraw", decide.withdraw_page(purchase(), t, own=own)
+    yield "end", decide.end_page(purchase(), t)
+    yield "end, bought", decide.end_page(purchase(phone_number_sid="PN0"), t)
     yield "loading", loading.page(t, t("Looking for numbers at Twilio…"), "0123456789ab")
     for error in every_error():
         yield error.said["say"], shown_errors.view(t.said(error.said), t)
@@ -465,9 +469,12 @@ def test_every_card_is_within_slacks_limits(language: str, state: State) -> None
             unchecked=["us_campaign", "toll_free_verification", "geo_permission", "test_message"],
             **(done if state == State.COMPLETE else {}),
         )
-        message = card.view(shown, bundle(), approvals, 4, t)
-        assert message_problems(message["blocks"], message["text"]) == []
-        assert len(message["text"]) <= 4000
+        for own in (bundle(), None):
+            names = {"U1": LONG, "U0REQUESTER": LONG}
+            around = card.Around(own, approvals, 4, names, ("S0APPROVERS", "U0A", "U0B", "U0C", "U0D"))
+            message = card.view(shown, around, t)
+            assert message_problems(message["blocks"], message["text"]) == []
+            assert len(message["text"]) <= 4000
 
 
 # what is drawn with the database and Twilio
@@ -643,15 +650,21 @@ def test_a_text_that_is_too_long_is_cut_with_a_sign() -> None:
     assert blocks.option("v", "x" * 80)["text"]["text"].endswith("…")
 
 
-def test_peoples_words_cannot_break_out_of_their_quotation() -> None:
-    message = card.view(
-        purchase(state=State.DENIED, purpose="<!channel> & *bold*\nline", reason="<@U1>", decided_by="U1"),
-        None,
-        [],
-        1,
-        Texts("en"),
-    )
-    assert "<!channel>" not in str(message) and "&lt;!channel&gt; &amp; *bold*\\n>line" in str(message)
+def test_peoples_words_stand_as_they_typed_them_and_nothing_of_them_comes_alive() -> None:
+    typed = "<!channel> & *bold* ~x~ `code` ```\nline"
+    shown = purchase(state=State.DENIED, purpose=typed, reason=typed, decided_by="U1", service_name=typed)
+    message = card.view(shown, card.Around(names={"U1": "*Ada*"}), Texts("en"))
+    texts = [each for block in message["blocks"] for each in _leaves(block)]
+    assert {"type": "text", "text": typed} in texts
+    assert not any(each["type"] == "mrkdwn" for each in texts), "mrkdwn cannot escape a star"
+    assert any("denied by *Ada*" in each["text"] for each in texts)
+
+
+def _leaves(block: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(block, dict) and isinstance(block.get("text"), str):
+        yield block
+    for each in block.values() if isinstance(block, dict) else block if isinstance(block, list) else ():
+        yield from _leaves(each)
 
 
 def test_sentences_escape_what_comes_from_outside() -> None:

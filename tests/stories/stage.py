@@ -5,6 +5,7 @@ import contextlib
 import functools
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -116,9 +117,26 @@ class Person:
         return await self.slack.post("submit", user=self.id, view_id=view["id"], values=values)
 
     async def clicks(self, card: dict[str, Any], action_id: str, value: str | None = None) -> Any:
+        """A button of the card; one's own request is withdrawn or ended by its menu and the page that this opens."""
+        if action_id in ("withdraw", "end"):
+            answer = await self.chooses(card, action_id)
+            return await self.submits() if answer.get("view") else answer
         more = {"value": value} if value else {}
         return await self.slack.post(
             "act", user=self.id, channel=APPROVALS, ts=card["ts"], action_id=action_id, **more
+        )
+
+    async def chooses(self, card: dict[str, Any], verb: str) -> Any:
+        """From the card's menu; the page that it opens is sent as it is by ``submits``."""
+        (menu,) = [e for b in card["blocks"] for e in b.get("elements", ()) if e.get("action_id") == "more"]
+        option = next(each for each in menu["options"] if each["value"].startswith(f"{verb}:"))
+        return await self.slack.post(
+            "act",
+            user=self.id,
+            channel=APPROVALS,
+            ts=card["ts"],
+            action_id="more",
+            selected_option=option,
         )
 
     async def direct_messages(self) -> list[str]:
@@ -238,9 +256,10 @@ def state_of(card: dict[str, Any]) -> str:
 
 
 def number_in(card: dict[str, Any]) -> str:
-    """The E.164 number in the card's header."""
-    spaced = card["blocks"][0]["text"]["text"].split("–")[0]
-    return "+" + "".join(c for c in spaced if c.isdigit())
+    """The E.164 number that the card is about."""
+    spaced = re.search(r"\+[1-9][\d \-()]{6,}\d", shown(card))
+    assert spaced, card
+    return "+" + "".join(c for c in spaced[0] if c.isdigit())
 
 
 def shown(view_or_message: dict[str, Any]) -> str:
@@ -248,6 +267,8 @@ def shown(view_or_message: dict[str, Any]) -> str:
 
     def texts(each: Any) -> list[str]:
         if isinstance(each, dict):
+            if each.get("type") == "rich_text_section":
+                return ["".join(element.get("text", "") for element in each["elements"])]
             own = [each["text"]] if isinstance(each.get("text"), str) else []
             return own + [text for value in each.values() for text in texts(value)]
         if isinstance(each, list):
@@ -258,13 +279,15 @@ def shown(view_or_message: dict[str, Any]) -> str:
 
 
 def field_ids(view: dict[str, Any]) -> set[str]:
-    """The ``action_id``s in a view."""
+    """The ``action_id``s in a view, and of a card's menu the verbs."""
     found = set()
     for block in view["blocks"]:
         for element in [block.get("element"), block.get("accessory"), *block.get("elements", [])]:
             if element and "action_id" in element:
                 found.add(element["action_id"])
-    return found
+                if element["type"] == "overflow":
+                    found |= {each["value"].partition(":")[0] for each in element["options"]}
+    return found - {"more"} if "blocks" in view and "ts" in view else found
 
 
 def options(view: dict[str, Any], action_id: str) -> list[str]:

@@ -183,4 +183,4 @@ async def test_people_who_are_in_no_list_cause_no_storm_of_questions(
         assert "not on the list" in answer["shown"][0]["text"]
     calls = Counter(each.get("method") for each in await stage.slack.get("calls", since=str(since)))
     assert calls["usergroups.users.list"] <= 1, calls
-    assert "Waiting for approval" in shown(await stage.card())
+    assert "one approval needed" in shown(await stage.card())

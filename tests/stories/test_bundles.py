@@ -380,7 +380,7 @@ async def test_papers_are_made_from_the_card_by_somebody_other_than_the_requeste
     await filler.fills_up_to()
     done = await filler.submits()
     assert "waits for it" in shown(done)
-    await stage.in_thread(card, "<@U0COMPLIANCE> has sent the bundle")
+    await stage.in_thread(card, "has sent the bundle")
     (made,) = [each for each in await filling.bundles(stage) if each["status"] == "pending-review"]
     await twilio.post(f"bundles/{made['sid']}/review", verdict="approve")
     stage.look()

@@ -18,7 +18,7 @@ async def test_a_us_number_is_bought_and_attached_to_a_new_service(
 ) -> None:
     number = await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Campaigns"})
     card = await stage.card("awaiting_approval")
-    assert "$1.15 a month, $13.80 a year" in shown(card)
+    assert "$1.15 a month ($13.80 a year)" in shown(card)
     answer = await approver.clicks(card, "approve")
     assert answer == {"ok": True, "shown": [], "view": None}
     card = await stage.card("complete")

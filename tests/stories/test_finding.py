@@ -348,7 +348,7 @@ async def test_help_status_and_unknown_words(requester: Person, stage: Stage) ->
     await stage.card("awaiting_approval")
     answer = await requester.types("status")
     text = shown(answer["shown"][0])
-    assert number[-4:] in text and "Waiting for approval" in text
+    assert f"{number[-4:]}: waiting for approval" in text
 
 
 async def test_the_types_that_a_country_does_not_sell_are_named(requester: Person) -> None:

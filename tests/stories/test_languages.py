@@ -23,7 +23,7 @@ async def test_a_japanese_person_reads_japanese(stage: Stage, requester_ja: Pers
     assert japanese(shown(view))
     await requester_ja.submits(agree=["yes"])
     card = await stage.card("awaiting_approval")
-    assert "Asked for by" in shown(card), "the channel's language is English"
+    assert "asks for a number" in shown(card), "the channel's language is English"
     await approver.clicks(card, "approve")
     await stage.card("complete")
     assert await stage.bought() == [number]
@@ -41,7 +41,7 @@ async def test_channels_speak_the_language_of_the_setting(
     await stage.start_app(CHANNEL_LANGUAGE="ja")
     await asks(requester)
     card = await stage.card("awaiting_approval")
-    assert japanese(shown(card)) and "Asked for by" not in shown(card)
+    assert japanese(shown(card)) and "asks for a number" not in shown(card)
     answer = await approver.clicks(card, "approve")
     assert answer["ok"]
     card = await stage.card("complete")

@@ -339,8 +339,8 @@ async def test_each_refusal_says_what_to_do(
     assert words in shown(card) and "end" in field_ids(card)
     assert field_ids(card) & {"retry", "add_bundle", "choose_address", "alternative"}, "there is a way on"
     assert len(await stage.calls_to_twilio("POST", "IncomingPhoneNumbers")) == 1
-    await requester.clicks(card, "withdraw")
-    await stage.card("withdrawn")
+    await requester.clicks(card, "end")
+    await stage.card("ended")
 
 
 async def test_a_suspended_account_alarms_the_operators_and_goes_on_by_itself(

@@ -163,7 +163,7 @@ async def test_thirty_messages_keep_to_slacks_rate(tmp_path_factory: pytest.Temp
         await until(done, "all cards are true")
         calls = await limited.slack.get("calls")
         assert [each for each in calls if each.get("error") == "ratelimited"] == []
-        assert "Done" in shown((await limited.cards())[0])
+        assert "is bought and in" in shown((await limited.cards())[0])
 
 
 async def test_a_page_waits_behind_its_loading_view_until_slack_takes_more_calls(

@@ -1,0 +1,77 @@
+"""What people can do with a purchase now: what its card offers, and nothing else. Pure: it looks at the rows alone.
+
+Whether somebody may do it is the policy's matter; that it would do something is this one's (rule 36).
+"""
+
+from bot.bundles import operations as bundles
+from storage.models import MOVES, STOPPED, Bundle, Purchase, State
+
+WAYS_ON: dict[str, tuple[str, ...]] = {
+    "NumberTaken": ("alternative", "retry"),
+    "NumberOwned": ("alternative", "retry"),
+    "AddressDoesNotFit": ("alternative", "choose_address"),
+    "AddressNeeded": ("choose_address",),
+    "BundleRefused": ("add_bundle",),
+    "ServiceGone": ("choose_service",),
+    "ServiceExists": ("choose_service",),
+    "SeveralServices": ("choose_service",),
+    "ServiceFull": ("choose_service", "retry"),
+    "InAnotherService": ("choose_service", "retry"),
+    "CannotJoinService": ("choose_service",),
+    "NotInService": ("retry", "choose_service"),
+    "NeedsAPerson": ("retry", "take_over"),
+}
+"""What leads on from a problem, by its kind; from every other one ``retry``."""
+ENDINGS = ("withdraw", "end")
+
+
+def ways_on(purchase: Purchase) -> tuple[str, ...]:
+    """What leads on from where it has stopped, or from what it waits for, the likely one first."""
+    kind = (purchase.problem or purchase.waiting or {}).get("kind")
+    if purchase.state == State.IN_PROGRESS:
+        return ("buy_anyway", "retry") if kind == "BalanceTooLow" and purchase.is_unbought else ()
+    if purchase.state not in STOPPED:
+        return ()
+    ways = WAYS_ON.get(kind or "", ("retry",))
+    if not purchase.alternatives:
+        ways = tuple(way for way in ways if way != "alternative")
+    return ways or ("retry",)
+
+
+def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
+    """Verbs, the likely one first, and last what ends it. bundle: the quoted one, as it is now.
+
+    ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first.
+    """
+    return (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase), *_ending(purchase))
+
+
+def _deciding(purchase: Purchase) -> tuple[str, ...]:
+    return ("approve", "deny") if purchase.state == State.AWAITING_APPROVAL else ()
+
+
+def _with_bundle(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
+    live = purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
+    if not live or not purchase.is_unbought:
+        return ()
+    if not purchase.is_regulated:
+        return ("add_bundle",) if "add_bundle" in ways_on(purchase) else ()
+    if bundle is None:
+        return ("add_bundle",)
+    if bundle.status == bundles.DRAFT:
+        return ("continue", "add_bundle")
+    if bundle.status == bundles.REJECTED:
+        return ("fix", "add_bundle")
+    refused = "add_bundle" in ways_on(purchase)
+    return ("add_bundle",) if refused or not bundles.usable(bundle) else ()
+
+
+def _without(purchase: Purchase) -> tuple[str, ...]:
+    return tuple(way for way in ways_on(purchase) if way != "add_bundle")
+
+
+def _ending(purchase: Purchase) -> tuple[str, ...]:
+    if purchase.state in STOPPED:
+        return ("end",)
+    withdrawable = State.WITHDRAWN in MOVES.get(purchase.state, ())
+    return ("withdraw",) if withdrawable and purchase.is_unbought else ()

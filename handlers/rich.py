@@ -1,0 +1,118 @@
+"""Rich text: what people typed stands in it as they typed it, and nothing of it comes alive (rule 39).
+
+``mrkdwn`` has no way to write a star, an underscore or a tilde that is no formatting; a text element has no formatting to begin with.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from string import Formatter
+from typing import Any
+
+from bot.texts import Said, Texts
+from handlers.blocks import LONGEST_TEXT, Block, cut
+
+Element = dict[str, Any]
+Names = Mapping[str, str]
+"""Display names by Slack's id: a name pings nobody."""
+
+_MARKED = re.compile(r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`")
+"""What may be marked up in texts of the catalogue, which are ours."""
+
+
+def text(content: str, *, bold: bool = False, code: bool = False) -> Element:
+    style = {name: True for name, on in (("bold", bold), ("code", code)) if on}
+    element: Element = {"type": "text", "text": cut(content, LONGEST_TEXT)}
+    return {**element, "style": style} if style else element
+
+
+def user(user_id: str) -> Element:
+    """Pings, where it stands in a message that is posted; an edit pings nobody."""
+    return {"type": "user", "user_id": user_id}
+
+
+def usergroup(group_id: str) -> Element:
+    return {"type": "usergroup", "usergroup_id": group_id}
+
+
+def emoji(name: str) -> Element:
+    return {"type": "emoji", "name": name}
+
+
+def link(url: str, content: str) -> Element:
+    return {"type": "link", "url": url, "text": content}
+
+
+def moment(at: datetime, form: str = "{date_short_pretty} {time}") -> Element:
+    """In the reader's own time zone, which Slack knows."""
+    fallback = at.strftime("%Y-%m-%d %H:%M %Z")
+    return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": fallback}
+
+
+def section(*elements: Element) -> Element:
+    return {"type": "rich_text_section", "elements": list(elements)}
+
+
+def quote(content: str) -> Element:
+    return {"type": "rich_text_quote", "elements": [text(content or "–")]}
+
+
+def block(*sections: Element) -> Block:
+    return {"type": "rich_text", "elements": list(sections)}
+
+
+def said(sentence: Said, t: Texts, names: Names) -> list[Element]:
+    """A kept sentence: its own markup counts, that of its values does not."""
+    return list(_parts(sentence, t, names))
+
+
+def _parts(sentence: Said, t: Texts, names: Names) -> Iterator[Element]:
+    for literal, field, _, _ in Formatter().parse(t.pattern(sentence["say"])):
+        yield from _marked(literal)
+        if field is not None:
+            yield from _value(sentence["with"].get(field), t, names)
+
+
+def _marked(literal: str) -> Iterator[Element]:
+    end = 0
+    for found in _MARKED.finditer(literal):
+        if found.start() > end:
+            yield text(literal[end : found.start()])
+        bold, code = found["bold"], found["code"]
+        yield text(bold or code, bold=bool(bold), code=bool(code))
+        end = found.end()
+    if literal[end:]:
+        yield text(literal[end:])
+
+
+def _value(value: Any, t: Texts, names: Names) -> Iterator[Element]:
+    match value:
+        case list():
+            for i, each in enumerate(value):
+                if i:
+                    yield text(t.separator)
+                yield from _value(each, t, names)
+        case {"say": _}:
+            yield from _parts(value, t, names)
+        case {"moment": seconds}:
+            yield moment(datetime.fromtimestamp(seconds).astimezone())
+        case {"mention": mentioned}:
+            for each in mentioned:
+                yield usergroup(each) if each.startswith("S") else user(each)
+                yield text(" ")
+        case _:
+            shown = t.plainly(value, names)
+            if shown:
+                yield text(shown)
+
+
+def people_in(sentence: Any) -> set[str]:
+    """Whose names the sentence shows."""
+    match sentence:
+        case {"person": str(person_id)}:
+            return {person_id}
+        case dict():
+            return set[str]().union(*map(people_in, sentence.values()))
+        case list():
+            return set[str]().union(*map(people_in, sentence))
+    return set()
