@@ -32,11 +32,15 @@ pictures: .venv/ready ## Take the README's pictures anew, in a real browser
 	    bundle-en-document:document bundle-en-rejected:rejection bundle-en-desk:desk; do \
 	  cp build/screenshots/$${each%:*}.png docs/pictures/$${each#*:}.png; done
 
+country-names: .venv/ready ## Write bot/locale/countries.json anew (needs npm)
+	@rm -rf build/cldr && mkdir -p build/cldr && cd build/cldr && tar xzf "$$(npm pack --silent cldr-localenames-full@48.2.0)"
+	@$(PY) -m tests.country_names build/cldr/package
+
 clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-15s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .env:
 	@echo "There is no .env yet. Copy .env.example to .env and fill it in; the README says where each value comes from." >&2; exit 1
@@ -52,4 +56,4 @@ help: ## Say what there is
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock bench bench-size pictures clean help
+.PHONY: demo test lint run lock bench bench-size pictures country-names clean help

@@ -12,9 +12,10 @@ from babel import Locale, UnknownLocaleError
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency
 
+from bot import countries
+
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("en", "ja")
-SHORTER_NAMES = {"HK": "Hong Kong", "MO": "Macao"}  # Babel's English names of these are political footnotes
 
 Said = dict[str, Any]
 """A sentence that is kept in the database and told later, in whatever language: ``{"say": key, "with": {...}}``."""
@@ -179,9 +180,7 @@ class Texts:
     # names and figures as the reader writes them
 
     def country(self, code: str) -> str:
-        if self.language == "en" and code in SHORTER_NAMES:
-            return SHORTER_NAMES[code]
-        return str(self.locale.territories.get(code, code))
+        return countries.name(code, self.language)
 
     def money(self, amount: Decimal, currency: str) -> str:
         return format_currency(amount, currency, locale=self.locale, decimal_quantization=False)

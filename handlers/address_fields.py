@@ -1,31 +1,17 @@
 """The fields of a new address, wherever one is asked for. What is typed goes to Twilio and nowhere else."""
 
-from babel import Locale
-
-from bot import countries
+from bot.countries import REGIONS
+from bot.folding import folded
 from bot.texts import N_, Said, Texts, say
 from bot.twilio.addresses import FIELDS, LONGEST_NAME, AddressProblem
-from handlers import blocks, forms
-from handlers.blocks import Block, Option
-from handlers.turn import Turn
-
-TERRITORIES = [
-    str(code)
-    for code in Locale("en").territories
-    if len(str(code)) == 2 and countries.dialling_code(str(code))
-]
+from handlers import blocks, country_field, forms
+from handlers.blocks import Block
 
 
-def fields(country: str, typed: forms.Answers, t: Texts, mark: str) -> list[Block]:
-    """country: of the address, unless another was typed."""
-    country = typed.get("address_country") or country
+def fields(of: str, typed: forms.Answers, t: Texts, mark: str) -> list[Block]:
+    """of: the country of the address, unless another was typed."""
     return [
-        blocks.typeahead(
-            "address_country",
-            t("Country"),
-            initial=blocks.option(country, countries.label(country, t)),
-            mark=mark,
-        ),
+        country_field.field("address_country", typed.get("address_country") or of, t, mark=mark),
         *(
             blocks.text(
                 name,
@@ -62,11 +48,15 @@ def wrong(typed: forms.Answers) -> dict[str, Said]:
     }
     if len((typed.get("customer_name") or "").encode()) > LONGEST_NAME:
         found["customer_name"] = say(N_("Twilio takes 64 letters here, or 21 Japanese characters."))
+    if typed.get("address_country") in ("US", "CA") and not REGIONS[typed["address_country"]].get(
+        folded(typed.get("region") or "").casefold()
+    ):
+        found["region"] = say(N_("Type the state or province, by its name or its two letters."))
+    for name in ("street", "street_secondary", "city"):
+        if typed.get("address_country") == "US" and set("&@#") & set(folded(typed.get(name) or "")):
+            found[name] = say(
+                N_("Twilio takes no &, @ and # in addresses of the United States. Write them out.")
+            )
     if not typed.get("address_country"):
         found["address_country"] = say(N_("Choose a country."))
     return found
-
-
-async def countries_suggested(turn: Turn) -> list[Option]:
-    found = countries.matching(turn.body.get("value") or "", TERRITORIES, turn.t)
-    return [blocks.option(code, label) for code, label in found]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from bot.folding import folded
 from bot.texts import N_
 from handlers import status
 from handlers.blocks import section
@@ -36,8 +37,9 @@ async def received(turn: Turn) -> None:
 
 
 def _words(text: str) -> list[str]:
-    """Slack wraps numbers and links as ``<tel:+34...|+34 ...>``; people do not mean the wrapping."""
-    return re.sub(r"<(?:tel:)?([^|>]*)(?:\|[^>]*)?>", r"\1", text).split()
+    """Folded (rule 37). Slack wraps numbers and links as ``<tel:+34...|+34 ...>``; people do not mean the wrapping."""
+    plain = re.sub(r"<(?:tel:)?([^|>]*)(?:\|[^>]*)?>", r"\1", text)
+    return folded(plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).split()
 
 
 async def _help(turn: Turn, said: str | None = None) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from bot.errors import FormErrors
+from bot.folding import has_control_characters
 from bot.texts import N_, Said, say
 from handlers.blocks import View
 
@@ -58,6 +59,21 @@ def answers(view: View) -> Answers:
         for name, state in block.items():
             found[name] = _answer(state)
     return found
+
+
+def refuse_control_characters(view: View) -> None:
+    """Raises FormErrors: they come from copied terminals and files, are not seen, and change what others read (rule 39)."""
+    wrong = say(
+        N_("There are characters in it that cannot be seen. Type it anew, or paste it as plain text.")
+    )
+    found = {
+        name: wrong
+        for fields in view["state"]["values"].values()
+        for name, state in fields.items()
+        if has_control_characters(state.get("value") or "")
+    }
+    if found:
+        raise FormErrors(found)
 
 
 def _answer(state: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 import handlers
 from bot.core import App
 from bot.texts import Texts
+from handlers import forms
 from handlers.blocks import Option
 from handlers.forms import Form
 from handlers.turn import Turn
@@ -76,14 +77,13 @@ def _heard(listener: Listener) -> Heard:
 
 
 def _submitted(submitted: Any) -> Heard:
-    if not isinstance(submitted, tuple):
-        return _heard(submitted)
-    form, listener = submitted
+    form, listener = submitted if isinstance(submitted, tuple) else (None, submitted)
 
-    async def with_form(turn: Turn) -> None:
-        await listener(turn, form.read(turn.view))
+    async def checked(turn: Turn) -> None:
+        forms.refuse_control_characters(turn.view)
+        await (listener(turn, form.read(turn.view)) if form else listener(turn))
 
-    return _heard(with_form)
+    return _heard(checked)
 
 
 def _suggested(suggester: Suggester) -> Heard:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from bot.countries import POSTAL_CODES, REGION, SEARCHED_BY_AREA
+from bot.countries import POSTAL_CODES, REGIONS, SEARCHED_BY_AREA
 from bot.errors import FormErrors
+from bot.folding import folded
 from bot.texts import N_, Said, say
 from bot.twilio.catalogue import Market, Offer
-from bot.twilio.numbers import CONTAINS, pattern
+from bot.twilio.numbers import CONTAINS, LONGEST_PATTERN, pattern
 from storage.models import Draft, IfGone, Purchase
 
 EXCLUDED = {
@@ -18,6 +19,10 @@ EXCLUDED = {
     "no_local": "exclude_local_address_required",
     "no_foreign": "exclude_foreign_address_required",
 }
+FOLDED = frozenset(
+    {"contains", "in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance"}
+)
+"""Of page 1's fields those that are checked, and mean the same on every keyboard; the purpose stays as it was typed."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +40,17 @@ class Search:
 def search_of(typed: Mapping[str, Any], market: Market) -> Search:
     """typed: page 1, by field. Raises FormErrors with a sentence for each field that cannot be."""
     wrong: dict[str, Said] = {}
+    typed = {
+        name: folded(value) if name in FOLDED else value for name, value in typed.items() if value is not None
+    }
     country = typed.get("country")
     if not country:
         wrong["country"] = say(N_("Choose a country."))
     elif market.offer(country, typed.get("number_type")) is None:
         wrong["number_type"] = say(N_("Choose one of the number types that the country has."))
     contains = re.sub(r"[\s().\-/]", "", typed.get("contains") or "") or None
-    if contains is not None and not CONTAINS.fullmatch(contains):
-        wrong["contains"] = (
-            say(N_("Type at least two digits: one digit narrows nothing down."))
-            if len(contains.lstrip("+")) < 2
-            else say(N_("Only digits and the letters A to Z can be searched, 16 at the most."))
-        )
+    if contains is not None and (why := _cannot_be_searched(contains, typed.get("position"), country)):
+        wrong["contains"] = why
     if not typed.get("purpose"):
         wrong["purpose"] = say(N_("Say what the number is for: the approvers decide by it."))
     filters: dict[str, Any] = {f"{name}_enabled": True for name in typed.get("capabilities") or ()}
@@ -67,6 +71,19 @@ def search_of(typed: Mapping[str, Any], market: Market) -> Search:
     )
 
 
+def _cannot_be_searched(contains: str, position: str | None, country: str | None) -> Said | None:
+    """Twilio counts its own signs and the dialling code of digits at the start along."""
+    if not CONTAINS.fullmatch(contains):
+        return say(N_("Only digits and the letters A to Z can be searched for."))
+    if len(contains.lstrip("+")) < 2:
+        return say(N_("Type at least two digits: one digit narrows nothing down."))
+    asked = pattern(contains, position or "anywhere", country) if country else contains
+    if len(asked) > LONGEST_PATTERN:
+        left = LONGEST_PATTERN - (len(asked) - len(contains))
+        return say(N_("Twilio searches for {most} digits here at the most."), most=left)
+    return None
+
+
 def _area(typed: Mapping[str, Any], country: str, wrong: dict[str, Said]) -> dict[str, Any]:
     """The advanced fields as parameters of Twilio's search; what cannot be goes into ``wrong``."""
     found: dict[str, Any] = {}
@@ -79,10 +96,15 @@ def _area(typed: Mapping[str, Any], country: str, wrong: dict[str, Said]) -> dic
     if country not in SEARCHED_BY_AREA:
         return found
     if region := typed.get("in_region"):
-        if REGION.fullmatch(region.upper()):
-            found["in_region"] = region.upper()
+        if code := REGIONS[country].get(region.casefold()):
+            found["in_region"] = code
         else:
-            wrong["in_region"] = say(N_("Type the two letters of the state or province, such as CA."))
+            wrong["in_region"] = say(
+                N_("There is no “{region}” in {country}. Type its name, or two letters such as {example}."),
+                region=region,
+                country={"country": country},
+                example="CA" if country == "US" else "ON",
+            )
     if postal_code := typed.get("in_postal_code"):
         if POSTAL_CODES[country].fullmatch(postal_code.upper()):
             found["in_postal_code"] = postal_code.upper()

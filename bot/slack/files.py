@@ -15,6 +15,10 @@ from bot.texts import N_
 LARGEST = 5 * 1024 * 1024
 """Twilio takes no larger document."""
 MAGIC = {b"%PDF-": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+PDF_BEGINS_WITHIN = 1024
+"""Bytes before which a reader accepts a PDF's header: mail gateways and scanners put a byte-order mark or lines of a mail before it.
+Source: PDF Reference 1.7, implementation note 13."""
+HEIC = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")}
 ENDINGS = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 SLACKS_HOST = "files.slack.com"
 
@@ -103,9 +107,21 @@ async def _read(answered: aiohttp.ClientResponse) -> File:
             raise FileProblem(N_("The file is larger than 5 MB, which is the most that Twilio takes."))
     if not content:
         raise FileProblem(N_("The file is empty."))
-    found = next((type_ for magic, type_ in MAGIC.items() if content.startswith(magic)), None)
+    found = _type(content)
+    if found is None and bytes(content[4:12]) in HEIC:
+        raise FileProblem(
+            N_(
+                "This is a photo in Apple's HEIC format, which Twilio does not take. On an iPhone, choose Settings > Camera > Formats > Most Compatible and take it again, or export it as JPEG or PDF."
+            )
+        )
     if found is None:
         raise FileProblem(
             N_("This is no PDF, JPEG or PNG file, whatever its name says. Twilio takes only these.")
         )
     return File(bytes(content), found)
+
+
+def _type(content: bytes | bytearray) -> str | None:
+    if b"%PDF-" in content[:PDF_BEGINS_WITHIN]:
+        return "application/pdf"
+    return next((type_ for magic, type_ in MAGIC.items() if content.startswith(magic)), None)

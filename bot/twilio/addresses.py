@@ -8,7 +8,9 @@ from typing import Any
 
 from twilio.rest import Client
 
+from bot.countries import REGIONS
 from bot.errors import BotError
+from bot.folding import folded
 from bot.texts import N_
 from bot.twilio.client import TwilioError
 
@@ -91,8 +93,8 @@ async def make(twilio: Client, typed: Mapping[str, Any], mark: str, *, correct: 
             street=typed["street"],
             street_secondary=typed.get("street_secondary") or "",
             city=typed["city"],
-            region=typed.get("region") or "-",
-            postal_code=typed.get("postal_code") or "-",
+            region=_region(typed) or "-",
+            postal_code=folded(typed.get("postal_code") or "") or "-",
             iso_country=typed["address_country"],
             friendly_name=name,
             auto_correct_address=correct,
@@ -106,6 +108,12 @@ async def make(twilio: Client, typed: Mapping[str, Any], mark: str, *, correct: 
         if not error.definite or error.status in (401, 403):
             raise
         raise _problem(error) from error
+
+
+def _region(typed: Mapping[str, Any]) -> str:
+    """By its two letters where the country has them: Twilio takes nothing else of a US state."""
+    region = str(typed.get("region") or "")
+    return REGIONS.get(typed["address_country"], {}).get(folded(region).casefold(), region)
 
 
 def _problem(error: TwilioError) -> AddressProblem:

@@ -23,7 +23,9 @@ SEARCHED = {
 IN_COUNTRY_LIST = {"local": "local", "mobile": "mobile", "toll-free": "toll_free", "national": "national"}
 IN_PRICES = {"local": "local", "mobile": "mobile", "toll-free": "toll free", "national": "national"}
 
-CONTAINS = re.compile(r"\+?[0-9A-Za-z]{2,15}")
+CONTAINS = re.compile(r"\+?[0-9A-Za-z]+")
+LONGEST_PATTERN = 16
+"""With its own signs. Source: AvailablePhoneNumber resource, ``Contains``, twilio.com/docs, read 2026-11."""
 
 
 @dataclass(frozen=True)

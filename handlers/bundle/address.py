@@ -10,7 +10,7 @@ from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import N_, Texts, escape, say
 from bot.twilio import addresses, contents
-from handlers import address_fields, blocks, forms
+from handlers import address_fields, blocks, country_field, forms
 from handlers.blocks import Block, Option, View
 from handlers.bundle import form as common
 from handlers.bundle.form import BundleForm, Notes
@@ -147,5 +147,5 @@ async def save(form: BundleForm, typed: Typed, client: AsyncWebClient, app: App)
 Screen(
     CALLBACK_ID,
     actions={"address": changed},
-    suggests={"address_country": address_fields.countries_suggested},
+    suggests={"address_country": country_field.suggested(country_field.of_addresses)},
 )

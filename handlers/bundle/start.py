@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from bot import countries
 from bot.bundles import operations as bundles
+from bot.core import App
 from bot.errors import BotError
-from bot.texts import END_USERS, N_, NUMBER_TYPES, Texts
+from bot.texts import END_USERS, N_, Texts
 from bot.twilio.client import TwilioError
-from handlers import address_fields, blocks, errors, forms, loading
-from handlers.address_fields import TERRITORIES
+from handlers import blocks, country_field, errors, forms, loading
 from handlers.blocks import Block, View
 from handlers.bundle import flow
 from handlers.forms import Form, needed
@@ -21,8 +20,9 @@ CALLBACK_ID = "new_bundle.start"
 # what you see
 
 
-def page(typed: forms.Answers, t: Texts, *, notice: str | None = None, mark: str = "") -> View:
+def page(typed: forms.Answers, app: App, t: Texts, *, notice: str | None = None, mark: str = "") -> View:
     country = typed.get("country")
+    offers = app.market.offers(country) if country else []
     shown: list[Block] = [blocks.alert(notice, "error")] if notice else []
     shown += [
         blocks.section(
@@ -30,20 +30,11 @@ def page(typed: forms.Answers, t: Texts, *, notice: str | None = None, mark: str
                 "A regulatory bundle tells Twilio, and the country's authority, who uses a number. Twilio's people review it before a number can be bought with it."
             )
         ),
-        blocks.typeahead(
-            "country",
-            t("Country"),
-            initial=blocks.option(country, countries.label(country, t)) if country else None,
-            placeholder=t("Name, code or dialling code"),
-            mark=mark,
-        ),
-        blocks.radio(
-            "number_type",
-            t("Number type"),
-            [blocks.option(kind, t(name)) for kind, name in NUMBER_TYPES.items()],
-            initial=typed.get("number_type"),
-            mark=mark,
-        ),
+        country_field.field("country", country, t, mark=mark, dispatch=True),
+    ]
+    if offers:
+        shown.append(country_field.types(offers, typed.get("number_type"), t, mark=f"{mark}~{country}"))
+    shown += [
         blocks.radio(
             "end_user_type",
             t("Who uses the number"),
@@ -71,16 +62,18 @@ def page(typed: forms.Answers, t: Texts, *, notice: str | None = None, mark: str
 async def opened(turn: Turn) -> None:
     """``/twilio new-bundle [country]``"""
     bundles.check_email(turn.app)
-    typed: forms.Answers = {}
-    notice = None
-    if turn.words:
-        word = " ".join(turn.words)
-        found = countries.matching(word, TERRITORIES, turn.t)
-        if found:
-            typed["country"] = found[0][0]
-        else:
-            notice = turn.t("There is no country “{word}”.", word=blocks.cut(word, 40))
-    await turn.show(page(typed, turn.t, notice=notice))
+    named, notice = country_field.named(turn.words, turn.app, turn.t)
+    await turn.show(page({"country": named.country}, turn.app, turn.t, notice=notice))
+
+
+async def changed(turn: Turn) -> None:
+    """Another country has other types."""
+    typed = turn.answers
+
+    async def draw() -> View:
+        return page(typed, turn.app, turn.t, mark=turn.mark("name"))
+
+    await turn.redraw(draw)
 
 
 class NewBundle(Form):
@@ -101,10 +94,15 @@ async def submitted(turn: Turn, form: NewBundle) -> None:
                 raise flow.no_bundle(form.country, form.number_type, regulations)
         except (BotError, TwilioError) as error:
             said = await errors.sentence(error, turn.app)
-            return page(form.model_dump(), turn.t, notice=turn.t.said(said), mark=mark)
+            return page(form.model_dump(), turn.app, turn.t, notice=turn.t.said(said), mark=mark)
         return await flow.begun(turn, regulation, mark, name=form.name)
 
     await loading.behind(turn, turn.t("Asking Twilio what this country wants to know…"), work)
 
 
-SCREEN = Screen(CALLBACK_ID, (NewBundle, submitted), suggests={"country": address_fields.countries_suggested})
+SCREEN = Screen(
+    CALLBACK_ID,
+    (NewBundle, submitted),
+    actions={"country": changed},
+    suggests={"country": country_field.suggested(country_field.sold)},
+)

@@ -6,7 +6,7 @@ from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts, say
 from bot.twilio import addresses
 from bot.twilio.addresses import AddressProblem
-from handlers import address_fields, blocks, forms, loading
+from handlers import address_fields, blocks, country_field, forms, loading
 from handlers.blocks import Block, View
 from handlers.buy import draft as draft_row
 from handlers.buy import review
@@ -84,5 +84,5 @@ SCREEN = Screen(
     CALLBACK_ID,
     submitted,
     {"take_suggestion": suggestion_taken},
-    {"address_country": address_fields.countries_suggested},
+    {"address_country": country_field.suggested(country_field.of_addresses)},
 )

@@ -1,19 +1,15 @@
 """Page 1: what number is wanted."""
 
-import re
-from collections.abc import Sequence
 from typing import Any
 
-from bot import countries
 from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
 from bot.errors import NothingKnownYet, NotPossibleNow
 from bot.purchases import operations
 from bot.purchases.draft import search_of, typed_again
-from bot.texts import CAPABILITIES, N_, NUMBER_TYPES, Texts
-from bot.twilio.catalogue import Offer
-from handlers import blocks
-from handlers.blocks import Block, Option, View
+from bot.texts import CAPABILITIES, N_, Texts
+from handlers import blocks, country_field
+from handlers.blocks import Block, View
 from handlers.buy import choose
 from handlers.buy import draft as draft_row
 from handlers.screen import Screen, on_messages
@@ -50,18 +46,9 @@ def page(
         shown.append(blocks.alert(notice))
     if earlier:
         shown += _earlier(earlier, t)
-    shown.append(
-        blocks.typeahead(
-            "country",
-            t("Country"),
-            initial=_country_option(draft.country, t) if draft.country else None,
-            placeholder=t("Name, code (DE) or dialling code (+49)"),
-            mark=mark,
-            dispatch=True,
-        )
-    )
+    shown.append(country_field.field("country", draft.country, t, mark=mark, dispatch=True))
     if offers:
-        shown.append(_types(draft, offers, typed, t, mark))
+        shown.append(country_field.types(offers, typed.get("number_type"), t, mark=f"{mark}~{draft.country}"))
     shown += [
         blocks.checkboxes(
             "capabilities",
@@ -112,36 +99,6 @@ def page(
     )
     return blocks.modal(
         CALLBACK_ID, t("Buy a number"), shown, close=t("Cancel"), submit=t("Search"), about=draft
-    )
-
-
-def _country_option(code: str, t: Texts) -> Option:
-    return blocks.option(code, countries.label(code, t))
-
-
-def _types(draft: Draft, offers: Sequence[Offer], typed: dict[str, Any], t: Texts, mark: str) -> Block:
-    options = [
-        blocks.option(
-            each.number_type,
-            t(
-                "{type} – {price} a month",
-                type=t(NUMBER_TYPES[each.number_type]),
-                price=t.money(each.price, each.currency),
-            ),
-        )
-        for each in offers
-    ]
-    chosen = typed.get("number_type")
-    known = {each.number_type for each in offers}
-    missing = [t(name) for kind, name in NUMBER_TYPES.items() if kind not in known]
-    not_sold = t("Not for sale in this country: {types}.", types=t.listed(missing))
-    return blocks.radio(
-        "number_type",
-        t("Number type"),
-        options,
-        initial=chosen if chosen in known else offers[0].number_type,
-        mark=f"{mark}~{draft.country}",  # another country's types are other options
-        hint=not_sold if missing else None,
     )
 
 
@@ -209,8 +166,8 @@ async def opened(turn: Turn) -> None:
     await app.policy.check_ask(turn.person_id, app.people)
     if not app.market.countries():
         raise NothingKnownYet()
-    country, contains, notice = _prefilled(list(turn.words), app, turn.t)
-    typed = {"country": country, "contains": contains}
+    named, notice = country_field.named(turn.words, app, turn.t)
+    typed = {"country": named.country, "contains": named.digits}
     draft = await app.store.open_draft(
         _new_draft(turn, {name: value for name, value in typed.items() if value})
     )
@@ -241,26 +198,6 @@ def _new_draft(turn: Turn, typed: dict[str, Any]) -> Draft:
         updated_at=moment,
         answers={"find": typed},
     )
-
-
-def _prefilled(words: list[str], app: App, t: Texts) -> tuple[str | None, str | None, str | None]:
-    """Country, digits and what to say about words that name no country on sale."""
-    if not words:
-        return None, None, None
-    if re.fullmatch(r"\d{2,16}", words[0]):
-        return None, words[0], None
-    for end in range(len(words), 0, -1):  # "united states 415" as well as "US 415"
-        name = " ".join(words[:end])
-        found = countries.matching(name, app.market.countries(), t)
-        if found:
-            return found[0][0], "".join(words[end:]) or None, None
-    said = t("Twilio sells no numbers in “{country}”. Choose a country from the list.", country=words[0])
-    return None, None, said
-
-
-async def countries_suggested(turn: Turn) -> list[Option]:
-    found = countries.matching(turn.body.get("value") or "", turn.app.market.countries(), turn.t)
-    return [blocks.option(code, label) for code, label in found]
 
 
 async def changed(turn: Turn) -> None:
@@ -304,6 +241,6 @@ SCREEN = Screen(
     CALLBACK_ID,
     submitted,
     {"country": changed, "advanced": changed, "discard": discarded},
-    {"country": countries_suggested},
+    {"country": country_field.suggested(country_field.sold)},
 )
 on_messages(ask_again=asked_again)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.core import App
 from bot.errors import FormErrors, NotSoldAnyMore
+from bot.folding import folded
 from bot.purchases import operations
 from bot.purchases.draft import quote_of, search_of
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, escape, money, say
@@ -202,7 +203,7 @@ def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | 
     if text is None:
         return None
     try:
-        limit = Decimal(text.replace(",", ".").lstrip("$¥€£ "))
+        limit = Decimal(folded(text).replace(",", ".").strip("$¥€£円 "))
     except InvalidOperation:
         limit = Decimal("NaN")
     if not limit.is_finite():

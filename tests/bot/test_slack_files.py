@@ -133,12 +133,27 @@ async def test_what_a_file_is_is_read_from_its_content(
     assert (found.content, found.type, found.name) == (content, type_, name)
 
 
+@pytest.mark.parametrize("before", [b"\xef\xbb\xbf", b"Content-Type: application/pdf\r\n\r\n"])
+async def test_a_pdf_may_begin_after_what_a_gateway_put_before_it(before: bytes, slack: Slack) -> None:
+    found = await kept(
+        slack, Answer(before + PDF), name="proof.pdf", mimetype="application/pdf", filetype="pdf"
+    )
+    assert found.type == "application/pdf"
+
+
+async def test_a_photo_in_apples_format_is_refused_with_how_to_convert_it(slack: Slack) -> None:
+    said = await problem(
+        slack, Answer(b"\x00\x00\x00\x24ftypheic" + bytes(20)), name="IMG_1.HEIC", mimetype="image/heic"
+    )
+    assert "HEIC" in said and "Most Compatible" in said
+
+
 @pytest.mark.parametrize(
     "content",
     [
         b"GIF89a" + bytes(20),
         b"PK\x03\x04",
-        b" %PDF-1.7",
+        b"x" * 1024 + b"%PDF-1.7",
         b"%PDF",
         b"\xff\xd8",
         b"\x89PNG\n",

@@ -324,9 +324,10 @@ def suggestion(t: Texts) -> list[blocks.Block]:
 
 
 def bundle_views(t: Texts) -> Iterator[tuple[str, Any]]:
+    shop: Any = Some(Shop(True))
     typed = {"country": "BA", "number_type": "toll-free", "end_user_type": "business", "name": LONG[:40]}
-    yield "start", start.page(typed, t, notice=LONGER, mark="~x")
-    yield "start, empty", start.page({}, t)
+    yield "start", start.page(typed, shop, t, notice=LONGER, mark="~x")
+    yield "start, empty", start.page({}, shop, t)
     for count in (2, 10, 11, 40):
         several = made_up(*([wanted(asking("passport"))] for _ in range(count)), end_users=[])
         for notes in (NOTHING, noted()):

@@ -29,8 +29,8 @@ async def test_the_command_fills_in_country_and_digits(requester: Person) -> Non
     )
 
 
-@pytest.mark.parametrize("words", ["united states 415", "+1 415", "USA 415"])
-async def test_a_country_may_be_several_words_or_a_dialling_code(requester: Person, words: str) -> None:
+@pytest.mark.parametrize("words", ["united states 415", "USA 415", "ＵＳ　４１５", "アメリカ合衆国 415"])
+async def test_a_country_may_be_several_words_on_any_keyboard(requester: Person, words: str) -> None:
     await requester.types(f"buy-number {words}")
     view = await requester.view("buy_number.find")
     values = {name: state for block in view["state"]["values"].values() for name, state in block.items()}
@@ -40,7 +40,32 @@ async def test_a_country_may_be_several_words_or_a_dialling_code(requester: Pers
 
 async def test_a_country_without_numbers_is_named(requester: Person) -> None:
     await requester.types("buy-number Atlantis")
-    assert "Twilio sells no numbers in “Atlantis”" in shown(await requester.view())
+    assert "There is no country “Atlantis”" in shown(await requester.view())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("IN", "Twilio sells no numbers in India."),
+        ("ES", "Twilio sells no numbers in Spain."),
+        ("united", "“united” is not clear. Is it one of these: United States, United Kingdom"),
+        ("+49", "Is it one of these: Germany"),
+    ],
+)
+async def test_a_country_that_is_not_clear_or_not_sold_leaves_the_form_open_and_empty(
+    stage: Stage, requester: Person, words: str, said: str
+) -> None:
+    """Seen: ES opened Estonia, IN Indonesia, AT the United States."""
+    for command in ("buy-number", "new-bundle"):
+        await requester.types(f"{command} {words} 415")
+        view = await requester.view()
+        assert said in shown(view)
+        values = {
+            name: state for fields in view["state"]["values"].values() for name, state in fields.items()
+        }
+        assert not values["country"].get("selected_option")
+        assert "contains" not in values or values["contains"]["value"] == "415"
+        await requester.slack.post("close", user=requester.id, view_id=view["id"])
 
 
 @pytest.mark.parametrize(
@@ -157,10 +182,10 @@ async def test_with_no_match_it_says_which_filter_to_drop(requester: Person) -> 
 BAD_INPUT = [
     ({"contains": "5"}, "contains", "at least two digits"),
     ({"contains": "55é5"}, "contains", "Only digits and the letters"),
-    ({"contains": "12345678901234567"}, "contains", "Only digits and the letters"),
+    ({"contains": "12345678901234567"}, "contains", "16 digits here at the most"),
     ({"purpose": "   "}, "purpose", "Say what the number is for"),
     ({"in_postal_code": "9410"}, "in_postal_code", "five digits"),
-    ({"in_region": "California"}, "in_region", "two letters"),
+    ({"in_region": "Cascadia"}, "in_region", "two letters"),
     ({"area_code": "41"}, "area_code", "three digits"),
     ({"near_number": "555"}, "near_number", "whole number with +1"),
     ({"distance": "10"}, "distance", "needs the number"),
