@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.models import Draft, Purchase, Quote, Service, State, new_id, now
+from storage.models import Bundle, Draft, Purchase, Quote, Service, State, new_id, now
 
 NUMBER = "+442079460000"
 OF_QUOTE = set(Quote.model_fields) - {"id", "workspace_id", "purchase_id"}
@@ -76,6 +76,22 @@ def draft(**values: Any) -> Draft:
             "created_at": moment,
             "updated_at": moment,
             "answers": pages,
+            **values,
+        }
+    )
+
+
+def bundle(**values: Any) -> Bundle:
+    return Bundle(
+        **{
+            "workspace_id": "T0",
+            "account_sid": "AC" + "0" * 32,
+            "sid": "BU0",
+            "friendly_name": "Shop",
+            "country": "GB",
+            "number_type": "mobile",
+            "end_user_type": "business",
+            "status": "draft",
             **values,
         }
     )

@@ -15,10 +15,10 @@ from bot.errors import (
     OldQuote,
 )
 from bot.purchases.policy import Verb
-from bot.purchases.possible import ways_on
+from bot.purchases.possible import possible
 from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
-from storage.models import MOVES, STOPPED, Bundle, Draft, Purchase, Quote, State, now
+from storage.models import MOVES, Bundle, Draft, Purchase, Quote, State, now
 from storage.models import Service as Kind
 from storage.outbox import Owed
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
@@ -209,7 +209,7 @@ def _too_late(row: Purchase | None) -> NoReturn:
 
 async def check_endable(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could end it now. Raises as ``end`` does."""
-    return await _changeable(Verb.END, purchase_id, quote_no, person_id, STOPPED, app)
+    return await check_possible(Verb.END, "end", purchase_id, quote_no, person_id, app)
 
 
 async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
@@ -254,12 +254,9 @@ async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purc
 
 async def retry(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase in the worker's hands again, at the step where it stopped; one that waits for the balance looks now."""
-    states = (*STOPPED, State.IN_PROGRESS)
-    purchase = await _changeable(Verb.RETRY, purchase_id, quote_no, person_id, states, app)
+    purchase = await check_possible(Verb.RETRY, "retry", purchase_id, quote_no, person_id, app)
     happened = _go_on(app, "retried", person_id, N_("{person} has it tried again."))
     if purchase.state == State.IN_PROGRESS:
-        if "retry" not in ways_on(purchase):
-            raise NotPossibleNow()
         return await _amended(purchase, happened, app)
     again = {"attached_at": None} if (purchase.problem or {}).get("kind") == "NotInService" else {}
     return await _resumed(purchase, happened, app, **again)
@@ -267,9 +264,7 @@ async def retry(purchase_id: str, quote_no: int, person_id: str, app: App) -> Pu
 
 async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The number bought though the balance looks too low: for an approver to say (rule 30, 41)."""
-    purchase = await _changeable(Verb.BUY_ANYWAY, purchase_id, quote_no, person_id, (State.IN_PROGRESS,), app)
-    if "buy_anyway" not in ways_on(purchase) or not purchase.is_unbought:
-        raise NotPossibleNow()
+    purchase = await check_possible(Verb.BUY_ANYWAY, "buy_anyway", purchase_id, quote_no, person_id, app)
     happened = _go_on(
         app, "despite_balance", person_id, N_("{person} has it bought whatever the balance says.")
     )
@@ -280,9 +275,7 @@ async def take_alternative(
     purchase_id: str, quote_no: int, phone_number: str, person_id: str, app: App
 ) -> Purchase:
     """One of the numbers that the card offers, in place of the lost one: another number is another quote (rule 5)."""
-    purchase = await _changeable(
-        Verb.PICK_NUMBER, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), app
-    )
+    purchase = await check_possible(Verb.PICK_NUMBER, "alternative", purchase_id, quote_no, person_id, app)
     chosen = next(
         (each for each in from_kept(purchase.alternatives) if each.phone_number == phone_number), None
     )
@@ -337,7 +330,9 @@ async def choose_service(
 
     Before the number is bought that is another quote; afterwards a matter of the right to change it (rule 5).
     """
-    purchase = await _changeable(Verb.CHOOSE_SERVICE, purchase_id, quote_no, person_id, STOPPED, app)
+    purchase = await check_possible(
+        Verb.CHOOSE_SERVICE, "choose_service", purchase_id, quote_no, person_id, app
+    )
     if choice["service"] == Kind.NONE:
         text = N_("{person} has it finished without a messaging service.")
     else:
@@ -369,8 +364,8 @@ async def choose_address(
     purchase_id: str, quote_no: int, person_id: str, app: App, address_sid: str
 ) -> Purchase:
     """An address for a number that needs one. The first one, where the quote says "to be added", is within its approval."""
-    purchase = await _changeable(
-        Verb.CHOOSE_ADDRESS, purchase_id, quote_no, person_id, (State.NEEDS_CHANGES,), app
+    purchase = await check_possible(
+        Verb.CHOOSE_ADDRESS, "choose_address", purchase_id, quote_no, person_id, app
     )
     quote = purchase.quote
     said = say(N_("{person} has chosen an address for the number."), person=person(person_id))
@@ -399,9 +394,7 @@ async def take_over(purchase_id: str, quote_no: int, person_id: str, app: App) -
 
     Raises NotPossibleNow when the account does not own it (any more), TwilioError.
     """
-    purchase = await _changeable(Verb.TAKE_OVER, purchase_id, quote_no, person_id, (State.FAILED,), app)
-    if "take_over" not in ways_on(purchase):
-        raise NotPossibleNow()
+    purchase = await check_possible(Verb.TAKE_OVER, "take_over", purchase_id, quote_no, person_id, app)
     found = await owned(app.twilio, purchase.phone_number)
     if found is None:
         raise NotPossibleNow()
@@ -487,17 +480,17 @@ async def existing(purchase_id: str, app: App) -> Purchase:
     return purchase
 
 
-async def _changeable(
-    verb: Verb,
-    purchase_id: str,
-    quote_no: int,
-    person_id: str,
-    states: Collection[State],
-    app: App,
+async def check_possible(
+    verb: Verb, way: str, purchase_id: str, quote_no: int, person_id: str, app: App
 ) -> Purchase:
+    """The purchase, if this person could do this with this quote of it now.
+
+    way: as ``possible`` has it, so that what a card offers and what is done are the same by construction. Raises as the policy
+    does (``Policy.check``), NotPossibleNow, OldQuote.
+    """
     purchase = await existing(purchase_id, app)
     await app.policy.check(verb, person_id, purchase, app.people)
-    if purchase.state not in states:
+    if way not in possible(purchase, None):
         raise NotPossibleNow()
     if purchase.quote_no != quote_no:
         raise OldQuote()

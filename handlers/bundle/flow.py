@@ -336,4 +336,4 @@ for each in (*PAGES, review.CALLBACK_ID):
 Screen(address.CALLBACK_ID, actions={"take_suggestion": allowed(suggestion_taken)})
 Screen(review.CALLBACK_ID, actions={"change": allowed(changing)})
 Screen(loading.PROBLEM, actions={"look_again": allowed(looking_again)})
-on_messages(fix=allowed(going_on))
+on_messages(**{name: allowed(going_on) for name in ("continue", "fix")})

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from bot.errors import FormErrors
 from bot.purchases import operations
+from bot.purchases.policy import Verb
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts
 from bot.twilio import addresses
 from handlers import blocks, loading
@@ -18,6 +19,7 @@ from storage.models import Purchase
 
 
 async def choosing_service(turn: Turn, of: OfPurchase) -> None:
+    await _check(Verb.CHOOSE_SERVICE, turn, of)
     page = blocks.modal(
         "card.service",
         turn.t("Messaging service"),
@@ -27,6 +29,11 @@ async def choosing_service(turn: Turn, of: OfPurchase) -> None:
         about=str(of),
     )
     await turn.show(page)
+
+
+async def _check(verb: Verb, turn: Turn, of: OfPurchase) -> Purchase:
+    """What stands against it is said before anybody chooses."""
+    return await operations.check_possible(verb, verb, of.purchase_id, of.quote_no, turn.person_id, turn.app)
 
 
 async def service_chosen(turn: Turn) -> None:
@@ -41,7 +48,7 @@ async def service_chosen(turn: Turn) -> None:
 
 async def choosing_address(turn: Turn, of: OfPurchase) -> None:
     """The account's addresses that can fit are asked of Twilio behind a loading view."""
-    purchase = await operations.existing(of.purchase_id, turn.app)
+    purchase = await _check(Verb.CHOOSE_ADDRESS, turn, of)
 
     async def work(mark: str) -> View:
         quote = purchase.quote

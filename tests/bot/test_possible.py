@@ -1,0 +1,100 @@
+"""What a card offers is what can be done: always a way on, and always a way to end it (rule 36)."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as any_of
+
+from bot.bundles.operations import APPROVED, DELETED, DRAFT, REJECTED, UNDER_REVIEW
+from bot.purchases.possible import ENDINGS, WAYS_ON, possible
+from handlers import screen
+from handlers.card import add_bundle, choose, decide
+from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State, now
+from tests import rows
+
+HEARD = {*screen.ON_MESSAGES, *decide.MENU}
+KINDS = (None, "", "NotBoughtYet", "TrialLimit", *WAYS_ON)
+WAITING = (None, "BalanceTooLow", "AccountRefused", "BundleMissing")
+BOUGHT = (State.FAILED, State.COMPLETE, State.ENDED, State.RELEASED)
+STATUSES = (DRAFT, *UNDER_REVIEW, REJECTED, APPROVED, DELETED)
+
+
+def why(kind: str | None) -> dict[str, Any] | None:
+    return None if kind is None else {"say": "It has stopped.", "with": {}, "kind": kind}
+
+
+@any_of.composite
+def reachable(draw: any_of.DrawFn) -> tuple[Purchase, Bundle | None]:
+    """A purchase in any state that the steps and operations can leave it in, with its bundle in any state."""
+    state = draw(any_of.sampled_from(State))
+    regulated = draw(any_of.booleans())
+    bundle = draw(any_of.none() | any_of.sampled_from(STATUSES).map(bundle_in)) if regulated else None
+    bought = state in BOUGHT or (state == State.IN_PROGRESS and draw(any_of.booleans()))
+    intent = state == State.IN_PROGRESS and not bought and draw(any_of.booleans())
+    purchase = rows.purchase(
+        state=state,
+        regulated=regulated,
+        end_user_type="business" if regulated else None,
+        bundle_id=bundle.id if bundle else None,
+        phone_number_sid="PN1" if bought else None,
+        buying_at=now() if bought or intent else None,
+        problem=why(draw(any_of.sampled_from(KINDS))) if state in STOPPED else None,
+        waiting=why(draw(any_of.sampled_from(WAITING))) if state == State.IN_PROGRESS else None,
+        alternatives=[{}] if state == State.NEEDS_CHANGES and draw(any_of.booleans()) else [],
+    )
+    return purchase, bundle
+
+
+def bundle_in(status: str) -> Bundle:
+    return rows.bundle(status=status)
+
+
+@given(reachable())
+def test_every_button_is_heard(found: tuple[Purchase, Bundle | None]) -> None:
+    assert set(possible(*found)) <= HEARD, (choose, add_bundle)
+
+
+@given(reachable())
+def test_no_verb_is_offered_twice_and_what_ends_it_comes_last(found: tuple[Purchase, Bundle | None]) -> None:
+    verbs = possible(*found)
+    assert len(set(verbs)) == len(verbs)
+    assert not set(verbs[:-1]) & set(ENDINGS)
+
+
+@given(reachable())
+def test_what_has_stopped_has_a_way_on_and_a_way_to_end_it(found: tuple[Purchase, Bundle | None]) -> None:
+    verbs = possible(*found)
+    if found[0].state in STOPPED:
+        assert set(verbs) - set(ENDINGS) and verbs[-1] == "end"
+
+
+@given(reachable())
+def test_what_is_not_bought_can_be_withdrawn_and_what_is_being_bought_can_not(
+    found: tuple[Purchase, Bundle | None],
+) -> None:
+    purchase, _ = found
+    can = State.WITHDRAWN in MOVES.get(purchase.state, ()) and purchase.is_unbought
+    assert ("withdraw" in possible(*found)) == (can and purchase.state not in STOPPED)
+
+
+@given(reachable())
+def test_a_decision_is_offered_while_one_is_waited_for_alone(found: tuple[Purchase, Bundle | None]) -> None:
+    waits = found[0].state == State.AWAITING_APPROVAL
+    assert ({"approve", "deny"} <= set(possible(*found))) == waits
+
+
+@given(reachable())
+def test_what_is_finished_offers_nothing(found: tuple[Purchase, Bundle | None]) -> None:
+    if found[0].state not in UNFINISHED:
+        assert possible(*found) == ()
+
+
+@given(reachable())
+def test_a_bundle_that_can_not_be_bought_with_leads_on_by_itself_or_by_a_button(
+    found: tuple[Purchase, Bundle | None],
+) -> None:
+    """Under review it passes by itself; everything else is somebody's to mend."""
+    purchase, bundle = found
+    waits = purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS) and purchase.is_unbought
+    if waits and purchase.is_regulated and (bundle is None or bundle.status in (DRAFT, REJECTED, DELETED)):
+        assert {"continue", "fix", "add_bundle"} & set(possible(purchase, bundle))
