@@ -44,6 +44,10 @@ def mention(ids: Iterable[str]) -> Said:
     return {"mention": list(ids)}
 
 
+def channels(ids: Iterable[str]) -> Said:
+    return {"channels": list(ids)}
+
+
 def phone(number: str | None) -> Said:
     return {"phone": number}
 
@@ -152,6 +156,8 @@ class Texts:
                 return f"<@{user_id}>"
             case {"mention": mentioned}:
                 return " ".join(f"<!subteam^{e}>" if e.startswith("S") else f"<@{e}>" for e in mentioned)
+            case {"channels": ids}:
+                return self.listed(f"<#{each}>" for each in ids)
             case {"moment": seconds}:
                 return self.moment(datetime.fromtimestamp(seconds).astimezone())
             case {"say": _}:

@@ -9,7 +9,11 @@ from handlers.blocks import Block
 from handlers.bundle import news
 from storage.models import Card, Outgoing
 
-BUTTONS = {"ask_again": N_("Change and ask again")}
+BUTTONS = {
+    "ask_again": N_("Change and ask again"),
+    "withdraw": N_("Withdraw…"),
+    "fix": N_("Fix and resubmit"),
+}
 """What a message may offer beside its link, by ``action_id``."""
 
 
@@ -41,4 +45,7 @@ def _offer(row: Outgoing, t: Texts) -> list[Block]:
     offer = row.message.get("offer")
     if offer is None:
         return []
-    return [blocks.actions("offer", blocks.button(offer, t(BUTTONS[offer]), row.purchase_id or ""))]
+    value = row.purchase_id or ""
+    if offer == "fix":  # of its bundle
+        value = f"{row.bundle_id}|{value}"
+    return [blocks.actions("offer", blocks.button(offer, t(BUTTONS[offer]), value))]

@@ -35,6 +35,10 @@ def usergroup(group_id: str) -> Element:
     return {"type": "usergroup", "usergroup_id": group_id}
 
 
+def channel(channel_id: str) -> Element:
+    return {"type": "channel", "channel_id": channel_id}
+
+
 def emoji(name: str) -> Element:
     return {"type": "emoji", "name": name}
 
@@ -97,9 +101,15 @@ def _value(value: Any, t: Texts, names: Names) -> Iterator[Element]:
         case {"moment": seconds}:
             yield moment(datetime.fromtimestamp(seconds).astimezone())
         case {"mention": mentioned}:
-            for each in mentioned:
+            for i, each in enumerate(mentioned):
+                if i:
+                    yield text(" ")
                 yield usergroup(each) if each.startswith("S") else user(each)
-                yield text(" ")
+        case {"channels": ids}:
+            for i, each in enumerate(ids):
+                if i:
+                    yield text(t.separator)
+                yield channel(each)
         case _:
             shown = t.plainly(value, names)
             if shown:

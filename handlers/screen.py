@@ -101,7 +101,8 @@ def _on_view(callback_id: str) -> Callable[..., Awaitable[bool]]:
 
 
 async def _on_message(body: dict[str, Any]) -> bool:
-    return "message" in body
+    """A press on one that only the person sees brings no message along."""
+    return (body.get("container") or {}).get("type") == "message"
 
 
 async def _nothing_to_do(ack: AsyncAck) -> None:

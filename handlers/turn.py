@@ -48,6 +48,12 @@ class Turn:
         return bool(self.body.get("view"))
 
     @property
+    def message(self) -> dict[str, Any]:
+        """On which something was pressed; empty for one that only the person sees."""
+        message: dict[str, Any] = self.body.get("message") or {}
+        return message
+
+    @property
     def about(self) -> str:
         """What the view carries."""
         return str(self.view["private_metadata"])

@@ -153,6 +153,9 @@ class Draft(SQLModel, table=True):
     account_sid: str = column(String, "the Twilio account that shall buy")
     requester_id: str = column(String, "who opened the form")
     channel_id: str = column(String, "where the command was typed")
+    answer_url: str | None = column(
+        String, "where the command can be answered, for half an hour", nullable=True
+    )
     created_at: datetime = column(Utc, "when the form was opened")
     updated_at: datetime = column(Utc, "when something of it was last kept")
     version: int = column(Integer, "grows with each change; a page that is drawn late compares it", default=0)
@@ -572,6 +575,7 @@ class Outgoing(SQLModel, table=True):
     drawing_of: str | None = column(String(32), "the purchase whose card is to be drawn", nullable=True)
     version: int = column(Integer, "the version of it that has to be shown at least", default=0)
     after_card: bool = column(Boolean, "whether it waits until the card is posted", default=False)
+    answer_url: str | None = column(String, "where it is tried first; none once it is done", nullable=True)
     message: dict[str, Any] = column(JSON, "the sentence to be told", default={})
     created_at: datetime = column(Utc, "when it was owed")
     due_at: datetime = column(Utc, "when to try next")

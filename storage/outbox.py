@@ -54,6 +54,7 @@ class Owed:
 
     purchase_id: whose card it belongs to, where the change that causes it is not one of that purchase.
     after_card: whether it waits for that card; a line of its thread always does.
+    answer_url: where the person typed the command, which is tried before a direct message.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Owed:
     message: dict[str, Any]
     purchase_id: str | None = None
     after_card: bool = False
+    answer_url: str | None = None
 
     def row(
         self, workspace_id: str, purchase_id: str | None = None, bundle_id: str | None = None
@@ -73,6 +75,7 @@ class Owed:
             kind=self.kind,
             address=self.address,
             message=self.message,
+            answer_url=self.answer_url,
             after_card=self.after_card or self.kind == "thread",
             created_at=moment,
             due_at=moment,
@@ -208,7 +211,7 @@ class Outbox(Database):
                 col(Outgoing.done_at).is_(None),
                 col(Outgoing.version) <= row.version,
             )
-            .values(done_at=now(), outcome=outcome, ts=ts)
+            .values(done_at=now(), outcome=outcome, ts=ts, answer_url=None)
         )
 
     async def forget_delivered(self, before: datetime, limit: int = 1000) -> int:

@@ -12,7 +12,7 @@ from twilio.rest import Client
 from bot.core import App
 from bot.errors import BundleBusy, BundleGone, NoBundleEmail, NotAsTwilioHasIt
 from bot.settings import Settings
-from bot.texts import BUNDLE_STATES, N_, Said, person, say
+from bot.texts import BUNDLE_STATES, N_, Said, channels, person, say
 from bot.twilio.client import TwilioError
 from bot.twilio.regulations import Regulation
 from storage.models import Bundle, Purchase, now
@@ -334,16 +334,17 @@ def told(
     if bundle.status == DELETED:
         people |= {bundle.made_by} - {None}
     owed += [Owed("bundle_direct", each, message) for each in sorted(filter(None, people))]
-    sentence = change(bundle)
+    sentence = change(bundle, settings)
+    to_requester = {**sentence, "offer": "fix"} if bundle.status == REJECTED else sentence
     for purchase in waiting:
         owed.append(Owed("thread", settings.approvals_channel, sentence, purchase.id))
         if purchase.requester_id not in people:
-            owed.append(Owed("direct", purchase.requester_id, sentence, purchase.id, after_card=True))
+            owed.append(Owed("direct", purchase.requester_id, to_requester, purchase.id, after_card=True))
     details = {"sid": bundle.sid, "status": bundle.status}
     return Happened("bundle_status", None, details, tuple(owed))
 
 
-def change(bundle: Bundle) -> Said:
+def change(bundle: Bundle, settings: Settings) -> Said:
     """For a thread: the status, and where to look; never a reason."""
     name = bundle.friendly_name
     match bundle.status:
@@ -351,8 +352,9 @@ def change(bundle: Bundle) -> Said:
             return say(N_("Twilio has approved the bundle “{bundle}”."), bundle=name)
         case "twilio-rejected":
             return say(
-                N_("Twilio has rejected the bundle “{bundle}”. The reasons stand in the bundles channel."),
+                N_("Twilio has rejected the bundle “{bundle}”. {channel} has the reasons."),
                 bundle=name,
+                channel=channels([settings.bundles_channel]),
             )
         case "deleted":
             return say(

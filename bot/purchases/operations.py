@@ -16,7 +16,7 @@ from bot.errors import (
 )
 from bot.purchases.policy import Verb
 from bot.purchases.possible import possible
-from bot.texts import N_, Said, moment, money, person, phone, say
+from bot.texts import N_, Said, channels, mention, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
 from storage.models import MOVES, Bundle, Draft, Purchase, Quote, State, now
 from storage.models import Service as Kind
@@ -39,17 +39,22 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         number=number,
         purpose=purpose,
     )
-    sent = say(N_("Your request for {number} has been sent for approval."), number=number)
-    to_approvers = [
-        Owed("direct", each, asked, after_card=True)
-        for each in app.policy.calls(draft.requester_id, app.people)[1]
-    ]
+    called, told = app.policy.calls(draft.requester_id, app.people)
+    sent = {
+        **say(
+            N_("Your request for {number} has been sent for approval to {approvers}."),
+            number=number,
+            approvers=mention(called) if called else channels(app.policy.approve.channels),
+        ),
+        "offer": "withdraw",
+    }
+    to_approvers = [Owed("direct", each, asked, after_card=True) for each in told]
     happened = Happened(
         "submitted",
         draft.requester_id,
         owed=(
             news.thread(settings, asked),
-            Owed("direct", draft.requester_id, sent, after_card=True),
+            Owed("direct", draft.requester_id, sent, after_card=True, answer_url=draft.answer_url),
             *to_approvers,
         ),
     )

@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -303,6 +304,9 @@ class Courier:
 
     async def _post(self, row: Outgoing, card: Card | None) -> None:
         message = await self._compose(row, card)
+        if row.answer_url and await self._answered(row.answer_url, message):
+            await self._surely(lambda: self._store.delivered(row))
+            return
         channel = row.address
         if row.kind in DIRECT:
             channel = await self._app.people.dm_channel(row.address)
@@ -317,6 +321,18 @@ class Courier:
             ts = await self._sent(channel, message)
         await self._surely(lambda: self._store.delivered(row, ts))
         await self._works(row.address, channel)
+
+    async def _answered(self, url: str, message: Message) -> bool:
+        """Whether the command's ``response_url`` took it: five times in half an hour, to that person alone, and without a receipt.
+
+        An answer that was lost is not repeated: a direct message follows in any case.
+        """
+        content = {name: message[name] for name in ("text", "blocks") if name in message}
+        try:
+            async with self._app.http.post(url, json={**content, "response_type": "ephemeral"}) as answered:
+                return answered.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
 
     async def _sent(self, channel: str, message: Message) -> str:
         posted = await self._client.chat_postMessage(

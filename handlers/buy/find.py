@@ -194,6 +194,7 @@ def _new_draft(turn: Turn, typed: dict[str, Any]) -> Draft:
         account_sid=turn.app.settings.twilio_account_sid,
         requester_id=turn.person_id,
         channel_id=turn.body.get("channel_id") or "",
+        answer_url=turn.body.get("response_url") if "command" in turn.body else None,
         created_at=moment,
         updated_at=moment,
         answers={"find": typed},

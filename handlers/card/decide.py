@@ -28,7 +28,8 @@ def pressed(listener: Callable[[Turn, OfPurchase], Awaitable[None]]) -> Listener
 
     async def hear(turn: Turn) -> None:
         of = OfPurchase.parse(turn.value)
-        turn.app.later(_truth(turn, of.purchase_id), errors.in_log("redrawing a card"))
+        if (turn.message.get("metadata") or {}).get("event_type") == "purchase":
+            turn.app.later(_truth(turn, of.purchase_id), errors.in_log("redrawing a card"))
         await listener(turn, of)
 
     return hear
@@ -182,7 +183,7 @@ MENU = {"withdraw": withdrawing, "end": ending}
 
 async def _truth(turn: Turn, purchase_id: str) -> None:
     """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. Rules 8, 20."""
-    store, message = turn.app.store, turn.body["message"]
+    store, message = turn.app.store, turn.message
     card = await store.card_of(purchase_id)
     for _ in range(20):  # what was clicked may be older than our knowledge of the card that took its place
         if card is None or card.ts is not None:
@@ -205,7 +206,7 @@ async def _pointed(turn: Turn, link: str) -> bool:
     try:
         await turn.client.chat_update(
             channel=turn.body["channel"]["id"],
-            ts=turn.body["message"]["ts"],
+            ts=turn.message["ts"],
             text=text,
             blocks=[blocks.section(text)],
             metadata={},

@@ -439,7 +439,7 @@ async def test_what_was_owed_before_the_outbox_is_owed_in_it_and_on_the_way_back
     await run(database, lambda config: command.upgrade(config, "0003"))
     async with database.engine.begin() as connection:
         before = await connection.run_sync(read)
-    await run(database, lambda config: command.upgrade(config, "0004"))
+    await run(database, lambda config: command.upgrade(config, "head"))
     async with database.reading() as session:
         owed = (await session.exec(sqlmodel.select(Outgoing).order_by(col(Outgoing.id)))).all()
     assert [(each.kind, each.after_card, each.outcome) for each in owed] == [

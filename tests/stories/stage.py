@@ -143,6 +143,11 @@ class Person:
         found = await self.slack.get("messages", channel=self.id)
         return [each["text"] for each in found]
 
+    async def seen_alone(self, channel: str = "C0NUMBERS") -> list[str]:
+        """What is shown in the channel to nobody else."""
+        found = await self.slack.get("messages", channel=channel, user=self.id)
+        return [each["text"] for each in found if each.get("ephemeral")]
+
 
 @dataclass
 class Stage:
@@ -229,7 +234,8 @@ class Stage:
 
     async def told(self, person: Person, words: str) -> str:
         async def there() -> Any:
-            return next((line for line in await person.direct_messages() if words in line), None)
+            lines = [*await person.direct_messages(), *await person.seen_alone()]
+            return next((line for line in lines if words in line), None)
 
         return await until(there, f"{person.id} is told “{words}”")
 

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sandbox.slack.workspace import BOT_USER
 from storage.models import Outgoing
 from storage.outbox import Owed
-from tests.stories.stage import APPROVALS, Person, Stage, asks, until
+from tests.stories.stage import APPROVALS, Person, Stage, asks, reviews, until
 
 OPERATORS = "C0OPERATORS"
 HELD = "could not be posted in the approvals channel"
@@ -205,12 +205,19 @@ async def test_a_link_that_failed_is_filled_in_later(stage: Stage, requester: Pe
 # people
 
 
+async def asks_late(stage: Stage, person: Person) -> None:
+    """More than half an hour after the command: what is told comes by direct message."""
+    await reviews(person)
+    stage.slack_twin.workspace.response_urls.clear()
+    await person.submits(agree=["yes"])
+
+
 @pytest.mark.parametrize("error", ["user_not_found", "user_disabled", "cannot_dm_bot"])
 async def test_somebody_who_can_not_be_reached_is_named_in_the_thread(
     stage: Stage, requester: Person, error: str
 ) -> None:
     await stage.slack.post("faults", method="conversations.open", times=1, fault={"error": error})
-    await asks(requester)
+    await asks_late(stage, requester)
     card = await stage.card("awaiting_approval")
     line = await stage.in_thread(card, "could not be reached")
     assert error in line and "Rita Requester" in line
@@ -218,7 +225,7 @@ async def test_somebody_who_can_not_be_reached_is_named_in_the_thread(
 
 
 async def test_a_stale_direct_channel_is_opened_anew_once(stage: Stage, requester: Person) -> None:
-    await asks(requester)
+    await asks_late(stage, requester)
     await stage.told(requester, "sent for approval")
     people = stage.app.people
     (known,) = [
@@ -229,7 +236,7 @@ async def test_a_stale_direct_channel_is_opened_anew_once(stage: Stage, requeste
     await people.load()
     stage.expected_refusals += ["channel_not_found"]
     await requester.clicks(await stage.card(), "withdraw")
-    await asks(requester)
+    await asks_late(stage, requester)
     await until(lambda: _told_twice(requester), "the second confirmation comes too")
     assert await people.dm_channel(requester.id) != "D0STALE"
 
@@ -302,7 +309,7 @@ async def test_a_missing_scope_is_named_to_the_operators_and_holds_up_only_what_
 ) -> None:
     stage.slack_twin.workspace.scopes.remove("im:write")
     stage.expected_refusals += ["missing_scope"]
-    await asks(requester)
+    await asks_late(stage, requester)
     await stage.card("awaiting_approval")
     (alarm,) = await in_channel(stage, OPERATORS, "im:write")
     assert "SLACK_BOT_TOKEN" in alarm and "install the app again" in alarm
