@@ -34,6 +34,7 @@ from bot.purchases.worker import Worker
 from bot.refusals import Kind, of_slack, of_twilio
 from bot.settings import CALLBACK_PATH, Settings, SettingsError
 from bot.slack.courier import LOOK, TOKEN, Courier
+from bot.slack.homes import PAUSE, Homes
 from bot.slack.once import OnceApp
 from bot.slack.people import People
 from bot.twilio import access
@@ -41,7 +42,7 @@ from bot.twilio import client as twilio_client
 from bot.twilio.access import Access
 from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
-from handlers import command, errors, messages, screen
+from handlers import command, errors, home, messages, screen
 from handlers.card import picture as card
 from storage.database import InUse
 from storage.models import now
@@ -138,6 +139,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             picture=partial(card.picture, app=app),
             compose=partial(messages.compose, app=app),
             begun_again=partial(card.begun_again, app=app),
+            delivered=(homes := Homes(app, patient, partial(home.view, app=app))).changed,
         )
         await people.load()
         await market.load()
@@ -149,6 +151,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(60, OwnedNumbers(app).tick)
         worker.every(3600, partial(_sweep_out, store))
         worker.every(1, courier.tick)
+        worker.every(PAUSE, homes.tick)
         worker.every(LOOK, courier.look_again)
         worker.every(access.LOOK, app.access.look)
         worker.every(3600, courier.forget_old)
@@ -211,6 +214,7 @@ async def _sweep_out(store: Store) -> None:
     """What has outlived its stated life (docs/operations.md), a little at a time."""
     while await store.delete_old_drafts():
         pass
+    await store.forget_homes()
 
 
 async def _check_credentials(twilio: Client, config: Settings) -> bool:
@@ -271,7 +275,7 @@ def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
         await next_()
 
     bolt.use(known)
-    screen.add_to(bolt, command.received)
+    screen.add_to(bolt, command.received, home.opened)
     bolt.error(errors.shown)
     return bolt
 

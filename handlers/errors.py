@@ -46,7 +46,9 @@ async def shown(
     if kind == "block_suggestion":
         return _answer({"options": []})
     try:
-        if kind == "block_actions" and body.get("view"):
+        if kind == "block_actions" and (body.get("view") or {}).get("type") == "home":
+            await client.views_open(trigger_id=body["trigger_id"], view=view(text, t))
+        elif kind == "block_actions" and body.get("view"):
             await client.views_push(trigger_id=body["trigger_id"], view=view(text, t))
         elif kind == "block_actions":
             await only_to(client, body, text)

@@ -49,13 +49,14 @@ def on_messages(**listeners: Listener) -> None:
     ON_MESSAGES.update(listeners)
 
 
-def add_to(bolt: AsyncApp, command: Listener) -> None:
+def add_to(bolt: AsyncApp, command: Listener, home_opened: Listener) -> None:
     """command: what hears ``/twilio``. Bolt takes the first that fits: what is on a view before what is on a message, and last whatever nobody hears."""
     for module in pkgutil.walk_packages(
         handlers.__path__, "handlers."
     ):  # what is imported has registered itself
         importlib.import_module(module.name)
     bolt.command("/twilio")(_heard(command))
+    bolt.event("app_home_opened")(_heard(home_opened))
     for screen in SCREENS:
         on_this = _on_view(screen.callback_id)
         if screen.submitted is not None:
@@ -101,8 +102,10 @@ def _on_view(callback_id: str) -> Callable[..., Awaitable[bool]]:
 
 
 async def _on_message(body: dict[str, Any]) -> bool:
-    """A press on one that only the person sees brings no message along."""
-    return (body.get("container") or {}).get("type") == "message"
+    """Or on Home, which shows the same buttons. A press on a message that only the person sees brings no message along."""
+    return (body.get("container") or {}).get("type") == "message" or (body.get("view") or {}).get(
+        "type"
+    ) == "home"
 
 
 async def _nothing_to_do(ack: AsyncAck) -> None:

@@ -35,6 +35,8 @@ class Turn:
 
     @property
     def person_id(self) -> str:
+        if "event" in self.body:
+            return str(self.body["event"]["user"])
         return str(self.body["user"]["id"] if "user" in self.body else self.body["user_id"])
 
     @property
@@ -45,7 +47,12 @@ class Turn:
 
     @property
     def is_on_view(self) -> bool:
-        return bool(self.body.get("view"))
+        """A modal; what is pressed on Home opens one."""
+        return (self.body.get("view") or {}).get("type") == "modal"
+
+    @property
+    def is_on_home(self) -> bool:
+        return (self.body.get("view") or {}).get("type") == "home"
 
     @property
     def message(self) -> dict[str, Any]:

@@ -118,6 +118,21 @@ class Bundles(Database):
             purchases = await _waiting(session, [each.id for each in found])
         return [Listed(each, tuple(p for p in purchases if p.quote.bundle_id == each.id)) for each in found]
 
+    async def bundles_of(
+        self, account_sid: str, person_id: str, statuses: Sequence[str], limit: int
+    ) -> Sequence[Bundle]:
+        """Those that the person has made or sent, newest change first."""
+        theirs = or_(col(Bundle.made_by) == person_id, col(Bundle.submitted_by) == person_id)
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Bundle)
+                    .where(Bundle.account_sid == account_sid, col(Bundle.status).in_(statuses), theirs)
+                    .order_by(col(Bundle.updated_at).desc().nulls_first(), col(Bundle.id))
+                    .limit(limit)
+                )
+            ).all()
+
     async def bundle_countries(self, account_sid: str) -> list[str]:
         async with self.reading() as session:
             found = await session.exec(

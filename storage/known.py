@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, update
+from sqlalchemy import and_, delete, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from storage.database import Database, upsert
-from storage.models import Kept, MessagingService, Person, now
+from storage.models import Home, Kept, MessagingService, Person, now
 
 CLAIM = timedelta(seconds=60)
 MEMBERS = "members:"
+OPEN_FOR = timedelta(days=1)
 
 
 class Known(Database):
@@ -23,6 +24,22 @@ class Known(Database):
     async def remember_person(self, person: Person) -> None:
         async with self.writing() as session:
             await upsert(session, person)
+
+    async def home_opened(self, workspace_id: str, person_id: str) -> None:
+        async with self.writing() as session:
+            await upsert(session, Home(user_id=person_id, workspace_id=workspace_id, opened_at=now()))
+
+    async def open_homes(self, workspace_id: str) -> set[str]:
+        """Who has opened Home within a day."""
+        lately = select(Home.user_id).where(
+            Home.workspace_id == workspace_id, col(Home.opened_at) > now() - OPEN_FOR
+        )
+        async with self.reading() as session:
+            return set((await session.exec(lately)).all())
+
+    async def forget_homes(self) -> None:
+        async with self.writing() as session:
+            await session.exec(delete(Home).where(col(Home.opened_at) <= now() - OPEN_FOR))
 
     async def members(self, workspace_id: str) -> dict[str, tuple[frozenset[str], datetime]]:
         """Who belongs to each user group and channel that was read: ``{its id: (people, read_at)}``."""

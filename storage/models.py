@@ -628,6 +628,17 @@ class Person(SQLModel, table=True):
     read_at: datetime = column(Utc, "when Slack said so")
 
 
+class Home(SQLModel, table=True):
+    """Somebody who has opened the app's Home lately: it is drawn again when what it shows has changed."""
+
+    __tablename__ = "homes"
+    __table_args__ = (Index("ix_homes_opened_at", "opened_at"),)
+
+    user_id: str = column(String, "Slack's id", key=True)
+    workspace_id: str = column(String, "Slack's team")
+    opened_at: datetime = column(Utc, "when it was opened last")
+
+
 class Kept(SQLModel, table=True):
     """Something read from Twilio or Slack, with its age: countries, prices, services, members of a group."""
 

@@ -218,6 +218,10 @@ class Policy(BaseModel):
             return False
         return True
 
+    async def is_operator(self, person_id: str, people: People) -> bool:
+        """Raises CannotCheck."""
+        return await self.operators.cover(person_id, people)
+
     # with a purchase
 
     async def check(self, verb: Verb, person_id: str, purchase: Purchase, people: People) -> None:
@@ -256,7 +260,7 @@ class Policy(BaseModel):
             case Role.BUNDLES:
                 return await self._is_for_bundles(person_id, people)
             case Role.OPERATOR:
-                return await self.operators.cover(person_id, people)
+                return await self.is_operator(person_id, people)
 
     async def approvers_now(self, person_ids: Iterable[str], purchase: Purchase, people: People) -> list[str]:
         """Of these, who have approved, the ones whose approval counts now (rule 8), in their order. Raises CannotCheck."""

@@ -135,8 +135,10 @@ class Courier:
         picture: Callable[[Purchase], Awaitable[Message]],
         compose: Callable[[Outgoing, Card | None], Awaitable[Message]],
         begun_again: Callable[[Purchase], Awaitable[Said]],
+        delivered: Callable[[Outgoing], None],
     ) -> None:
-        """picture: a card as its purchase is now; compose: another message; begun_again: the first line of a new thread."""
+        """picture: a card as its purchase is now; compose: another message; begun_again: the first line of a new thread;
+        delivered: hears of what was."""
         self._app = app
         self._settings = app.settings
         self._store = app.store
@@ -144,6 +146,7 @@ class Courier:
         self._picture = picture
         self._compose = compose
         self._begun_again = begun_again
+        self._delivered = delivered
         self.probe: float = PROBE
         self._owed = asyncio.Event()
         self._lanes: dict[tuple[str, Lane], asyncio.Task[None]] = {}
@@ -263,6 +266,7 @@ class Courier:
             await self._pay(row)
         except Exception as error:
             return await self._failed(row, error)
+        self._delivered(row)
         return True
 
     async def _pay(self, row: Outgoing) -> None:

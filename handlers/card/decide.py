@@ -11,7 +11,7 @@ from bot.core import App
 from bot.errors import FormErrors, OldButton
 from bot.purchases import operations
 from bot.texts import N_, Texts, say
-from handlers import blocks, errors
+from handlers import blocks, errors, home
 from handlers.blocks import View
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -24,12 +24,14 @@ Verb = Callable[[str, int, str, App], Awaitable[Purchase]]
 
 
 def pressed(listener: Callable[[Turn, OfPurchase], Awaitable[None]]) -> Listener:
-    """A button of a card: whatever comes of it, the card shows the truth afterwards."""
+    """A button of a card, or the same on Home: whatever comes of it, both show the truth afterwards."""
 
     async def hear(turn: Turn) -> None:
         of = OfPurchase.parse(turn.value)
         if (turn.message.get("metadata") or {}).get("event_type") == "purchase":
             turn.app.later(_truth(turn, of.purchase_id), errors.in_log("redrawing a card"))
+        if turn.is_on_home:
+            home.again(turn)
         await listener(turn, of)
 
     return hear

@@ -153,7 +153,7 @@ def picture_of(purchase: Purchase, around: Around, t: Texts) -> Picture:
         steps=() if waits else tuple(_steps(purchase, t, names)),
         since=tuple(_since(purchase, around, t)) if waits else (),
         alternatives=tuple(_alternatives(purchase, t)),
-        buttons=tuple(_buttons(purchase, around.bundle, t)),
+        buttons=tuple(buttons(purchase, around.bundle, t)),
     )
 
 
@@ -258,17 +258,17 @@ LABELS = {
 }
 
 
-def _buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
+def buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
     """Values carry the purchase and the quote that the button belongs to. What ends it is in the menu."""
     of = OfPurchase(purchase.id, purchase.quote_no)
     verbs = possible(purchase, bundle)
-    buttons = [
+    shown = [
         _button(verb, purchase, bundle, of, t) for verb in verbs if verb not in (*ENDINGS, "alternative")
     ]
-    if buttons and verbs[0] != "alternative":
-        buttons[0]["style"] = "primary"
+    if shown and verbs[0] != "alternative":
+        shown[0]["style"] = "primary"
     endings = [blocks.option(f"{verb}:{of}", t(LABELS[verb])) for verb in verbs if verb in ENDINGS]
-    return [*buttons, blocks.overflow("more", endings)] if endings else buttons
+    return [*shown, blocks.overflow("more", endings)] if endings else shown
 
 
 def _button(verb: str, purchase: Purchase, bundle: Bundle | None, of: OfPurchase, t: Texts) -> Block:

@@ -11,16 +11,16 @@ from sandbox.slack.delivery import Delivery
 from sandbox.slack.faults import Faults
 from sandbox.slack.page import add_page
 from sandbox.slack.web_api import WebApi
-from sandbox.slack.workspace import SCOPES, Workspace
+from sandbox.slack.workspace import EVENTS, SCOPES, Workspace
 
 LARGEST_BODY = 20 * 2**20
 
 
 class SlackTwin:
     def __init__(
-        self, *, rate_limits: bool = True, scopes: Iterable[str] = SCOPES, events: Iterable[str] = ()
+        self, *, rate_limits: bool = True, scopes: Iterable[str] = SCOPES, events: Iterable[str] = EVENTS
     ) -> None:
-        """scopes: what the app was granted; events: what it is subscribed to."""
+        """scopes: what the app was granted; events: what it is subscribed to. Both as the app's manifest has them."""
         self.workspace = Workspace(scopes=list(scopes), events=set(events))
         self.calls: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []

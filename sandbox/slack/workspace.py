@@ -17,6 +17,7 @@ TEAM_ID, APP_ID, BOT_ID, BOT_USER = "T0SANDBOX", "A0NUMBERDESK", "B0NUMBERDESK",
 STACK = 3
 TRIGGER_FOR, TRIGGER_KNOWN_FOR = 3.0, 600.0
 RESPONSE_URL_FOR, RESPONSE_URL_USES = 30 * 60, 5
+EVENTS = ("app_home_opened",)
 SCOPES = (
     "chat:write",
     "commands",
@@ -89,8 +90,8 @@ class Workspace:
     """What the app was granted."""
     scopes_used: set[str] = field(default_factory=set)
     """What its calls needed, granted or not; ``commands`` once a slash command was delivered."""
-    events: set[str] = field(default_factory=set)
-    """What it is subscribed to: app_mention, app_home_opened."""
+    events: set[str] = field(default_factory=lambda: set(EVENTS))
+    """What it is subscribed to, beside this perhaps app_mention."""
     _messages: dict[str, list[Json]] = field(default_factory=dict)
     _ephemeral: list[Json] = field(default_factory=list)
     _watchers: set["asyncio.Queue[Json]"] = field(default_factory=set)

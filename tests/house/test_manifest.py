@@ -28,6 +28,7 @@ SCOPES: dict[str, set[str]] = {
     "usergroups_users_list": {"usergroups:read"},
     "users_info": {"users:read"},
     "views_open": set(),
+    "views_publish": set(),
     "views_push": set(),
     "views_update": set(),
 }
@@ -74,10 +75,11 @@ def test_a_method_that_is_called_is_found() -> None:
     assert list(methods("await client.files_info(file=f)\nawait self.store.users_seen()")) == ["files_info"]
 
 
-def test_it_is_set_up_for_socket_mode_without_events(manifest: dict[str, Any]) -> None:
+def test_it_is_set_up_for_socket_mode_and_for_home_alone(manifest: dict[str, Any]) -> None:
     settings = manifest["settings"]
     assert settings["socket_mode_enabled"] is True and settings["interactivity"] == {"is_enabled": True}
-    assert "event_subscriptions" not in settings and not manifest["features"]["app_home"]["home_tab_enabled"]
+    assert settings["event_subscriptions"] == {"bot_events": ["app_home_opened"]}
+    assert manifest["features"]["app_home"]["home_tab_enabled"]
 
 
 def test_the_command_hands_over_people_and_channels_by_their_ids(manifest: dict[str, Any]) -> None:
