@@ -119,6 +119,12 @@ class NoBundleEmail(BotError):
     )
 
 
+class SlackSlow(BotError):
+    """Too many calls, no answer in time, or a press that Slack has forgotten meanwhile: nobody's fault, and no alarm (rule 23)."""
+
+    text = N_("Slack was slow just now, so this did not happen. Please try again.")
+
+
 # what Twilio says
 
 

@@ -20,6 +20,7 @@ def cut(text: str, limit: int) -> str:
 
 
 LONGEST_TEXT = 3000
+MOST_OPTIONS = 100
 
 
 def plain(text: str, limit: int = LONGEST_TEXT) -> dict[str, Any]:

@@ -5,16 +5,17 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import announcements as news
 from bot.core import App
-from bot.errors import BotError, DraftGone, FormErrors, TwilioAway
+from bot.errors import BotError, DraftGone, FormErrors, SlackSlow, TwilioAway
 from bot.purchases.steps import refused
-from bot.refusals import Kind, of_twilio
+from bot.refusals import Kind, of_slack, of_twilio
 from bot.texts import N_, Said, Texts, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms
@@ -23,6 +24,9 @@ from storage.drafts import DraftMoved
 from storage.purchases import Lost
 
 log = logging.getLogger(__name__)
+
+FORGOTTEN = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
+"""What a press allows was used already, or is older than three seconds."""
 
 
 async def shown(
@@ -84,6 +88,11 @@ async def sentence(error: Exception, app: App) -> Said:
         return error.said
     if isinstance(error, Lost | DraftMoved):
         return DraftGone().said
+    if isinstance(error, SlackApiError | SlackClientError | aiohttp.ClientError | TimeoutError):
+        refusal = of_slack(error)
+        if refusal.kind is Kind.PASSING or refusal.code in FORGOTTEN:
+            log.warning("Slack was slow: %s", refusal.code)
+            return SlackSlow().said
     if isinstance(error, TwilioError):
         log.warning("Twilio: %s", error)
         kind = of_twilio(error).kind

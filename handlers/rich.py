@@ -65,6 +65,11 @@ def block(*sections: Element) -> Block:
     return {"type": "rich_text", "elements": list(sections)}
 
 
+def sentence(t: Texts, text: str, **values: Any) -> Block:
+    """A block that says the text of the catalogue; its own markup counts, that of the values does not."""
+    return block(section(*said({"say": text, "with": values}, t, {})))
+
+
 def said(sentence: Said, t: Texts, names: Names) -> list[Element]:
     """A kept sentence: its own markup counts, that of its values does not."""
     return list(_parts(sentence, t, names))

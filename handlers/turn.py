@@ -4,6 +4,7 @@ A listener takes a turn, reads, records, and answers by one of these: ``done``, 
 view (``handlers/loading.py``).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
 from bot.texts import Texts
-from handlers import forms
+from handlers import errors, forms
 from handlers.blocks import View
 from handlers.forms import Answers
 
@@ -113,9 +114,20 @@ class Turn:
         Where another press has changed the view meanwhile, it is drawn of the row as it is by then: whoever comes last has seen
         every choice, so that no page is left showing an older one.
         """
-        if not await self._in_place(await draw()):
-            await self._in_place(await draw(), whatever_is_there=True)
+        try:
+            if not await self._in_place(await draw()):
+                await self._in_place(await draw(), whatever_is_there=True)
+        except SlackApiError as error:
+            if error.response.get("error") != "ratelimited":
+                raise
+            wait = float(error.response.headers.get("Retry-After") or 1)
+            self.app.later(self._drawn_late(draw, wait), errors.in_log("drawing a page late"))
         await self.ack()
+
+    async def _drawn_late(self, draw: Callable[[], Awaitable[View]], wait: float) -> None:
+        """Once Slack takes more calls; the page goes on working meanwhile, with what it shows."""
+        await asyncio.sleep(wait)
+        await self._in_place(await draw(), whatever_is_there=True)
 
     async def _in_place(self, view: View, *, whatever_is_there: bool = False) -> bool:
         """False where the view has changed since it was sent to us. One that is closed is left alone."""

@@ -8,7 +8,7 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parent.parent
 LOCALES = ROOT / "bot" / "locale"
-KEYWORDS = {"t": None, "N_": None, "say": None, "n": (1, 2)}
+KEYWORDS = {"t": None, "N_": None, "say": None, "n": (1, 2), "sentence": (2,)}
 
 
 def in_code() -> Catalog:

@@ -50,15 +50,13 @@ def page(
     if regulations:
         shown += _papers(draft, regulations, fitting, reviews, typed, t, mark)
     else:
-        shown.append(blocks.alert(t("No regulatory bundle is needed for this number."), "success"))
         needs = draft.address_requirements
-        if needs != "none":
-            shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
-            options = [blocks.option(each.sid, each.label) for each in known[:99]]
-            options.append(blocks.option(NEW, t("A new address")))
-            only = options[0]["value"] if len(known) < 2 else None  # one of several may be somebody else's
-            chosen = typed.get("address") or only
-            shown.append(blocks.select("address", t("Address"), options, initial=chosen, mark=mark))
+        shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
+        options = [blocks.option(each.sid, each.label) for each in known[:99]]
+        options.append(blocks.option(NEW, t("A new address")))
+        only = options[0]["value"] if len(known) < 2 else None  # one of several may be somebody else's
+        chosen = typed.get("address") or only
+        shown.append(blocks.select("address", t("Address"), options, initial=chosen, mark=mark))
     shown.append(blocks.actions("buttons", blocks.button("back", t("Back"))))
     return blocks.modal(CALLBACK_ID, t("End user"), shown, close=t("Cancel"), submit=t("Next"), about=draft)
 
@@ -175,15 +173,25 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
     known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
         known = await addresses.known(app.twilio, draft.country, needs)
+    regulated = bool(regulations)
+    nothing_to_choose = not regulated and needs == "none"
     draft = await app.store.record_draft(
         draft.id,
         draft.version,
-        regulated=bool(regulations),
+        regulated=regulated,
+        page="review" if nothing_to_choose else "end_user",
         answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
     )
+    if nothing_to_choose:
+        return review.page(draft, None, app, turn.t, mark=mark)
     fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), app)
     reviews = await _reviews(draft, regulations, app)
     return page(draft, regulations, fitting, known, reviews, turn.t, mark=mark)
+
+
+def has_to_choose(draft: Draft) -> bool:
+    """Whether there is anything on this page: else it is passed over."""
+    return bool(draft.regulated) or draft.address_requirements != "none"
 
 
 async def _with_own(

@@ -23,6 +23,8 @@ async def back(turn: Turn) -> None:
     elif here in PAGES:
         answers = draft_row.answers(draft, here, turn.answers)
         before = PAGES[max(0, PAGES.index(here) - 1)]
+        if before == "end_user" and not end_user.has_to_choose(draft):
+            before = "choose"  # the page was passed over on the way here
     else:  # an error in place of the page that ``draft.page`` names
         before = PAGES[max(0, PAGES.index(draft.page or "choose") - 1)]
     await _show(turn, before, await turn.app.store.record_draft(draft.id, page=before, answers=answers))
@@ -41,6 +43,10 @@ async def resumed(turn: Turn) -> None:
 async def sent(turn: Turn) -> None:
     """The last page; whoever comes second for a number is told, and sees the others."""
     draft = await draft_row.of(turn)
+    if review.unasked(turn.answers):
+        draft = await draft_row.keep(turn, draft, "review")
+        await turn.show(await review.as_it_is(draft, turn.app, turn.t, mark=turn.mark("agree")))
+        return
     try:
         await review.submit(turn, draft)
     except NumberHeld:
@@ -64,8 +70,7 @@ async def _show(turn: Turn, name: str, draft: Draft) -> None:
 async def _page(turn: Turn, name: str, draft: Draft, mark: str) -> View:
     app, t = turn.app, turn.t
     if name == "review":
-        bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
-        return review.page(draft, bundle, app, t, mark=mark)
+        return await review.as_it_is(draft, app, t, mark=mark)
     if name == "choose" and draft.results:
         return choose.page(draft, app, t, await draft_row.held(draft, app), mark=mark)
     return find.page(draft, app, t, mark=mark)
@@ -74,4 +79,9 @@ async def _page(turn: Turn, name: str, draft: Draft, mark: str) -> View:
 for each in (choose.CALLBACK_ID, end_user.CALLBACK_ID, address.CALLBACK_ID, PROBLEM):
     Screen(each, actions={"back": back})
 Screen(find.CALLBACK_ID, actions={"resume": resumed})
-Screen(review.CALLBACK_ID, sent, {"back": back})
+Screen(
+    review.CALLBACK_ID,
+    sent,
+    {"back": back, "messaging_service": review.changed, "if_gone": review.changed},
+    {"messaging_service": review.services_suggested},
+)

@@ -6,14 +6,15 @@ from typing import Any
 
 from bot.core import App
 from bot.errors import FormErrors, NotSoldAnyMore
-from bot.folding import folded
+from bot.folding import folded, loose
 from bot.purchases import operations
 from bot.purchases.draft import quote_of, search_of
-from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, escape, money, say
+from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, money, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
-from handlers import blocks, forms
-from handlers.blocks import Block, View
+from handlers import blocks, forms, rich
+from handlers.blocks import Block, Option, View
+from handlers.buy import draft as draft_row
 from handlers.turn import Turn
 from storage.models import Bundle, Draft, IfGone, Service
 
@@ -38,7 +39,7 @@ def page(
     typed = draft.answers.get("review", {})
     offer = _offer(draft, app)
     shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
-    shown += [blocks.section(_summary(draft, bundle, t)), blocks.section(_cost(offer, t))]
+    shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
     if draft.can_text:
         shown += service_fields(app, typed, t, mark=mark)
     else:
@@ -46,26 +47,7 @@ def page(
             blocks.section(t("This number cannot send text messages, so it needs no messaging service."))
         )
     shown += [
-        blocks.radio(
-            "if_gone",
-            t("If the number is gone by the time it is bought"),
-            [
-                blocks.option("ask", t("Ask me")),
-                blocks.option("closest", t("Take the closest match, up to the price below")),
-            ],
-            initial=typed.get("if_gone") or "ask",
-            mark=mark,
-            hint=t("Twilio holds no numbers: somebody else may buy it before the approval."),
-        ),
-        blocks.text(
-            "price_limit",
-            t("For the closest match: at most this a month, in {currency}", currency=offer.currency),
-            initial=typed.get("price_limit"),
-            placeholder=str(offer.price),
-            mark=mark,
-            hint=t("Left empty, it may cost no more than this one."),
-            optional=True,
-        ),
+        *_if_gone(offer, typed, t, mark),
         blocks.checkboxes(
             "agree",
             t("Agreement"),
@@ -86,19 +68,52 @@ def page(
     )
 
 
-def _summary(draft: Draft, bundle: Bundle | None, t: Texts) -> str:
-    assert draft.phone_number and draft.country and draft.number_type
-    lines = [
-        f"*{t.phone(draft.phone_number)}*",
-        t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type])),
-        t.capabilities(draft.number.get("capabilities", [])),
-        t("For: {purpose}", purpose=escape(draft.purpose or "")),
+def _if_gone(offer: Offer, typed: dict[str, Any], t: Texts, mark: str) -> list[Block]:
+    """The price limit is asked for only where something else may be bought."""
+    chosen = typed.get("if_gone") or IfGone.ASK
+    shown = [
+        blocks.radio(
+            "if_gone",
+            t("If the number is gone by the time it is bought"),
+            [
+                blocks.option(IfGone.ASK, t("Ask me")),
+                blocks.option(IfGone.CLOSEST, t("Take the closest match, within a price limit")),
+            ],
+            initial=chosen,
+            mark=mark,
+            hint=t("Twilio holds no numbers: somebody else may buy it before the approval."),
+            dispatch=True,
+        )
     ]
+    if chosen == IfGone.CLOSEST:
+        limit = blocks.text(
+            "price_limit",
+            t("For the closest match: at most this a month, in {currency}", currency=offer.currency),
+            initial=typed.get("price_limit"),
+            placeholder=str(offer.price),
+            mark=mark,
+            hint=t("Left empty, it may cost no more than this one."),
+            optional=True,
+        )
+        shown.append(limit)
+    return shown
+
+
+def _summary(draft: Draft, bundle: Bundle | None, t: Texts) -> Block:
+    assert draft.phone_number and draft.country and draft.number_type
+    kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
+    lines = [kind, t.capabilities(draft.number.get("capabilities", []))]
     if draft.regulated:
         assert draft.end_user_type is not None
-        given = f"“{escape(bundle.friendly_name)}”" if bundle else t("papers later")
+        given = t("“{bundle}”", bundle=bundle.friendly_name) if bundle else t("bundle to be added")
         lines.append(t("End user: {type}, {bundle}", type=t(END_USERS[draft.end_user_type]), bundle=given))
-    return "\n".join(lines)
+    return rich.block(
+        rich.section(
+            rich.text(t.phone(draft.phone_number), bold=True),
+            rich.text("\n" + "\n".join(filter(None, lines))),
+        ),
+        rich.quote(draft.purpose),
+    )
 
 
 def _cost(offer: Offer, t: Texts) -> str:
@@ -112,33 +127,56 @@ def _cost(offer: Offer, t: Texts) -> str:
 def service_fields(
     app: App, typed: dict[str, Any], t: Texts, *, mark: str = "", none: bool = True
 ) -> list[Block]:
-    """none: whether the number may stay without a service."""
+    """Nothing is chosen beforehand: a service is shared by all of its senders. The name is asked for only where one is to be made.
+
+    none: whether the number may stay without a service. More of them than a select shows are found by typing.
+    """
+    options = _services(app, t, none=none)
+    chosen = next((each for each in options if each["value"] == typed.get("messaging_service")), None)
+    label, hint = (
+        t("Messaging service"),
+        t("Messages are sent through a service; the number becomes one of its senders."),
+    )
+    if len(options) > blocks.MOST_OPTIONS:
+        field = blocks.typeahead(
+            "messaging_service", label, initial=chosen, mark=mark, hint=hint, dispatch=True
+        )
+    else:
+        value = chosen["value"] if chosen else None
+        field = blocks.select(
+            "messaging_service", label, options, initial=value, mark=mark, hint=hint, dispatch=True
+        )
+    if typed.get("messaging_service") != NEW:
+        return [field]
+    name = blocks.text(
+        "messaging_service_name",
+        t("Name of the new service"),
+        initial=typed.get("messaging_service_name"),
+        max_length=64,
+        mark=mark,
+        optional=True,
+    )
+    return [field, name]
+
+
+def _services(app: App, t: Texts, *, none: bool = True) -> list[Option]:
     known = app.market.services()
     same = Counter(each.name for each in known)
-    options = [
-        blocks.option(each.sid, each.name, each.sid if same[each.name] > 1 else None) for each in known[:98]
-    ]
-    options.append(blocks.option(NEW, t("A new one, named below")))
+    options = [blocks.option(NEW, t("A new one"))]
     if none:
         options.append(blocks.option(NONE, t("None")))
     return [
-        blocks.select(
-            "messaging_service",
-            t("Messaging service"),
-            options,
-            initial=typed.get("messaging_service") or options[0]["value"],
-            mark=mark,
-            hint=t("Messages are sent through a service; the number becomes one of its senders."),
-        ),
-        blocks.text(
-            "messaging_service_name",
-            t("Name of the new service"),
-            initial=typed.get("messaging_service_name"),
-            max_length=64,
-            mark=mark,
-            optional=True,
-        ),
+        *(blocks.option(each.sid, each.name, each.sid if same[each.name] > 1 else None) for each in known),
+        *options,
     ]
+
+
+async def services_suggested(turn: Turn) -> list[Option]:
+    """By a part of the name; a new one and none stay in reach."""
+    wanted = loose(str(turn.body.get("value") or ""))
+    *services, new, none = _services(turn.app, turn.t)
+    found = [each for each in services if wanted in loose(each["text"]["text"])]
+    return [*found[: blocks.MOST_OPTIONS - 2], new, none]
 
 
 def _offer(draft: Draft, app: App) -> Offer:
@@ -149,6 +187,12 @@ def _offer(draft: Draft, app: App) -> Offer:
 
 
 # what you typed
+
+
+def unasked(typed: forms.Answers) -> bool:
+    """Whether the page was sent before it could be drawn with a field that the choices on it need."""
+    names = typed.get("messaging_service") == NEW and "messaging_service_name" not in typed
+    return names or (typed.get("if_gone") == IfGone.CLOSEST and "price_limit" not in typed)
 
 
 def read(typed: forms.Answers, draft: Draft, app: App) -> dict[str, Any]:
@@ -222,6 +266,21 @@ def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | 
 
 
 # what happens next
+
+
+async def changed(turn: Turn) -> None:
+    """Another service, or what to do if the number is gone: the page is drawn with the fields that this needs, in place."""
+    await draft_row.keep(turn, await draft_row.of(turn), "review")
+
+    async def draw() -> View:
+        return await as_it_is(await draft_row.of(turn), turn.app, turn.t, mark=turn.mark("agree"))
+
+    await turn.redraw(draw)
+
+
+async def as_it_is(draft: Draft, app: App, t: Texts, *, mark: str) -> View:
+    bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
+    return page(draft, bundle, app, t, mark=mark)
 
 
 async def submit(turn: Turn, draft: Draft) -> None:

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
+from bot.core import App
 from bot.errors import FormErrors
 from bot.purchases import operations
 from bot.purchases.policy import Verb
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts
 from bot.twilio import addresses
-from handlers import blocks, loading
+from handlers import blocks, forms, loading
 from handlers.blocks import View
 from handlers.buy import review
 from handlers.card.decide import pressed
@@ -20,15 +21,28 @@ from storage.models import Purchase
 
 async def choosing_service(turn: Turn, of: OfPurchase) -> None:
     await _check(Verb.CHOOSE_SERVICE, turn, of)
-    page = blocks.modal(
+    await turn.show(service_page(of, {}, turn.app, turn.t))
+
+
+def service_page(of: OfPurchase, typed: forms.Answers, app: App, t: Texts, mark: str = "") -> View:
+    return blocks.modal(
         "card.service",
-        turn.t("Messaging service"),
-        review.service_fields(turn.app, {}, turn.t),
-        close=turn.t("Cancel"),
-        submit=turn.t("Choose"),
+        t("Messaging service"),
+        review.service_fields(app, typed, t, mark=mark),
+        close=t("Cancel"),
+        submit=t("Choose"),
         about=str(of),
     )
-    await turn.show(page)
+
+
+async def service_changed(turn: Turn) -> None:
+    """A new one has to be named."""
+    of, typed, mark = OfPurchase.parse(turn.about), turn.answers, turn.mark("messaging_service")
+
+    async def draw() -> View:
+        return service_page(of, typed, turn.app, turn.t, mark)
+
+    await turn.redraw(draw)
 
 
 async def _check(verb: Verb, turn: Turn, of: OfPurchase) -> Purchase:
@@ -37,11 +51,14 @@ async def _check(verb: Verb, turn: Turn, of: OfPurchase) -> Purchase:
 
 
 async def service_chosen(turn: Turn) -> None:
+    of = OfPurchase.parse(turn.about)
+    if review.unasked(turn.answers):
+        await turn.show(service_page(of, turn.answers, turn.app, turn.t))
+        return
     wrong: dict[str, Said] = {}
     chosen = review.service(turn.answers, turn.app, wrong)
     if wrong:
         raise FormErrors(wrong)
-    of = OfPurchase.parse(turn.about)
     await operations.choose_service(of.purchase_id, of.quote_no, turn.person_id, turn.app, chosen)
     await turn.done()
 
@@ -91,6 +108,11 @@ async def address_chosen(turn: Turn, form: Address) -> None:
     await turn.done()
 
 
-Screen("card.service", service_chosen)
+Screen(
+    "card.service",
+    service_chosen,
+    {"messaging_service": service_changed},
+    {"messaging_service": review.services_suggested},
+)
 Screen("card.address", (Address, address_chosen))
 on_messages(choose_service=pressed(choosing_service), choose_address=pressed(choosing_address))

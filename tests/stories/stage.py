@@ -113,7 +113,14 @@ class Person:
         return await self.presses(action_id, selected_option={"value": value}, **more)
 
     async def submits(self, **values: Any) -> Any:
+        """What stands on the page; a field that appears with a choice on it is there once the choice was made."""
         view = await self.view()
+        if set(values) - field_ids(view):
+            for block in view["blocks"]:
+                name = (block.get("element") or {}).get("action_id")
+                if block.get("dispatch_action") and name in values:
+                    await self.picks(name, values[name])
+            view = await self.view()
         return await self.slack.post("submit", user=self.id, view_id=view["id"], values=values)
 
     async def clicks(self, card: dict[str, Any], action_id: str, value: str | None = None) -> Any:
@@ -328,9 +335,9 @@ async def reviews(
     choose = await finds(person, country, **search)
     chosen = number or options(choose, "phone_number")[0]
     await person.submits(phone_number=chosen)
-    await person.view("buy_number.end_user")
-    answer = await person.submits(**(end_user or {}))
-    assert not answer.get("errors"), answer
+    if (await person.view())["callback_id"] == "buy_number.end_user":
+        answer = await person.submits(**(end_user or {}))
+        assert not answer.get("errors"), answer
     await person.view("buy_number.review")
     return chosen
 
@@ -353,11 +360,22 @@ async def asks(
     review: dict[str, Any] | None = None,
     **search: Any,
 ) -> str:
-    """All four pages; the number that was asked for."""
+    """All the pages; the number that was asked for. Where it is not said otherwise, it goes into the account's first service."""
     chosen = await reviews(person, country, number, end_user, **search)
-    answer = await person.submits(agree=["yes"], **(review or {}))
+    answer = await sends(person, **(review or {}))
     assert answer["response_action"] == "clear", answer
     return chosen
+
+
+async def sends(person: Person, **review: Any) -> Any:
+    """The last page, agreed to; once more where it was sent before it was drawn with the field that a choice on it needs."""
+    view = await person.view("buy_number.review")
+    if "messaging_service" in field_ids(view):
+        review = {"messaging_service": options(view, "messaging_service")[0], **review}
+    answer = await person.submits(agree=["yes"], **review)
+    if answer["response_action"] == "update" and answer["view"]["callback_id"] == "buy_number.review":
+        answer = await person.submits(agree=["yes"], **review)
+    return answer
 
 
 @functools.cache

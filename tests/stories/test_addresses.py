@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.stories.stage import Control, Person, Stage, asks, field_ids, finds, options, shown, until
+from tests.stories.stage import Control, Person, Stage, asks, field_ids, finds, options, sends, shown, until
 
 TYPED = {
     "customer_name": "Maarja Tamm",
@@ -33,7 +33,7 @@ async def test_an_address_of_the_account_is_used(
     assert options(view, "address") == [sid, "new"]
     await requester.submits(address=sid)
     await requester.view("buy_number.review")
-    await requester.submits(agree=["yes"])
+    await sends(requester)
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     await stage.card("complete")
     assert [each["address_sid"] for each in (await twilio.get("state"))["owned_numbers"]] == [sid]
@@ -47,7 +47,7 @@ async def test_a_new_address_goes_to_twilio_and_nowhere_else(
     await requester.view("buy_number.address")
     await requester.submits(**TYPED)
     await requester.view("buy_number.review")
-    await requester.submits(agree=["yes"])
+    await sends(requester)
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     await stage.card("complete")
     made = next(

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.stories.stage import Person, finds, options, state_of, until
+from tests.stories.stage import Person, finds, options, sends, state_of, until
 from tests.stories.stage import stage as set_stage
 
 MANY = 30
@@ -76,9 +76,7 @@ async def _asks(person: Person, number: str, nth: int) -> None:
         await person.presses("more")
         choose = await person.view("buy_number.choose")
     await person.submits(phone_number=number)
-    await person.view("buy_number.end_user")
-    await person.submits()
     await person.view("buy_number.review")
     service = {"messaging_service": "new", "messaging_service_name": f"Team {nth % 5}"}
-    answer = await person.submits(agree=["yes"], **service)
+    answer = await sends(person, **service)
     assert answer["response_action"] == "clear", answer

@@ -16,6 +16,7 @@ from tests.stories.stage import (
     field_ids,
     finds,
     options,
+    sends,
     shown,
     until,
 )
@@ -411,7 +412,7 @@ async def test_a_new_bundle_on_page_3_leads_back_to_the_request(
     await filler.fills_up_to()
     review = await filler.submits()
     assert review["callback_id"] == "buy_number.review" and "with Twilio's reviewers" in shown(review)
-    await requester.submits(agree=["yes"])
+    await sends(requester)
     card = await stage.card("awaiting_approval")
     assert "GB mobile business" in shown(card)
 
@@ -569,7 +570,7 @@ async def test_where_the_bundles_address_does_not_fit_numbers_in_its_town_are_of
     await requester.view("buy_number.end_user")
     await requester.submits(end_user_type="business", bundle=made["sid"])
     await requester.view("buy_number.review")
-    await requester.submits(agree=["yes"])
+    await sends(requester)
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     card = await stage.card("needs_changes")
     assert "does not lie in the area" in shown(card)
@@ -597,7 +598,7 @@ async def test_a_number_that_shows_the_addresss_town_and_refuses_it_is_followed_
     await requester.view("buy_number.end_user")
     await requester.submits(end_user_type="business", bundle=made["sid"])
     await requester.view("buy_number.review")
-    await requester.submits(agree=["yes"])
+    await sends(requester)
     await approver.clicks(await stage.card("awaiting_approval"), "approve")
     card = await stage.card("needs_changes")
     offered = buttons(card, "alternative")

@@ -8,6 +8,7 @@ from tests.stories.stage import (
     field_ids,
     options,
     reviews,
+    sends,
     shown,
     until,
 )
@@ -113,7 +114,7 @@ async def test_a_number_that_cannot_text_skips_the_messaging_steps(
     view = await requester.view("buy_number.review")
     assert "messaging_service" not in field_ids(view)
     assert "cannot send text messages" in shown(view)
-    await requester.submits(agree=["yes"])
+    await sends(requester)
     card = await stage.card("awaiting_approval")
     assert "Messaging service" not in shown(card) and number
 

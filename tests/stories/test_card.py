@@ -10,7 +10,7 @@ from bot.purchases import operations
 from storage.models import Outgoing
 from storage.purchases import Happened
 from tests.stories import filling
-from tests.stories.stage import Control, Person, Stage, asks, field_ids, reviews, shown, until
+from tests.stories.stage import Control, Person, Stage, asks, field_ids, reviews, sends, shown, until
 
 BY_NAME = """
 [ask]
@@ -126,7 +126,7 @@ async def test_the_requester_reads_where_the_command_was_typed_to_whom_it_went_a
 async def test_half_an_hour_later_it_is_a_direct_message(stage: Stage, requester: Person) -> None:
     await reviews(requester)
     stage.slack_twin.workspace.response_urls.clear()
-    await requester.submits(agree=["yes"])
+    await sends(requester)
     await stage.card("awaiting_approval")
 
     async def told() -> bool:

@@ -9,7 +9,7 @@ import pytest
 from sandbox.twilio.regulations import REGULATIONS
 from tests.stories import filling
 from tests.stories.filling import Filler
-from tests.stories.stage import Person, Stage, options
+from tests.stories.stage import Person, Stage, options, sends
 
 ALL: list[dict[str, Any]] = json.loads(Path(REGULATIONS).read_text())["results"]
 
@@ -41,7 +41,7 @@ async def buys_with_new_papers(
     await filler.after(view)
     await filler.fills_up_to()
     assert (await filler.submits())["callback_id"] == "buy_number.review"
-    await person.submits(agree=["yes"], messaging_service="none")
+    await sends(person, messaging_service="none")
     card = await stage.card("awaiting_approval")
     await approver.clicks(card, "approve")
     await stage.in_thread(card, "not approved yet")

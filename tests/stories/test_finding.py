@@ -13,6 +13,7 @@ from tests.stories.stage import (
     finds,
     options,
     reviews,
+    sends,
     shown,
 )
 
@@ -211,14 +212,18 @@ async def test_bad_input_gets_its_sentence_under_its_field(
         ({"price_limit": "cheap"}, "price_limit", "amount of money"),
         ({"price_limit": "1.00"}, "price_limit", "cannot be lower"),
         ({"price_limit": "NaN"}, "price_limit", "amount of money"),
-        ({"messaging_service": "new"}, "messaging_service_name", "Type a name"),
+        (
+            {"messaging_service": "new", "messaging_service_name": " "},
+            "messaging_service_name",
+            "Type a name",
+        ),
     ],
 )
 async def test_bad_input_on_the_last_page_gets_its_sentence_too(
     requester: Person, typed: dict[str, str], field: str, words: str
 ) -> None:
     await reviews(requester)
-    answer = await requester.submits(**{"agree": ["yes"], "if_gone": "closest", **typed})
+    answer = await sends(requester, **{"if_gone": "closest", **typed})
     assert words in answer["errors_by_action"][field], answer
 
 
@@ -230,17 +235,19 @@ async def test_without_the_agreement_nothing_is_sent(requester: Person, stage: S
 
 
 async def test_back_works_on_every_page_and_keeps_what_was_typed(requester: Person, stage: Stage) -> None:
-    number = await reviews(requester, contains="55", purpose="Kept")
-    await requester.presses(
-        "back", typed={"messaging_service": "new", "messaging_service_name": "Half typed"}
-    )
-    await requester.view("buy_number.end_user")
+    end_user = {"end_user_type": "business", "bundle": "later"}
+    number = await reviews(requester, "GB", end_user=end_user, number_type="mobile", purpose="Kept")
+    await requester.picks("messaging_service", "new")
+    await requester.view("buy_number.review")
+    await requester.presses("back", typed={"messaging_service_name": "Half typed"})
+    page = await requester.view("buy_number.end_user")
+    assert "later" in str(page["state"])
     await requester.presses("back")
     choose = await requester.view("buy_number.choose")
     assert number in str(choose["state"]), "the chosen number is still chosen"
     await requester.presses("back")
     find = await requester.view("buy_number.find")
-    assert "Kept" in str(find["state"]) and "'55'" in str(find["state"])
+    assert "Kept" in str(find["state"]) and "mobile" in str(find["state"])
     await requester.submits()
     await requester.view("buy_number.choose")
     await requester.submits(phone_number=number)
@@ -248,6 +255,60 @@ async def test_back_works_on_every_page_and_keeps_what_was_typed(requester: Pers
     await requester.submits()
     review = await requester.view("buy_number.review")
     assert "Half typed" in str(review["state"])
+
+
+async def test_a_us_number_is_three_pages_and_at_most_eight_presses(stage: Stage, requester: Person) -> None:
+    """Pages sent, and choices of an option; what is typed is no press."""
+    pages, presses = [], 0
+
+    async def sent(callback_id: str, **values: Any) -> None:
+        nonlocal presses
+        pages.append((await requester.view(callback_id))["callback_id"])
+        presses += 1 + sum(name not in ("purpose", "messaging_service_name") for name in values)
+        answer = await requester.submits(**values)
+        assert not answer.get("errors"), answer
+
+    await requester.types("buy-number US")
+    await sent("buy_number.find", purpose="Reminders")
+    number = options(await requester.view("buy_number.choose"), "phone_number")[0]
+    await sent("buy_number.choose", phone_number=number)
+    service = {"messaging_service": "new", "messaging_service_name": "Leeds"}
+    await sent("buy_number.review", agree=["yes"], **service)
+    await stage.card("awaiting_approval", number)
+    assert len(pages) == 3 and presses <= 8, (pages, presses)
+
+
+async def test_back_passes_over_a_page_on_which_nothing_can_be_chosen(requester: Person) -> None:
+    await reviews(requester)
+    await requester.presses("back")
+    assert (await requester.view())["callback_id"] == "buy_number.choose"
+
+
+async def test_nothing_is_chosen_beforehand_that_spends_or_shares(requester: Person) -> None:
+    await reviews(requester)
+    view = await requester.view("buy_number.review")
+    typed = {name: each for fields in view["state"]["values"].values() for name, each in fields.items()}
+    assert typed["messaging_service"]["selected_option"] is None
+    assert typed["agree"]["selected_options"] == []
+    assert not {"messaging_service_name", "price_limit"} & field_ids(view)
+    answer = await requester.submits(agree=["yes"])
+    assert answer["errors_by_action"] == {
+        "messaging_service": answer["errors_by_action"]["messaging_service"]
+    }
+
+
+async def test_of_many_services_every_one_is_found_by_typing(stage: Stage, requester: Person) -> None:
+    for n in range(101):
+        await stage.app.twilio.messaging.v1.services.create_async(friendly_name=f"Team {n:03}")
+    await stage.app.market.fresh_services()
+    await reviews(requester)
+    view = await requester.view("buy_number.review")
+    found = await requester.slack.post(
+        "suggest", user=requester.id, view_id=view["id"], action_id="messaging_service", value="team 100"
+    )
+    assert [each["text"]["text"] for each in found["options"]] == ["Team 100", "A new one", "None"]
+    await requester.picks("messaging_service", found["options"][0]["value"])
+    assert "Team 100" in str((await requester.view("buy_number.review"))["state"])
 
 
 async def test_a_draft_is_offered_again_and_gone_on_with(requester: Person, stage: Stage) -> None:
@@ -259,7 +320,7 @@ async def test_a_draft_is_offered_again_and_gone_on_with(requester: Person, stag
     await requester.presses("resume")
     review = await requester.view("buy_number.review")
     assert "From yesterday" in shown(review)
-    answer = await requester.submits(agree=["yes"])
+    answer = await sends(requester)
     assert answer["response_action"] == "clear"
     card = await stage.card("awaiting_approval")
     assert number[-4:] in shown(card)
@@ -293,12 +354,6 @@ async def test_page_3_says_what_is_asked_of_each_kind_of_end_user(requester: Per
     assert options(view, "bundle") == ["new", "later"]
 
 
-async def test_where_no_bundle_is_needed_the_page_says_so(requester: Person) -> None:
-    choose = await finds(requester)
-    await requester.submits(phone_number=options(choose, "phone_number")[0])
-    assert "No regulatory bundle is needed" in shown(await requester.view("buy_number.end_user"))
-
-
 async def test_japan_serves_businesses_only(requester: Person) -> None:
     choose = await finds(requester, "JP", number_type="local")
     await requester.submits(phone_number=options(choose, "phone_number")[0])
@@ -311,17 +366,15 @@ async def test_two_people_cannot_have_the_same_number(
 ) -> None:
     number = await reviews(requester)
     await reviews(requester2, number=number)
-    assert (await requester.submits(agree=["yes"]))["response_action"] == "clear"
-    answer = await requester2.submits(agree=["yes"])
+    assert (await sends(requester))["response_action"] == "clear"
+    answer = await sends(requester2)
     assert answer["response_action"] == "update"
     view = await requester2.view("buy_number.choose")
     assert "Somebody else is buying" in shown(view)
     assert number not in options(view, "phone_number") and options(view, "phone_number")
     await requester2.submits(phone_number=options(view, "phone_number")[0])
-    await requester2.view("buy_number.end_user")
-    await requester2.submits()
     await requester2.view("buy_number.review")
-    assert (await requester2.submits(agree=["yes"]))["response_action"] == "clear"
+    assert (await sends(requester2))["response_action"] == "clear"
 
 
 async def test_a_number_that_is_asked_for_is_not_listed(requester: Person, requester2: Person) -> None:

@@ -147,4 +147,4 @@ async def test_killed_on_a_page_the_draft_is_offered_again(killable: tuple[Stage
     await app.start()
     answer = await requester.submits(phone_number=options(choose, "phone_number")[0])
     assert answer["ok"], "the open page goes on working after the restart"
-    await requester.view("buy_number.end_user")
+    await requester.view("buy_number.review")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.stories.stage import Person, Stage, asks, finds, reviews, shown
+from tests.stories.stage import Person, Stage, asks, finds, reviews, sends, shown
 
 
 def japanese(text: str) -> bool:
@@ -21,7 +21,7 @@ async def test_a_japanese_person_reads_japanese(stage: Stage, requester_ja: Pers
     number = await reviews(requester_ja, "US", purpose="予約のお知らせ")
     view = await requester_ja.view("buy_number.review")
     assert japanese(shown(view))
-    await requester_ja.submits(agree=["yes"])
+    await sends(requester_ja)
     card = await stage.card("awaiting_approval")
     assert "asks for a number" in shown(card), "the channel's language is English"
     await approver.clicks(card, "approve")

@@ -6,7 +6,7 @@ import socket
 import aiohttp
 import pytest
 
-from tests.stories.stage import Person, Stage, asks, field_ids, options, shown, state_of, until
+from tests.stories.stage import Person, Stage, asks, field_ids, options, sends, shown, state_of, until
 from tests.stories.stage import stage as set_stage
 
 
@@ -85,12 +85,9 @@ async def _asks_with_twice(stage: Stage, requester: Person) -> str:
     number = options(choose, "phone_number")[0]
     await stage.slack.post("faults", deliver="twice")
     await requester.submits(phone_number=number)
-    await requester.view("buy_number.end_user")
-    await stage.slack.post("faults", deliver="twice")
-    await requester.submits()
     await requester.view("buy_number.review")
     await stage.slack.post("faults", deliver="twice")
-    answer = await requester.submits(agree=["yes"])
+    answer = await sends(requester)
     assert answer["response_action"] == "clear"
     return number
 

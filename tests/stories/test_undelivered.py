@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sandbox.slack.workspace import BOT_USER
 from storage.models import Outgoing
 from storage.outbox import Owed
-from tests.stories.stage import APPROVALS, Person, Stage, asks, reviews, until
+from tests.stories.stage import APPROVALS, Person, Stage, asks, reviews, sends, until
 
 OPERATORS = "C0OPERATORS"
 HELD = "could not be posted in the approvals channel"
@@ -209,7 +209,7 @@ async def asks_late(stage: Stage, person: Person) -> None:
     """More than half an hour after the command: what is told comes by direct message."""
     await reviews(person)
     stage.slack_twin.workspace.response_urls.clear()
-    await person.submits(agree=["yes"])
+    await sends(person)
 
 
 @pytest.mark.parametrize("error", ["user_not_found", "user_disabled", "cannot_dm_bot"])

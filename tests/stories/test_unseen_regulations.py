@@ -8,7 +8,7 @@ import pytest
 
 from tests.stories import filling
 from tests.stories.filling import Filler, alerts
-from tests.stories.stage import field_ids, options, shown
+from tests.stories.stage import field_ids, options, sends, shown
 from tests.stories.stage import stage as set_stage
 
 MANY = 95
@@ -149,7 +149,7 @@ async def test_a_held_out_regulation_works_from_the_request_to_the_number(
         await filler.fills_up_to()
         review = await filler.submits()
         assert review["callback_id"] == "buy_number.review"
-        await requester.submits(agree=["yes"])
+        await sends(requester)
         await approver.clicks(await stage.card("awaiting_approval"), "approve")
         (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "SE"]
         proof = next(each for each in made["items"] if each.get("type") == "sealed_extract")
