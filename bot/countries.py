@@ -190,7 +190,8 @@ def _by_name() -> dict[str, frozenset[str]]:
 @cache
 def _names(code: str) -> tuple[str, ...]:
     named = (each for names in _cldr()[code].values() for each in names)
-    return tuple(loose(each) for each in (*named, *ALSO.get(code, ())))
+    plain = [loose(each) for each in (*named, *ALSO.get(code, ()))]
+    return *plain, *(re.sub(r"\bst\b", "saint", each) for each in plain if re.search(r"\bst\b", each))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ def loose(text: str) -> str:
     words = re.sub(
         r"[^\w\s]|[・＝]", " ", re.sub(r"[’'ʻ.]", "", unicodedata.normalize("NFKC", letters))
     ).split()
-    plain = ["saint" if word == "st" else word for word in words]
-    return " ".join(plain[1:] if plain[:1] == ["the"] else plain)
+    return " ".join(words[1:] if words[:1] == ["the"] else words)
 
 
 def has_control_characters(text: str) -> bool:
