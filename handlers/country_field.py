@@ -67,7 +67,14 @@ def named(words: Sequence[str], app: App, t: Texts) -> tuple[Named, str | None]:
     )
 
 
-def types(offers: Sequence[Offer], chosen: str | None, t: Texts, *, mark: str) -> Block:
+def chosen_type(offers: Sequence[Offer], chosen: str | None) -> str:
+    """The first, until another one that is sold was chosen: that spends nothing yet."""
+    return chosen if chosen in {each.number_type for each in offers} else offers[0].number_type
+
+
+def types(
+    offers: Sequence[Offer], chosen: str | None, t: Texts, *, mark: str, dispatch: bool = False
+) -> Block:
     """Those that the country has, with their prices. mark: has to name the country, as another one's types are other options."""
     options = [
         blocks.option(
@@ -86,7 +93,8 @@ def types(offers: Sequence[Offer], chosen: str | None, t: Texts, *, mark: str) -
         "number_type",
         t("Number type"),
         options,
-        initial=chosen if chosen in sold_here else offers[0].number_type,
+        initial=chosen_type(offers, chosen),
         mark=mark,
+        dispatch=dispatch,
         hint=t("Not for sale in this country: {types}.", types=t.listed(missing)) if missing else None,
     )

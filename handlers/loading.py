@@ -60,7 +60,7 @@ async def behind(turn: Turn, text: str, work: Work, *, about: str = "", way_on: 
         except Exception as error:
             said = await errors.sentence(error, turn.app)
             view = problem(said, turn.t, about, None if isinstance(error, NO_WAY_BACK) else way_on)
-        await late(turn.client, external_id, view)
+        await late(turn.client, view, external_id=external_id)
 
     turn.app.later(run(), errors.in_log("showing what was done"))
 
@@ -72,12 +72,12 @@ def problem(said: Said, t: Texts, about: str = "", way_on: Block | None = None) 
     return blocks.modal(PROBLEM, t("That did not work"), shown, close=t("Close"), about=about)
 
 
-async def late(client: AsyncWebClient, external_id: str, view: View) -> None:
-    """Replaces the loading view. When the person has closed it nothing is lost: the row is there."""
+async def late(client: AsyncWebClient, view: View, **at: str) -> None:
+    """Replaces the view at this ``external_id`` or ``view_id``. When the person has closed it nothing is lost: the row is there."""
     began = time.monotonic()
     while True:
         try:
-            await client.views_update(external_id=external_id, view=view)
+            await client.views_update(view=view, **at)
             return
         except SlackApiError as error:
             waited, pause = time.monotonic() - began, 0.1

@@ -9,7 +9,8 @@ from typing import Any
 from bot.countries import POSTAL_CODES, REGIONS, SEARCHED_BY_AREA
 from bot.errors import FormErrors
 from bot.folding import folded
-from bot.texts import N_, Said, say
+from bot.texts import CAPABILITIES, N_, Said, number_type, say
+from bot.texts import country as named
 from bot.twilio.catalogue import Market, Offer
 from bot.twilio.numbers import CONTAINS, LONGEST_PATTERN, pattern
 from storage.models import Draft, IfGone, Purchase
@@ -51,6 +52,10 @@ def search_of(typed: Mapping[str, Any], market: Market) -> Search:
     contains = re.sub(r"[\s().\-/]", "", typed.get("contains") or "") or None
     if contains is not None and (why := _cannot_be_searched(contains, typed.get("position"), country)):
         wrong["contains"] = why
+    if country and (can := market.abilities(country, typed.get("number_type") or "")) is not None:
+        missing = [each for each in typed.get("capabilities") or () if each not in can]
+        if missing:
+            wrong["capabilities"] = cannot(country, typed["number_type"], missing[0], market)
     if not typed.get("purpose"):
         wrong["purpose"] = say(N_("Say what the number is for: the approvers decide by it."))
     filters: dict[str, Any] = {f"{name}_enabled": True for name in typed.get("capabilities") or ()}
@@ -69,6 +74,26 @@ def search_of(typed: Mapping[str, Any], market: Market) -> Search:
         typed["purpose"],
         filters,
     )
+
+
+def cannot(code: str, kind: str, capability: str, market: Market) -> Said:
+    """That numbers of this kind cannot do this, and which others of the country can."""
+    others = [
+        each.number_type
+        for each in market.offers(code)
+        if capability in (market.abilities(code, each.number_type) or ())
+    ]
+    about: dict[str, Any] = {
+        "country": named(code),
+        "type": number_type(kind),
+        "capability": say(CAPABILITIES[capability]),
+        "others": [number_type(each) for each in others],
+    }
+    if others:
+        text = N_("{capability}: not possible with this type in {country} ({type}). It is with: {others}.")
+    else:
+        text = N_("{capability}: not possible with any number that is for sale in {country}.")
+    return say(text, **about)
 
 
 def _cannot_be_searched(contains: str, position: str | None, country: str | None) -> Said | None:

@@ -13,7 +13,7 @@ from bot.errors import NotSoldAnyMore, StartAgain
 from bot.texts import country as named
 from bot.twilio import regulations
 from bot.twilio.client import TwilioError
-from bot.twilio.numbers import IN_COUNTRY_LIST, IN_PRICES, available
+from bot.twilio.numbers import IN_COUNTRY_LIST, IN_PRICES, abilities, available
 from bot.twilio.regulations import Regulation
 from storage.models import now
 from storage.store import Store
@@ -21,6 +21,7 @@ from storage.store import Store
 log = logging.getLogger(__name__)
 
 PRICES_FOR = timedelta(days=1)
+ABILITIES_FOR = timedelta(days=1)
 REGULATIONS_FOR = timedelta(hours=1)
 SERVICES_FOR = timedelta(minutes=5)
 
@@ -54,7 +55,8 @@ class Market:
         self._kept = {
             key: kept
             for key, kept in (await self._store.kept(self._workspace_id)).items()
-            if key in ("countries", "services") or key.startswith(("prices:", "regulations:", "regulation:"))
+            if key in ("countries", "services")
+            or key.startswith(("prices:", "abilities:", "regulations:", "regulation:"))
         }
 
     async def refresh(self) -> None:
@@ -91,6 +93,25 @@ class Market:
         if prices is None or number_type not in prices["types"]:
             raise NotSoldAnyMore(country=named(country))
         return Offer(number_type, Decimal(prices["types"][number_type]), prices["currency"])
+
+    def abilities(self, country: str, number_type: str) -> frozenset[str] | None:
+        """What numbers of this kind can do; None where that is not known."""
+        known = self._value(f"abilities:{country}:{number_type}", None)
+        return None if known is None else frozenset(known)
+
+    async def learn_abilities(self, country: str) -> bool:
+        """Whether more is known now about what the country's numbers can do. What fails is not known, which hinders nobody."""
+        kinds = [each.number_type for each in self.offers(country)]
+        old = [kind for kind in kinds if self._is_old(f"abilities:{country}:{kind}", ABILITIES_FOR)]
+        found = await asyncio.gather(
+            *(abilities(self._twilio, country, kind) for kind in old), return_exceptions=True
+        )
+        for kind, known in zip(old, found, strict=True):
+            if isinstance(known, BaseException):
+                log.warning("what %s numbers of %s can do is not known: %s", kind, country, known)
+            else:
+                await self._keep(f"abilities:{country}:{kind}", known)
+        return bool(old)
 
     async def _refresh_countries(self) -> None:
         try:

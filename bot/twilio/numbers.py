@@ -1,5 +1,6 @@
 """Numbers on sale: looking for them, and which come closest to one that is gone."""
 
+import asyncio
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
@@ -8,6 +9,7 @@ from typing import Any
 from twilio.rest import Client
 
 from bot.countries import dialling_code, trunk_prefix
+from bot.texts import CAPABILITIES
 from storage.models import Quote
 
 LIMIT = 50
@@ -85,6 +87,22 @@ async def available(
         )
         for number in found
     ]
+
+
+async def abilities(twilio: Client, country: str, number_type: str) -> list[str] | None:
+    """What numbers of this kind can do at all; None when none is on sale now. Raises TwilioError.
+
+    What no number of a first sample can is asked for by itself: a sample proves only what there is.
+    """
+    found = await available(twilio, country, number_type, {})
+    if not found:
+        return None
+    seen = {name for each in found for name in each.capabilities}
+    unseen = [name for name in CAPABILITIES if name not in seen]
+    others = await asyncio.gather(
+        *(available(twilio, country, number_type, {f"{name}_enabled": True}) for name in unseen)
+    )
+    return sorted(seen | {name for name, numbers in zip(unseen, others, strict=True) if numbers})
 
 
 def capabilities(given: Any) -> list[str]:

@@ -1,14 +1,17 @@
 """Page 1: what number is wanted."""
 
+import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
 from bot.errors import NothingKnownYet, NotPossibleNow
 from bot.purchases import operations
-from bot.purchases.draft import search_of, typed_again
+from bot.purchases.draft import cannot, search_of, typed_again
 from bot.texts import CAPABILITIES, N_, Texts
-from handlers import blocks, country_field
+from bot.twilio.catalogue import Offer
+from handlers import blocks, country_field, errors, loading
 from handlers.blocks import Block, View
 from handlers.buy import choose
 from handlers.buy import draft as draft_row
@@ -48,17 +51,10 @@ def page(
         shown += _earlier(earlier, t)
     shown.append(country_field.field("country", draft.country, t, mark=mark, dispatch=True))
     if offers:
-        shown.append(country_field.types(offers, typed.get("number_type"), t, mark=f"{mark}~{draft.country}"))
+        kind = typed.get("number_type")
+        shown.append(country_field.types(offers, kind, t, mark=f"{mark}~{draft.country}", dispatch=True))
     shown += [
-        blocks.checkboxes(
-            "capabilities",
-            t("What it must be able to do"),
-            [blocks.option(name, t(label)) for name, label in CAPABILITIES.items()],
-            initial=typed.get("capabilities") or (),
-            mark=mark,
-            hint=t("Leave all empty if it does not matter. Many numbers outside North America cannot text."),
-            optional=True,
-        ),
+        *_capabilities(draft, offers, app, t, mark),
         blocks.text(
             "contains",
             t("Digits it should contain"),
@@ -100,6 +96,30 @@ def page(
     return blocks.modal(
         CALLBACK_ID, t("Buy a number"), shown, close=t("Cancel"), submit=t("Search"), about=draft
     )
+
+
+def _capabilities(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mark: str) -> list[Block]:
+    """Only what numbers of this kind can do, as far as that is known; and which other kind of the country can do the rest."""
+    typed = draft.typed("find")
+    kind = country_field.chosen_type(offers, typed.get("number_type")) if offers else None
+    can = app.market.abilities(draft.country, kind) if draft.country and kind else None
+    offered = [name for name in CAPABILITIES if can is None or name in can]
+    shown: list[Block] = []
+    if offered:
+        shown.append(
+            blocks.checkboxes(
+                "capabilities",
+                t("What it must be able to do"),
+                [blocks.option(name, t(CAPABILITIES[name])) for name in offered],
+                initial=typed.get("capabilities") or (),
+                mark=mark if can is None else f"{mark}~{draft.country}{kind}",  # other options
+                hint=t("Leave all empty if it does not matter."),
+                optional=True,
+            )
+        )
+    if draft.country and kind and can is not None and "sms" not in can:
+        shown.append(blocks.context(t.said(cannot(draft.country, kind, "sms", app.market))))
+    return shown
 
 
 def _advanced(country: str | None, typed: dict[str, Any], t: Texts, mark: str) -> list[Block]:
@@ -172,7 +192,26 @@ async def opened(turn: Turn) -> None:
         _new_draft(turn, {name: value for name, value in typed.items() if value})
     )
     earlier = await app.store.latest_draft(turn.person_id)
-    await turn.show(page(draft, app, turn.t, earlier=earlier, notice=notice))
+    external_id = secrets.token_hex(12)
+    opened = page(draft, app, turn.t, earlier=earlier, notice=notice)
+    await turn.show({**opened, "external_id": external_id})
+    _learn(turn, draft, external_id=external_id)
+
+
+def _learn(turn: Turn, draft: Draft, **at: str) -> None:
+    """What the country's numbers can do is asked after the page is there, which is drawn once more as soon as it is known."""
+    if draft.country is None:
+        return
+    app, code = turn.app, draft.country
+    mark = turn.mark("purpose") if turn.is_on_view else ""
+
+    async def learn() -> None:
+        if await app.market.learn_abilities(code):
+            newest = await app.store.draft(draft.id)
+            if newest is not None and newest.version == draft.version:
+                await loading.late(turn.client, page(newest, app, turn.t, mark=mark), **at)
+
+    app.later(learn(), errors.in_log("learning what numbers can do"))
 
 
 async def asked_again(turn: Turn) -> None:
@@ -202,12 +241,14 @@ def _new_draft(turn: Turn, typed: dict[str, Any]) -> Draft:
 
 
 async def changed(turn: Turn) -> None:
-    """Another country, or "Advanced search": the page is drawn again with the fields that fit, in place."""
+    """Another country or type, or "Advanced search": the page is drawn again with the fields that fit, in place."""
     draft = await draft_row.of(turn)
     was_advanced = bool(draft.typed("find").get("advanced"))
     typed = {**turn.answers, "advanced": was_advanced != (turn.action_id == "advanced")}
-    await turn.app.store.record_draft(draft.id, answers=draft_row.answers(draft, "find", typed))
+    changes = draft_row.answers(draft, "find", typed)
+    draft = await turn.app.store.record_draft(draft.id, page="find", answers=changes)
     await _redraw(turn)
+    _learn(turn, draft, view_id=turn.view["id"])
 
 
 async def discarded(turn: Turn) -> None:
@@ -241,7 +282,7 @@ async def submitted(turn: Turn) -> None:
 SCREEN = Screen(
     CALLBACK_ID,
     submitted,
-    {"country": changed, "advanced": changed, "discard": discarded},
+    {"country": changed, "number_type": changed, "advanced": changed, "discard": discarded},
     {"country": country_field.suggested(country_field.sold)},
 )
 on_messages(ask_again=asked_again)

@@ -45,7 +45,14 @@ async def fill_in(person: Screen, prefix: str, country: str, purpose: str, servi
 @pytest.mark.parametrize(
     ("prefix", "requester", "country", "purpose", "language", "done"),
     [
-        ("en", "U0REQUESTER", "united st", "Appointment reminders for the Leeds office", "en", "is bought and in"),
+        (
+            "en",
+            "U0REQUESTER",
+            "united st",
+            "Appointment reminders for the Leeds office",
+            "en",
+            "is bought and in",
+        ),
         ("ja", "U0REQUESTERJA", "アメリカ", "予約のリマインダーを送るため", "ja", "は購入済みで"),
     ],
 )

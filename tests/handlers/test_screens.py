@@ -69,6 +69,9 @@ class Shop:
         kinds = ("local", "mobile", "toll-free", "national") if self.many else ("local",)
         return [Offer(kind, Decimal("1234.56"), "USD") for kind in kinds]
 
+    def abilities(self, code: str, kind: str) -> frozenset[str] | None:
+        return None if self.many else frozenset({"voice"})
+
     def offer(self, code: str | None, kind: str | None) -> Offer | None:
         return Offer(kind or "local", Decimal("1234.56"), "USD")
 

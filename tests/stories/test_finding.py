@@ -15,6 +15,7 @@ from tests.stories.stage import (
     reviews,
     sends,
     shown,
+    until,
 )
 
 
@@ -440,3 +441,35 @@ async def test_a_type_that_only_the_list_of_countries_leaves_out_is_offered(requ
     await requester.types("buy-number GB")
     view = await requester.view("buy_number.find")
     assert "national" in options(view, "number_type") and "Not for sale" not in str(view["blocks"])
+
+
+async def test_only_what_a_countrys_numbers_can_do_is_offered(requester: Person) -> None:
+    """Known after the page is there; asked of Twilio once a day."""
+    await requester.types("buy-number DE")
+
+    async def known() -> Any:
+        view = await requester.view("buy_number.find")
+        return view if "SMS: not possible" in shown(view) else None
+
+    view = await until(known, "the page shows what local numbers of Germany can do")
+    assert shown_options(view, "capabilities") == ["Voice"]
+    answer = await requester.slack.post(
+        "submit",
+        user=requester.id,
+        view_id=view["id"],
+        values={"purpose": "Reminders", "country": "DE", "number_type": "local"},
+    )
+    assert not answer.get("errors")
+
+
+async def test_an_earlier_draft_is_offered_though_its_page_was_not_sent(requester: Person) -> None:
+    """A choice that fires at once is kept."""
+    await requester.types("buy-number")
+    await requester.picks("country", "DE")
+    await requester.view("buy_number.find")
+    await requester.slack.post("close", user=requester.id, view_id=(await requester.view())["id"])
+    await requester.types("buy-number")
+    view = await requester.view("buy_number.find")
+    assert "resume" in field_ids(view)
+    await requester.presses("resume")
+    assert "DE" in str((await requester.view("buy_number.find"))["state"])
