@@ -28,13 +28,15 @@ class FormErrors(BotError):
 # who may do what
 
 
-class MayNotAsk(BotError):
-    text = N_(
-        "You are not on the list of people who may ask for a number. Whoever runs Number Desk can add you to its policy."
-    )
+class NotAllowed(BotError):
+    """By the policy, which the operators own: whoever shows it names them (``Policy.whom_to_ask``)."""
 
 
-class MayNotApprove(BotError):
+class MayNotAsk(NotAllowed):
+    text = N_("You are not on the list of people who may ask for a number.")
+
+
+class MayNotApprove(NotAllowed):
     text = N_("You are not on the list of people who may approve or deny this purchase.")
 
 
@@ -54,22 +56,20 @@ class UnknownList(CannotCheck):
     """The operators are told why (``People.troubles``)."""
 
     text = N_(
-        "The policy names {list}, whose members Slack does not show, so nobody can be let in by it. Whoever runs Number Desk has to correct that."
+        "The policy names {list}, whose members Slack does not show, so nobody can be let in by it. The operators have been told."
     )
 
 
-class BarredFromHere(BotError):
+class BarredFromHere(NotAllowed):
     """A guest, a bot, somebody deactivated or of another company; says which (rule 16)."""
 
 
-class NobodyCouldApprove(BotError):
+class NobodyCouldApprove(NotAllowed):
     """Says how many approvals are needed, and how many people could give one."""
 
 
-class MayNotAddBundle(BotError):
-    text = N_(
-        "You are not on the list of people who may give papers. Whoever runs Number Desk can add you to its policy."
-    )
+class MayNotAddBundle(NotAllowed):
+    text = N_("You are not on the list of people who may make bundles and add them to a request.")
 
 
 # what has moved on

@@ -5,7 +5,9 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from bot.errors import CannotCheck, NotAllowed
 from bot.folding import folded
+from bot.slack.people import People
 from bot.texts import N_
 from handlers import status
 from handlers.blocks import section
@@ -21,6 +23,8 @@ class Subcommand:
     usage: str
     help: str
     run: Callable[[Turn], Awaitable[None]]
+    may: Callable[[Turn], Awaitable[bool]] | None = None
+    """who is shown it by ``help``; none: everybody"""
 
 
 async def received(turn: Turn) -> None:
@@ -29,11 +33,20 @@ async def received(turn: Turn) -> None:
     if subcommand is not None:
         await subcommand.run(replace(turn, words=tuple(words)))
         return
-    near = difflib.get_close_matches(name.lower(), SUBCOMMANDS, n=1, cutoff=0.5)
     said = turn.t("There is no `{word}`.", word=name.replace("`", ""))
-    if near:
-        said += " " + turn.t("Did you mean `/twilio {name}`?", name=near[0])
+    if near := _nearest(name.lower(), words):
+        said += " " + turn.t("Did you mean `/twilio {name}`?", name=near)
     await _help(turn, said)
+
+
+def _nearest(name: str, words: list[str]) -> str | None:
+    """``buy number US`` means ``buy-number US``; so do ``buy``, ``number`` and ``buynumbr``."""
+    two = f"{name}-{words[0].lower()}" if words else ""
+    if two in SUBCOMMANDS:
+        return " ".join((two, *words[1:]))
+    part = next((each for each in SUBCOMMANDS if name in each.split("-")), None)
+    near = [part] if part else difflib.get_close_matches(name, SUBCOMMANDS, n=1, cutoff=0.5)
+    return " ".join((near[0], *words)).replace("`", "") if near else None
 
 
 def _words(text: str) -> list[str]:
@@ -43,7 +56,15 @@ def _words(text: str) -> list[str]:
 
 
 async def _help(turn: Turn, said: str | None = None) -> None:
-    text = "\n".join(f"`/twilio {each.usage}` – {turn.t(each.help)}" for each in SUBCOMMANDS.values())
+    """What this person may do."""
+    lines = [
+        f"`/twilio {each.usage}` – {turn.t(each.help)}"
+        for each in SUBCOMMANDS.values()
+        if each.may is None or await each.may(turn)
+    ]
+    if await _may(turn.app.policy.check_approver, turn):
+        lines.append(turn.t("You may approve requests: they wait for you in Number Desk's Home."))
+    text = "\n".join(lines)
     shown = [section(said)] if said else []
     await turn.ack(
         response_type="ephemeral",
@@ -52,21 +73,43 @@ async def _help(turn: Turn, said: str | None = None) -> None:
     )
 
 
+async def _may(check: Callable[[str, People], Awaitable[None]], turn: Turn) -> bool:
+    """What cannot be told at the moment is shown: it says so itself when it is used."""
+    try:
+        await check(turn.person_id, turn.app.people)
+    except NotAllowed:
+        return False
+    except CannotCheck:
+        pass
+    return True
+
+
+async def _may_ask(turn: Turn) -> bool:
+    return await _may(turn.app.policy.check_ask, turn)
+
+
+async def _may_make_bundles(turn: Turn) -> bool:
+    return await _may(turn.app.policy.check_bundles, turn)
+
+
 SUBCOMMANDS = {
     "buy-number": Subcommand(
         "buy-number [country] [digits]",
-        N_("ask for a number: choose it, say who uses it, send it for approval"),
+        N_("ask for a number: choose it, and send it for approval"),
         find.opened,
+        _may_ask,
     ),
     "bundles": Subcommand(
         "bundles",
-        N_("the account's regulatory bundles: go on with them, mend, send, delete"),
+        N_("the account's regulatory bundles: continue, fix, submit, delete"),
         allowed(bundles.opened),
+        _may_make_bundles,
     ),
     "new-bundle": Subcommand(
         "new-bundle [country]",
-        N_("give the papers that a country asks for before a number can be bought"),
+        N_("give the documents that a country asks for before a number can be bought"),
         allowed(start.opened),
+        _may_make_bundles,
     ),
     "status": Subcommand("status", N_("your requests, and where each of them stands"), status.asked),
     "help": Subcommand("help", N_("this list"), _help),

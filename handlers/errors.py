@@ -13,10 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import announcements as news
 from bot.core import App
-from bot.errors import BotError, DraftGone, FormErrors, SlackSlow, TwilioAway
+from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, SlackSlow, TwilioAway
 from bot.purchases.steps import refused
 from bot.refusals import Kind, of_slack, of_twilio
-from bot.texts import N_, Said, Texts, say
+from bot.texts import N_, Said, Texts, person, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms
 from handlers.blocks import View
@@ -84,6 +84,9 @@ async def only_to(client: AsyncWebClient, body: dict[str, Any], text: str) -> No
 
 async def sentence(error: Exception, app: App) -> Said:
     """What people read. An error of ours gets a reference that the log and the operators' channel carry too."""
+    if isinstance(error, NotAllowed) and (operators := app.policy.whom_to_ask(app.people)):
+        can = N_("{why} {operators} can change the policy.")
+        return say(can, why=error.said, operators=[person(each) for each in operators])
     if isinstance(error, BotError):
         return error.said
     if isinstance(error, Lost | DraftMoved):

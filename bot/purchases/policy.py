@@ -95,6 +95,7 @@ def may(verb: Verb, roles: Iterable[Role]) -> bool:
 
 MENTIONED = 5
 """People whom a card mentions; where more may decide they are told directly."""
+OPERATORS_NAMED = 3
 TOLD = 30
 """People who are told directly of one request, at the most."""
 
@@ -202,6 +203,11 @@ class Policy(BaseModel):
         elif not await self.ask.cover(user_id, people):
             raise _refusal(user_id, people) or MayNotAsk()
 
+    async def check_approver(self, user_id: str, people: People) -> None:
+        """Whether the person may approve requests of others. Raises MayNotApprove, BarredFromHere, CannotCheck."""
+        if not await self.approve.cover(user_id, people):
+            raise _refusal(user_id, people) or MayNotApprove()
+
     async def check_bundles(self, user_id: str, people: People) -> None:
         """Whether the person may make and change bundles. Raises MayNotAddBundle, BarredFromHere, CannotCheck."""
         if not await self._is_for_bundles(user_id, people):
@@ -217,6 +223,11 @@ class Policy(BaseModel):
         except (MayNotAsk, BarredFromHere):
             return False
         return True
+
+    def whom_to_ask(self, people: People) -> list[str]:
+        """Operators, as far as they are known: at most three."""
+        known = self.operators.known(people) or frozenset(self.operators.people)
+        return sorted(known)[:OPERATORS_NAMED]
 
     async def is_operator(self, person_id: str, people: People) -> bool:
         """Raises CannotCheck."""
@@ -338,12 +349,10 @@ def shortage(approve: Approve, approvers: Collection[str], requester_id: str | N
         )
     elif could:
         text = N_(
-            "Your request could never be decided: it needs {needed} approvals, and others who may approve are {count}. Whoever runs Number Desk can name more people in its policy."
+            "Your request could never be decided: it needs {needed} approvals, and only {count} other people may approve."
         )
     else:
-        text = N_(
-            "Your request could never be decided: nobody else may approve it. Whoever runs Number Desk can name more people in its policy."
-        )
+        text = N_("Your request could never be decided: nobody else may approve it.")
         return say(text)
     return say(text, needed=approve.approvals, count=len(could))
 

@@ -124,6 +124,17 @@ async def test_an_outsider_may_not_ask(outsider: Person, stage: Stage) -> None:
     assert "may ask for a number" in answer["shown"][0]["text"] and answer["view"] is None
 
 
+async def test_help_shows_what_somebody_may_do_and_who_may_not_learns_whom_to_ask(
+    requester: Person, approver: Person, outsider: Person
+) -> None:
+    text = (await requester.types("help"))["shown"][0]["text"]
+    assert "buy-number" in text and "You may approve" not in text
+    assert "You may approve" in (await approver.types("help"))["shown"][0]["text"]
+    text = (await outsider.types("help"))["shown"][0]["text"]
+    assert "status" in text and not {"buy-number", "new-bundle"} & set(text.replace("`", " ").split())
+    assert "<@U0OPERATOR>" in (await outsider.types("buy-number US"))["shown"][0]["text"]
+
+
 async def test_a_second_approver_is_needed_where_the_policy_says_two(
     stage: Stage, requester: Person, approver: Person, approver2: Person
 ) -> None:

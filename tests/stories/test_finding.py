@@ -421,6 +421,13 @@ async def test_help_status_and_unknown_words(requester: Person, stage: Stage) ->
         assert "/twilio buy-number" in answer["shown"][0]["text"]
     answer = await requester.types("buynumber")
     assert "Did you mean `/twilio buy-number`" in answer["shown"][0]["text"]
+    for text, meant in (
+        ("buy", "buy-number"),
+        ("number US", "buy-number US"),
+        ("buy number US", "buy-number US"),
+    ):
+        answer = await requester.types(text)
+        assert f"Did you mean `/twilio {meant}`" in answer["shown"][0]["text"]
     answer = await requester.types("status")
     assert "no number yet" in answer["shown"][0]["text"]
     number = await asks(requester)

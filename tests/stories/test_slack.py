@@ -172,4 +172,5 @@ async def test_a_page_waits_behind_its_loading_view_until_slack_takes_more_calls
     await requester.submits(number_type="local", purpose="Reminders")
     await requester.view("buy_number.choose")
     tried = [each for each in await stage.slack.get("calls") if each.get("method") == "views.update"]
-    assert len(tried) == 3
+    limited = [each for each in tried if each.get("error") == "ratelimited"]
+    assert len(limited) == 2 and "buy_number.choose" in str(tried[-1]["arguments"])
