@@ -37,7 +37,7 @@ class MayNotAsk(NotAllowed):
 
 
 class MayNotApprove(NotAllowed):
-    text = N_("You are not on the list of people who may approve or deny this purchase.")
+    text = N_("You are not on the list of people who may approve or deny this request.")
 
 
 class OwnRequest(BotError):
@@ -90,11 +90,11 @@ class OldButton(BotError):
 
 
 class NotPossibleNow(BotError):
-    text = N_("That is not possible any more: the purchase has moved on. The card shows where it stands.")
+    text = N_("That is not possible any more: the request has moved on. The card shows where it stands.")
 
 
 class DraftGone(BotError):
-    text = N_("This form was already sent or thrown away. Start again with `/twilio buy-number`.")
+    text = N_("This form was already sent or discarded. Start again with `/twilio buy-number`.")
 
 
 class BundleGone(BotError):
@@ -115,7 +115,7 @@ class NotAsTwilioHasIt(BotError):
 
 class NoBundleEmail(BotError):
     text = N_(
-        "Twilio asks for an e-mail address on every bundle, and none is set. Whoever runs Number Desk can set BUNDLE_EMAIL."
+        "Twilio asks for an e-mail address on every bundle, and none is set. The operators of Number Desk can set BUNDLE_EMAIL."
     )
 
 
@@ -156,7 +156,7 @@ class NumberTaken(BotError):
 
 
 class NumberOwned(BotError):
-    text = N_("{number} is already in the Twilio account, and not bought for this purchase.")
+    text = N_("{number} is in the Twilio account already, and was not bought for this request.")
 
 
 class QuoteChanged(BotError):
@@ -181,7 +181,7 @@ class NotSoldAnyMore(BotError):
 
 class AddressNeeded(BotError):
     text = N_(
-        "Twilio wants an address for this number, and none was given. Choose one, then press Try again."
+        "Twilio wants an address for this number, and none was chosen. Choose one with the button on the card."
     )
 
 

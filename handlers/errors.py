@@ -84,7 +84,7 @@ async def only_to(client: AsyncWebClient, body: dict[str, Any], text: str) -> No
 
 async def sentence(error: Exception, app: App) -> Said:
     """What people read. An error of ours gets a reference that the log and the operators' channel carry too."""
-    if isinstance(error, NotAllowed) and (operators := app.policy.whom_to_ask(app.people)):
+    if isinstance(error, NotAllowed) and (operators := await app.policy.whom_to_ask(app.people)):
         can = N_("{why} {operators} can change the policy.")
         return say(can, why=error.said, operators=[person(each) for each in operators])
     if isinstance(error, BotError):

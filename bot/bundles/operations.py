@@ -359,7 +359,7 @@ def change(bundle: Bundle, settings: Settings) -> Said:
         case "deleted":
             return say(
                 N_(
-                    "The bundle “{bundle}” was deleted at Twilio. Give other papers with the button on the card."
+                    "The bundle “{bundle}” was deleted at Twilio. Add another one with the button on the card."
                 ),
                 bundle=name,
             )
@@ -381,7 +381,7 @@ def why_waiting(bundle: Bundle | None) -> Said:
     if bundle is None:
         return say(
             N_(
-                "A bundle is needed: this number cannot be bought before Twilio has approved a regulatory bundle."
+                "A bundle is needed: this number can be bought once Twilio has approved a regulatory bundle for it."
             )
         )
     name = bundle.friendly_name
@@ -389,11 +389,11 @@ def why_waiting(bundle: Bundle | None) -> Said:
         return say(N_("The bundle “{bundle}” is not finished yet: it is a draft."), bundle=name)
     if bundle.status == REJECTED:
         return say(
-            N_("Twilio has rejected the bundle “{bundle}”. It can be mended, or another one given."),
+            N_("Twilio has rejected the bundle “{bundle}”. Fix and resubmit it, or use another one."),
             bundle=name,
         )
     if bundle.status == DELETED:
-        return say(N_("The bundle “{bundle}” was deleted at Twilio. Other papers are needed."), bundle=name)
+        return say(N_("The bundle “{bundle}” was deleted at Twilio. Another one is needed."), bundle=name)
     if bundle.status == APPROVED:
         return say(N_("The bundle “{bundle}” has lapsed."), bundle=name)
     return say(

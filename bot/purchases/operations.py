@@ -235,7 +235,7 @@ async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purc
     elif purchase.buying_at is not None:
         said = say(
             N_(
-                "{person} has ended the request. Whose {number} is was never cleared up: it is in the Twilio account and costs money until it is released there."
+                "{person} has ended the request. It is not known who bought {number}: it is in the Twilio account and costs money until it is released there."
             ),
             person=by,
             number=number,
@@ -260,7 +260,7 @@ async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purc
 async def retry(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase in the worker's hands again, at the step where it stopped; one that waits for the balance looks now."""
     purchase = await check_possible(Verb.RETRY, "retry", purchase_id, quote_no, person_id, app)
-    happened = _go_on(app, "retried", person_id, N_("{person} has it tried again."))
+    happened = _go_on(app, "retried", person_id, N_("{person} is retrying."))
     if purchase.state == State.IN_PROGRESS:
         return await _amended(purchase, happened, app)
     again = {"attached_at": None} if (purchase.problem or {}).get("kind") == "NotInService" else {}
@@ -270,9 +270,7 @@ async def retry(purchase_id: str, quote_no: int, person_id: str, app: App) -> Pu
 async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The number bought though the balance looks too low: for an approver to say (rule 30, 41)."""
     purchase = await check_possible(Verb.BUY_ANYWAY, "buy_anyway", purchase_id, quote_no, person_id, app)
-    happened = _go_on(
-        app, "despite_balance", person_id, N_("{person} has it bought whatever the balance says.")
-    )
+    happened = _go_on(app, "despite_balance", person_id, N_("{person} is buying it despite the balance."))
     return await _amended(purchase, happened, app, despite_balance_by=person_id)
 
 
@@ -339,7 +337,7 @@ async def choose_service(
         Verb.CHOOSE_SERVICE, "choose_service", purchase_id, quote_no, person_id, app
     )
     if choice["service"] == Kind.NONE:
-        text = N_("{person} has it finished without a messaging service.")
+        text = N_("{person} has chosen no messaging service.")
     else:
         text = N_("{person} has chosen the messaging service “{service}”.")
     said = say(text, person=person(person_id), service=choice["service_name"])
@@ -440,7 +438,7 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
     ):
         raise BundleDoesNotFit()
     said = say(
-        N_("{person} has given the bundle “{bundle}”."), person=person(person_id), bundle=bundle.friendly_name
+        N_("{person} has added the bundle “{bundle}”."), person=person(person_id), bundle=bundle.friendly_name
     )
     first = quote.regulated and quote.bundle_id is None
     again = not first and quote.bundle_id != bundle.id

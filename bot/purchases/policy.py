@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -224,10 +225,14 @@ class Policy(BaseModel):
             return False
         return True
 
-    def whom_to_ask(self, people: People) -> list[str]:
-        """Operators, as far as they are known: at most three."""
-        known = self.operators.known(people) or frozenset(self.operators.people)
-        return sorted(known)[:OPERATORS_NAMED]
+    async def whom_to_ask(self, people: People) -> list[str]:
+        """Operators, as far as they are known, and no bots: at most three."""
+        found: list[str] = []
+        for each in sorted(self.operators.known(people) or self.operators.people):
+            with suppress(CannotCheck):
+                if len(found) < OPERATORS_NAMED and not await people.barred(each):
+                    found.append(each)
+        return found
 
     async def is_operator(self, person_id: str, people: People) -> bool:
         """Raises CannotCheck."""

@@ -43,7 +43,10 @@ def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
 
     ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first.
     """
-    return (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase), *_ending(purchase))
+    on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
+    if purchase.state in STOPPED and not on:
+        on = ("retry",)  # what leads on from its problem is not possible where it is: nobody shall be left without a way
+    return (*on, *_ending(purchase))
 
 
 def _deciding(purchase: Purchase) -> tuple[str, ...]:

@@ -416,7 +416,7 @@ async def ensure_service(purchase: Purchase, app: App) -> Done | Wait:
             return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
         if not await app.store.claim_service(row, purchase.id):
             return Wait(
-                say(N_("Another purchase is making the messaging service “{name}”."), name=name), _in(2)
+                say(N_("Another request is creating the messaging service “{name}”."), name=name), _in(2)
             )
         try:
             created = await app.twilio.messaging.v1.services.create_async(friendly_name=name)

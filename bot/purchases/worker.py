@@ -303,7 +303,7 @@ class Worker:
         elif isinstance(error, TwilioError):
             log.warning("purchase %s: %s did not work: %s", purchase.id, step.column, error)
             seconds = max(min(5 * 2**purchase.tries, 300), error.retry_after or 0)
-            why = say(N_("Twilio does not answer. Trying again by itself."))
+            why = say(N_("Twilio does not answer. Number Desk keeps trying."))
             shown = why if purchase.tries >= SILENT_TRIES else purchase.waiting
             tries = min(purchase.tries + 1, 10)
             await self._store.pause(purchase, now() + timedelta(seconds=seconds), shown, tries=tries)
@@ -319,7 +319,7 @@ class Worker:
         alarm = None
         if isinstance(error, NeedsAPerson):
             alarm = say(
-                N_("Purchase {purchase}: {problem} Its name at Twilio would be “{mark}”."),
+                N_("Request {purchase}: {problem} Its name at Twilio would be “{mark}”."),
                 purchase=purchase.id,
                 problem=error.said,
                 mark=purchase.twilio_name,
@@ -445,7 +445,7 @@ class Worker:
             N_("Something went wrong ({reference}). The operators have been told."), reference=reference
         )
         alarm = say(
-            N_("Purchase {purchase} stopped at {step}: look for {reference} in the log."),
+            N_("Request {purchase} stopped at {step}: look for {reference} in the log."),
             purchase=purchase.id,
             step=step.column,
             reference=reference,

@@ -45,16 +45,10 @@ PAGE = 999
 """The most that ``conversations.members`` takes as its limit."""
 
 BARRED: Mapping[Barred, str] = {
-    Barred.GUEST: N_(
-        "Guests cannot do that, unless the policy names them. Whoever runs Number Desk can add you to it."
-    ),
-    Barred.BOT: N_(
-        "Apps and bots cannot do that, unless the policy names them. Whoever runs Number Desk can add this one to it."
-    ),
+    Barred.GUEST: N_("Guests cannot do that, unless the policy names them."),
+    Barred.BOT: N_("Apps and bots cannot do that, unless the policy names them."),
     Barred.DEACTIVATED: N_("This Slack account is deactivated, so it cannot do that."),
-    Barred.ELSEWHERE: N_(
-        "Only people of this company can do that, unless the policy names them. Whoever runs Number Desk can add you to it."
-    ),
+    Barred.ELSEWHERE: N_("Only people of this company can do that, unless the policy names them."),
 }
 
 _UNKNOWN = N_(

@@ -36,7 +36,7 @@ class Access:
         row = of_twilio(error)
         said = say(
             N_(
-                "Twilio does not let the app in (error {error}): the account is suspended or closed, or one of these settings is wrong: {setting}. What waits goes on by itself once it is mended."
+                "Twilio does not let the app in (error {error}): the account is suspended or closed, or one of these settings is wrong: {setting}. What waits goes on by itself once that is fixed."
             ),
             error=str(error.code or error.status),
             setting=self.setting,

@@ -49,7 +49,7 @@ async def first_page(form: BundleForm, app: App, t: Texts, *, notes: Notes, mark
     options += [blocks.option(each.sid, each.label) for each in known if each not in local]
     requirement = form.documents[form.about.page.index]
     if not all(kind.needs_address for kind in requirement.kinds):
-        options.append(blocks.option(NONE, t("The document that I give shows no address")))
+        options.append(blocks.option(NONE, t("My document shows no address")))
     chosen = next((sid for sid in wanted if any(sid == each.sid for each in known)), None)
     if chosen is None and not local:
         chosen = NEW

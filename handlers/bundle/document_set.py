@@ -32,7 +32,7 @@ def page(form: BundleForm, t: Texts, *, typed: str | None = None, notes: Notes, 
     ]
     ask = blocks.radio if len(options) <= CHOICES_AT_MOST else blocks.select
     shown: list[Block] = [
-        blocks.section(t("Twilio takes one of several sets of documents. Choose the one that you can give.")),
+        blocks.section(t("Twilio takes one of several sets of documents. Choose the one that you have.")),
         *(
             blocks.section(f"*{name}*\n{described(group, t)}")
             for name, group in list(zip(names, groups, strict=True))[:DESCRIBED_AT_MOST]

@@ -179,7 +179,7 @@ def no_bundle(country: str, number_type: str, others: Any) -> BotError:
     about = {"country": {"country": country}, "type": {"number_type": number_type}}
     if others:
         return BotError(
-            N_("Twilio gives numbers of this kind ({country}, {type}) to the other kind of end user only."),
+            N_("Twilio sells numbers of this kind ({country}, {type}) to the other kind of end user only."),
             **about,
         )
     return BotError(

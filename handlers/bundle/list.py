@@ -131,7 +131,7 @@ def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
     if bundle.status in (*bundles.EDITABLE, bundles.APPROVED):
         sure = blocks.confirm(
             t("Delete the bundle?"),
-            t("Twilio deletes it for good. Requests that wait for it need other papers."),
+            t("Twilio deletes it for good. Requests that wait for it need another bundle."),
             t("Delete"),
             t("Keep it"),
             "danger",

@@ -80,7 +80,7 @@ async def _documents(form: BundleForm, app: App, t: Texts) -> list[Block]:
             if there.address:
                 lines.append(t("Address: {address}", address=escape(await _address(there.address, app))))
             if kind.needs_file:
-                lines.append(t("File: given") if there.has_file else t("File: –"))
+                lines.append(t("File: uploaded") if there.has_file else t("File: –"))
         target = Page("address" if requirement.is_only_an_address else "document", i)
         shown.append(blocks.section("\n".join(lines), _change(target, t)))
         few = len(form.documents) <= DOCUMENTS_WITH_ADDRESS

@@ -86,7 +86,7 @@ def _heading(draft: Draft, app: App, t: Texts, count: int) -> str:
     kind = t(NUMBER_TYPES[draft.number_type])
     found = t.n("One number found.", "{n} numbers found.", count)
     if count >= LIMIT:
-        found = t("The first {n} numbers that Twilio names.", n=count)
+        found = t("Showing {n}: Twilio lists no more at a time.", n=count)
     return f"*{t.country(draft.country)}, {kind}* – {price}. {found}"
 
 
@@ -126,14 +126,14 @@ def nothing_found(draft: Draft, t: Texts, without: dict[str, int]) -> View:
             shown.append(
                 blocks.section(
                     t("Without {filter}: {found}.", filter=t(FILTERS[name]), found=found),
-                    blocks.button("drop_filter", t("Drop it"), name),
+                    blocks.button("drop_filter", t("Remove filter"), name),
                     block_id=f"drop_{name}",
                 )
             )
     if len(shown) == 1:
         shown.append(
             blocks.section(
-                t("Dropping one filter is not enough. Go back and ask for less, or try another type.")
+                t("Removing one filter is not enough. Go back and ask for less, or try another type.")
             )
         )
     return _with_buttons(draft, shown, t, 0, 1)

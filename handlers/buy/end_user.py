@@ -108,7 +108,7 @@ def _papers(
             options,
             initial=wanted,
             mark=f"{mark}~{chosen}",  # another end user's bundles are other options
-            hint=t("A bundle under review can be chosen too: the purchase waits for it."),
+            hint=t("A bundle under review can be chosen too: the request waits for it."),
         ),
     ]
 

@@ -163,15 +163,15 @@ def _earlier(earlier: Draft, t: Texts) -> list[Block]:
     return [
         blocks.section(
             t(
-                "You began a request {moment}: *{what}*. Go on with it?",
+                "You began a request {moment}: *{what}*. Continue?",
                 moment=t.moment(earlier.updated_at),
                 what=t.phone(what) if what.startswith("+") else what,
             )
         ),
         blocks.actions(
             "earlier",
-            blocks.button("resume", t("Go on with it"), earlier.id, style="primary"),
-            blocks.button("discard", t("Throw it away"), earlier.id),
+            blocks.button("resume", t("Continue"), earlier.id, style="primary"),
+            blocks.button("discard", t("Discard"), earlier.id),
         ),
         blocks.divider(),
     ]

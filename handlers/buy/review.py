@@ -74,7 +74,7 @@ def _if_gone(offer: Offer, typed: dict[str, Any], t: Texts, mark: str) -> list[B
     shown = [
         blocks.radio(
             "if_gone",
-            t("If the number is gone by the time it is bought"),
+            t("If somebody else buys the number first"),
             [
                 blocks.option(IfGone.ASK, t("Ask me")),
                 blocks.option(IfGone.CLOSEST, t("Take the closest match, within a price limit")),

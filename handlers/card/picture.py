@@ -392,7 +392,7 @@ async def begun_again(purchase: Purchase, app: App) -> Said:
     t = Texts(app.settings.channel_language)
     return say(
         N_(
-            "The card of this request was gone or could not be changed any more, so it is posted anew. Where it stands: {state}"
+            "The card of this request was deleted or could not be updated, so here is a new one. Where it stands: {state}"
         ),
         state=first_line(purchase, found.bundle, t, found.names),
     )

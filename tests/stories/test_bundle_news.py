@@ -369,7 +369,7 @@ async def test_a_deleted_bundle_makes_its_purchase_wait_for_another(
     await clock.forward(3700)  # the sweep of the hour
     await stage.in_thread(card, "was deleted at Twilio")
     await stage.told(compliance, "deleted")
-    await until(lambda: says(stage, number, "Other papers are needed"), "the card says what it waits for")
+    await until(lambda: says(stage, number, "Another one is needed"), "the card says what it waits for")
     card = await stage.card("in_progress", number)
     await compliance.clicks(card, "add_bundle")
     page = await compliance.view("card.bundle")
@@ -393,7 +393,7 @@ async def test_a_bundle_that_is_deleted_between_approval_and_purchase_is_noticed
     card = await stage.card("awaiting_approval")
     await approver.clicks(card, "approve")
     await stage.in_thread(card, "was deleted at Twilio")
-    await until(lambda: says(stage, number, "Other papers are needed"), "the card says what it waits for")
+    await until(lambda: says(stage, number, "Another one is needed"), "the card says what it waits for")
     assert await stage.bought() == []
     await polls(stage)
     lines = [each for each in await stage.thread(card) if "was deleted at Twilio" in each]

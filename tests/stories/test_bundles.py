@@ -373,7 +373,7 @@ async def test_papers_are_made_from_the_card_by_somebody_other_than_the_requeste
     await compliance.view("card.bundle")
     await compliance.submits(bundle="new")
     await compliance.view("new_bundle.end_user")
-    await stage.in_thread(card, "has given the bundle")
+    await stage.in_thread(card, "has added the bundle")
     filler = Filler(stage, compliance)
     await filler.fills()
     await approver.clicks(await stage.card("awaiting_approval"), "approve")  # while the papers are being made
@@ -500,7 +500,7 @@ async def test_who_may_not_give_papers_makes_no_bundle_for_the_own_request_eithe
     await requester.view("card.bundle")
     stage.app.policy.bundles.people.append(compliance.id)
     await requester.submits(bundle="new")
-    assert "may give papers" in shown(await requester.view())
+    assert "may make bundles" in shown(await requester.view())
     assert len(await filling.bundles(stage)) == 1, "only the one that was there"
     stage.app.policy.bundles.people.clear()
     await filling.begins(requester, "DE", "local", "business")
@@ -508,14 +508,14 @@ async def test_who_may_not_give_papers_makes_no_bundle_for_the_own_request_eithe
     before = len(await stage.calls_to_twilio("POST"))
     page = await requester.view("new_bundle.end_user")
     await requester.submits(**await Filler(stage, requester).answers(page))
-    assert "may give papers" in shown(await requester.view())
+    assert "may make bundles" in shown(await requester.view())
     assert len(await stage.calls_to_twilio("POST")) == before
 
 
 async def test_who_is_not_allowed_to_give_papers_is_told_so(stage: Stage, outsider: Person) -> None:
     for command in ("new-bundle DE", "bundles"):
         answer = await outsider.types(command)
-        assert "may give papers" in answer["shown"][0]["text"] and answer["view"] is None
+        assert "may make bundles" in answer["shown"][0]["text"] and answer["view"] is None
     assert await stage.calls_to_twilio("POST") == []
 
 

@@ -349,7 +349,7 @@ async def test_page_3_says_what_is_asked_of_each_kind_of_end_user(requester: Per
     assert "*Business* – 11 fields about the end user" in shown(view)
     assert "*Individual* – 5 fields about the end user" in shown(view)
     assert "Proof of Identity: Government-issued ID, Passport" in shown(view)
-    assert len(options(view, "bundle")) == 3, "the approved bundle, a new one, and papers later"
+    assert len(options(view, "bundle")) == 3, "the approved bundle, a new one, and one to be added later"
     await requester.picks("end_user_type", "individual")
     view = await requester.view("buy_number.end_user")
     assert options(view, "bundle") == ["new", "later"]

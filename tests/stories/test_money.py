@@ -314,7 +314,7 @@ async def test_a_number_that_the_account_has_already_is_not_overwritten(
     await client.incoming_phone_numbers.create_async(phone_number=number, friendly_name="By hand")
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("needs_changes")
-    assert "already in the Twilio account" in shown(card)
+    assert "is in the Twilio account already" in shown(card)
     owned = (await stage.twilio.get("state"))["owned_numbers"]
     assert [each["friendly_name"] for each in owned] == ["By hand"]
 

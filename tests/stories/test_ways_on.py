@@ -99,7 +99,7 @@ async def test_a_number_that_no_service_takes_is_finished_without_one(
     await requester.submits(messaging_service="none")
     card = await stage.card("complete")
     assert await stage.bought() == [number] and await stage.senders("Support") == []
-    await stage.in_thread(card, "finished without a messaging service")
+    await stage.in_thread(card, "has chosen no messaging service")
 
 
 async def test_a_number_of_unclear_owner_is_taken_over_by_an_approver(
