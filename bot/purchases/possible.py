@@ -45,7 +45,9 @@ def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
     """
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
-        on = ("retry",)  # what leads on from its problem is not possible where it is: nobody shall be left without a way
+        on = (
+            "retry",
+        )  # what leads on from its problem is not possible where it is: nobody shall be left without a way
     return (*on, *_ending(purchase))
 
 
