@@ -294,8 +294,10 @@ class Control:
 
     def release(self, request: web.Request, _body: dict[str, Any]) -> Any:
         account, sid = self.twin.account, request.match_info["sid"]
-        if account.owned.pop(sid, None) is None:
+        number = account.owned.pop(sid, None)
+        if number is None:
             raise Wrong(f"no number {sid}", 404)
+        self.twin.world.note(account, "deleted", number, "web")
         for service in account.services.values():
             service.numbers.pop(sid, None)
         return {"released": sid}

@@ -254,6 +254,7 @@ class Account:
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
     caller_ids: dict[str, dict[str, Any]] = field(default_factory=dict)
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def numbers_bought(self) -> list[str]:
@@ -299,6 +300,18 @@ class World:
     high_risk: set[str] = field(default_factory=set)
     """Countries whose permission a customer cannot change by himself."""
     send_callback: Callable[[Callback], None] = lambda _callback: None
+
+    def note(self, account: Account, event: str, number: Owned, source: str) -> None:
+        """An audit event of a phone number: ``created`` or ``deleted``, by ``api`` or ``web``."""
+        sid = self.sids.new("AE")
+        account.events[sid] = {
+            "sid": sid,
+            "type": f"phone-number.{event}",
+            "resource_sid": number.sid,
+            "phone_number": number.phone_number,
+            "source": source,
+            "at": self.now(),
+        }
 
     @property
     def main(self) -> Account:

@@ -33,6 +33,7 @@ from sandbox.twilio import (
     invented,
     messages,
     messaging,
+    monitor,
     page,
     papers,
     prices,
@@ -44,6 +45,7 @@ from sandbox.twilio import (
     senders,
     sending_control,
     testing,
+    usage,
 )
 from sandbox.twilio.callbacks import Callbacks
 from sandbox.twilio.errors import TwilioError, not_found
@@ -72,6 +74,8 @@ RESOURCES = (
         registrations,
         senders,
         geo,
+        usage,
+        monitor,
     ),
 )
 ROUTES: list[Route] = [r for module in RESOURCES for r in module.routes.all] + papers.upload_routes.all

@@ -349,6 +349,55 @@ async def test_the_api_makes_two_senders_at_most(world: World) -> None:
     assert seen == [(202, None), (400, 63100)]
 
 
+# What it cost, and what went wrong
+
+
+async def test_usage_is_told_by_category_and_by_time(world: World) -> None:
+    local, free = await bought(world), await bought(world, "US", "toll-free")
+    other = await bought(world, "SE", "mobile")
+    await sent(world, TO, other.phone_number)
+    records = world.sdk.usage.records
+    found = {r.category: r for r in await records.this_month.list_async()}
+    costs = {
+        c: float(found[c].price)
+        for c in ("phonenumbers", "phonenumbers-local", "phonenumbers-tollfree", "sms")
+    }
+    assert costs == {
+        "phonenumbers": 6.3,
+        "phonenumbers-local": 1.15,
+        "phonenumbers-tollfree": 2.15,
+        "sms": 0.0079,
+    }
+    assert (found["phonenumbers"].count, found["phonenumbers"].price_unit) == ("3", "usd")
+    assert float(found["totalprice"].price) == pytest.approx(6.3079)
+    [last] = await records.last_month.list_async(category="phonenumbers")
+    assert (last.count, float(last.price)) == ("0", 0.0)
+    world.twin.forward(2 * 24 * 3600)
+    days = await records.daily.list_async(category="phonenumbers-local")
+    assert [r.count for r in days] == ["0", "0", "1"]
+    assert (await records.list_async(category="totalprice"))[0].usage_unit == "usd"
+    for resource in (records.monthly, records.yearly, records.today, records.yesterday, records.all_time):
+        assert await resource.list_async(category="sms")
+    assert local.sid and free.sid
+
+
+async def test_who_bought_what_and_what_failed_can_be_read(world: World) -> None:
+    number = await bought(world)
+    await sent(world, TO, number.phone_number)
+    monitor = world.sdk.monitor.v1
+    [created] = await monitor.events.list_async(event_type="phone-number.created")
+    assert (created.resource_sid, created.source) == (number.sid, "api")
+    [alert] = await monitor.alerts.list_async(log_level="error")
+    assert alert.error_code == "30034" and alert.resource_sid.startswith("SM")
+    assert (await monitor.alerts(alert.sid).fetch_async()).alert_text == alert.alert_text
+    await number.delete_async()
+    kinds = [e.event_type for e in await monitor.events.list_async(resource_sid=number.sid)]
+    assert kinds == ["phone-number.deleted", "phone-number.created"]
+    assert (await monitor.events(created.sid).fetch_async()).event_type == "phone-number.created"
+    world.twin.forward(31 * 24 * 3600)
+    assert await monitor.alerts.list_async() == []
+
+
 async def test_orders_for_sending_that_make_no_sense_are_refused_with_a_reason(world: World) -> None:
     number = await bought(world)
     for path, body, status in (
