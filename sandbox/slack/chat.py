@@ -13,6 +13,7 @@ from sandbox.slack.workspace import (
     APP_ID,
     BOT_ID,
     BOT_USER,
+    POSTING,
     RESPONSE_URL_FOR,
     RESPONSE_URL_USES,
     Json,
@@ -54,9 +55,25 @@ class Chat:
             raise SlackError("user_disabled")  # which of the words for it: [assumed]
         return channel
 
+    def _check_posting(self, channel: str, thread_ts: Any) -> None:
+        """Raises what an admin, or the app's own manifest, forbids. A response_url knows nothing of it."""
+        place = self.workspace.channels[channel]
+        if place["is_im"] and not self.workspace.messages_tab:
+            raise SlackError("messages_tab_disabled")
+        posting = place.get("posting", "everyone")
+        forbidden = {
+            "everyone": False,
+            "threads_only": not thread_ts,
+            "no_threads": bool(thread_ts),
+            "threads_locked": bool(thread_ts),
+        }
+        if forbidden.get(posting, True):
+            raise SlackError(POSTING[posting])
+
     async def _post(self, args: Json) -> Json:
         self.workspace.need("chat:write")
         channel = self.channel(args.get("channel"))
+        self._check_posting(channel, args.get("thread_ts"))
         message = content_of(args)
         message["text"] = message["text"][:LONGEST_POST]
         if args.get("metadata"):
@@ -90,6 +107,9 @@ class Chat:
             raise SlackError("channel_not_found")  # it wants the D-id of a direct message
         channel = self.channel(args.get("channel"))
         message = self._own(channel, args.get("ts"), "cant_update_message")
+        window = self.workspace.edit_window
+        if window is not None and time.time() - float(message["ts"]) > window:
+            raise SlackError("edit_window_closed")
         if len(str(args.get("text") or "")) > LONGEST_UPDATE:
             raise SlackError("msg_too_long")
         changes = content_of(args)
@@ -101,6 +121,7 @@ class Chat:
     async def _post_ephemeral(self, args: Json) -> Json:
         self.workspace.need("chat:write")
         channel = self.channel(args.get("channel"))
+        self._check_posting(channel, args.get("thread_ts"))
         user = str(args.get("user"))
         if user not in self.workspace.channels[channel]["members"]:
             raise SlackError("user_not_in_channel")

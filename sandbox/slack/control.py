@@ -13,7 +13,7 @@ from sandbox.slack.files import BOT_TOKEN, LARGEST_FILE, Files
 from sandbox.slack.payloads import Place
 from sandbox.slack.values import CannotDo
 from sandbox.slack.web_api import APP_TOKEN, WebApi
-from sandbox.slack.workspace import APP_ID, BOT_USER, Json, SlackError, Workspace
+from sandbox.slack.workspace import APP_ID, BOT_USER, POSTING, Json, SlackError, Workspace
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -68,6 +68,8 @@ class Control:
                 web.post("/twin/usergroups/{id}", self.change_group),
                 web.delete("/twin/messages", self.delete_message),
                 web.post("/twin/tokens", self.change_tokens),
+                web.post("/twin/app", self.change_app),
+                web.post("/twin/team", self.change_team),
                 web.post("/twin/people", self.add_person),
                 web.post("/twin/channels", self.add_channel),
                 web.post("/twin/usergroups", self.add_group),
@@ -149,7 +151,9 @@ class Control:
 
     async def change_channel(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        _only(body, "is_archived", "is_private", "remove", "add")
+        _only(body, "is_archived", "is_private", "posting", "remove", "add")
+        if body.get("posting", "everyone") not in POSTING:
+            raise Wrong(f"posting is one of {', '.join(POSTING)}")
         for name in ("remove", "add"):
             for each in body.get(name) or []:
                 if each not in (BOT_USER, APP_ID, "app"):
@@ -159,7 +163,11 @@ class Control:
 
     async def change_person(self, request: web.Request) -> web.Response:
         body = await _body(request)
-        _only(body, "name", "deleted", "is_restricted", "is_ultra_restricted", "is_bot", "team_id", "locale")
+        _only(
+            body,
+            *("name", "deleted", "is_restricted", "is_ultra_restricted", "is_bot", "team_id", "locale"),
+            "is_visible",
+        )
         return web.json_response(self.workspace.change_person(request.match_info["id"], body))
 
     async def change_group(self, request: web.Request) -> web.Response:
@@ -197,6 +205,26 @@ class Control:
         if body.get("revoke") == "app":
             await self.delivery.sockets.close()
         return web.json_response({"revoked": [name for name in tokens if tokens[name] in self.api.revoked]})
+
+    async def change_app(self, request: web.Request) -> web.Response:
+        """``{"home_tab": false, "messages_tab": false}``: as another manifest would have it."""
+        body = await _body(request)
+        _only(body, "home_tab", "messages_tab")
+        self.workspace.home_tab = _flag(body, "home_tab", self.workspace.home_tab)
+        self.workspace.messages_tab = _flag(body, "messages_tab", self.workspace.messages_tab)
+        tabs = {"home_tab": self.workspace.home_tab, "messages_tab": self.workspace.messages_tab}
+        return web.json_response(tabs)
+
+    async def change_team(self, request: web.Request) -> web.Response:
+        """``{"has_usergroups": false, "edit_window": 60}``: a free plan, an admin's rule about edits (seconds or null)."""
+        body = await _body(request)
+        _only(body, "has_usergroups", "edit_window")
+        workspace, window = self.workspace, body.get("edit_window", self.workspace.edit_window)
+        if window is not None and (not isinstance(window, int | float) or isinstance(window, bool)):
+            raise Wrong("edit_window is a number of seconds, or null")
+        workspace.has_usergroups = _flag(body, "has_usergroups", workspace.has_usergroups)
+        workspace.edit_window = window
+        return web.json_response({"has_usergroups": workspace.has_usergroups, "edit_window": window})
 
     # what people do
 
@@ -325,6 +353,13 @@ async def _body(request: web.Request) -> Json:
 def _only(body: Json, *names: str) -> None:
     if unknown := sorted(set(body) - set(names)):
         raise Wrong(f"unknown: {', '.join(unknown)}; there is {', '.join(names)}")
+
+
+def _flag(body: Json, name: str, otherwise: bool) -> bool:
+    value = body.get(name, otherwise)
+    if not isinstance(value, bool):
+        raise Wrong(f"{name} is true or false")
+    return value
 
 
 def _text(body: Json, name: str) -> str:

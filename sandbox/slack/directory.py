@@ -43,6 +43,8 @@ class Directory:
             name, locale = (self.workspace.people[user_id][key] for key in ("name", "locale"))
         else:
             raise SlackError("user_not_found")
+        if about.get("is_visible") is False:
+            raise SlackError("user_not_visible")
         zone, label, offset = ZONES.get(locale, ZONES["en-US"])
         handle = name.lower().replace(" ", ".")
         user: Json = {
@@ -77,12 +79,17 @@ class Directory:
     async def _users_list(self, args: Json) -> Json:
         self.workspace.need("users:read")
         locale = is_true(args.get("include_locale"))
-        return _paged(
-            "members", [self._user(each, locale) for each in (*self.workspace.people, BOT_USER)], args
-        )
+        people = self.workspace.people.values()
+        seen = [each["id"] for each in people if each.get("is_visible") is not False]
+        return _paged("members", [self._user(each, locale) for each in (*seen, BOT_USER)], args)
+
+    def _need_usergroups(self) -> None:
+        self.workspace.need("usergroups:read")
+        if not self.workspace.has_usergroups:
+            raise SlackError("plan_upgrade_required")
 
     async def _usergroups_list(self, args: Json) -> Json:
-        self.workspace.need("usergroups:read")
+        self._need_usergroups()
         found = []
         for group in self.workspace.usergroups.values():
             shown = {
@@ -103,7 +110,7 @@ class Directory:
         return {"usergroups": found}
 
     async def _usergroup_users(self, args: Json) -> Json:
-        self.workspace.need("usergroups:read")
+        self._need_usergroups()
         group = self.workspace.usergroups.get(str(args.get("usergroup")))
         if group is None or (group.get("date_delete") and not is_true(args.get("include_disabled"))):
             raise SlackError("no_such_subteam")  # for a disabled one: [assumed]
@@ -153,8 +160,11 @@ class Directory:
             raise SlackError("method_not_supported_for_channel_type")  # not reproduced: groups of people
         if users[0] == BOT_USER:
             raise SlackError("cannot_dm_bot")
-        if self.workspace.people.get(users[0], {}).get("deleted"):
+        about = self.workspace.people.get(users[0], {})
+        if about.get("deleted"):
             raise SlackError("user_disabled")
+        if about.get("is_visible") is False:
+            raise SlackError("user_not_visible")
         channel = self.workspace.direct_channel(users[0])
         if is_true(args.get("return_im")):
             return {"channel": {**_as_shown(channel), "is_open": True}}

@@ -45,6 +45,8 @@ class Modals:
         return {"view": self.workspace.update_view(shown, view)}
 
     async def _publish(self, args: Json) -> Json:
+        if not self.workspace.home_tab:
+            raise SlackError("not_enabled")
         view = _view(args, "home")
         user = _required(args, "user_id")
         if user in self.workspace.homes:

@@ -15,6 +15,10 @@ BLOCKS: Json = LIMITS["blocks"]
 ELEMENTS: Json = LIMITS["elements"]
 COMPOSITION: Json = LIMITS["composition"]
 WORDS: Json = LIMITS["errors"]["templates"]
+PUBLIC_URL = re.compile(r"https?://[^\s/?#]+\S*")
+LINK = re.compile(
+    rf"{PUBLIC_URL.pattern}|(mailto|tel|sms|slack):\S+"
+)  # which other schemes are taken: [assumed]
 TEXTS = {"text": ("plain_text", "mrkdwn"), "plain_text": ("plain_text",)}
 
 
@@ -56,6 +60,8 @@ def message_problems(blocks: Any, text: str | None) -> list[str]:
     )
     if sum(long) > most >= max(long):  # one that is too long alone has been named already
         found.add(_say("too_long", "/blocks", **{"max+1": most + 1}))
+    if {"plan", "task_card"} <= {_type(each) for each in blocks}:
+        found.add("plan and task_card are not allowed together [json-pointer:/blocks]")  # words: [assumed]
     for i, block in enumerate(blocks):
         if _type(block) == "task_card" and block.get("status") == "pending":  # only a plan has waiting tasks
             found.add(_say("schema", f"/blocks/{i}/status"))
@@ -187,9 +193,20 @@ class _Problems:
         self.focused += element.get("focus_on_load") is True
         if "options" in ELEMENTS[kind]["fields"]:
             self._choice(element, at)
+        self._lengths(element, at)
         low, high = _parsed(element.get("min_value")), _parsed(element.get("max_value"))
         if low is not None and high is not None and low > high:
             self.add(f"min_value must not be greater than max_value [json-pointer:{at}/min_value]")
+
+    def _lengths(self, element: Json, at: str) -> None:
+        """Of a text input. That Slack refuses these is known, its words are [assumed]."""
+        least, most, initial = (element.get(name) for name in ("min_length", "max_length", "initial_value"))
+        if not isinstance(most, int):
+            return
+        if isinstance(least, int) and least > most:
+            self.add(f"min_length must not be greater than max_length [json-pointer:{at}/min_length]")
+        if isinstance(initial, str) and len(initial) > most:
+            self.add(_say("too_long", f"{at}/initial_value", **{"max+1": most + 1}))
 
     def _choice(self, element: Json, at: str) -> None:
         offered = list(_listed(element.get("options")))
@@ -272,7 +289,15 @@ class _Problems:
         elif "pattern" in rule and not re.fullmatch(rule["pattern"], value):
             self.add(_say("schema", at))
 
-    _url = _numeric_string = _string
+    _numeric_string = _string
+
+    def _url(self, value: Any, rule: Json, at: str) -> None:
+        """Pictures are fetched by Slack, so theirs must be one of the web; the name of the field tells them [assumed]."""
+        before = len(self.said)
+        self._string(value, rule, at)
+        form = PUBLIC_URL if at.endswith(("image_url", "thumbnail_url", "icon_url")) else LINK
+        if len(self.said) == before and not form.fullmatch(value):
+            self.add(_say("url", at))
 
     def _user_id(self, value: Any, rule: Json, at: str) -> None:
         self._string(value, {"min_length": 1}, at)
@@ -434,6 +459,10 @@ class _Problems:
                 self.add(_say("type", f"{at}/{i}", type=_type(each)))
             elif each["type"] == "text":
                 self._string(each.get("text"), {"min_length": 1}, f"{at}/{i}/text")
+            elif each["type"] == "link" and "url" not in each:
+                self.add(_say("missing", f"{at}/{i}", field="url"))
+            elif each["type"] == "link":
+                self._url(each["url"], {"max_length": 3000}, f"{at}/{i}/url")
 
 
 def _kind_of(rule: Json) -> str:

@@ -158,8 +158,10 @@ class WebApi:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip() or args.get("token")
         if not given:
             raise SlackError("not_authed")
-        if given != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
+        if given not in (APP_TOKEN, BOT_TOKEN):
             raise SlackError("invalid_auth")
+        if (given == APP_TOKEN) is not (method == "apps.connections.open"):
+            raise SlackError("not_allowed_token_type")
         if given in self.revoked:
             raise SlackError("token_revoked")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.slack.elements import as_echoed, initial_values
+from sandbox.slack.manifest import is_on
 
 Json = dict[str, Any]
 
@@ -40,6 +41,17 @@ PEOPLE = {
     "U0OPERATOR": ("Omar Operator", "en-US"),
     "U0OUTSIDER": ("Otto Outsider", "en-US"),
 }
+
+
+POSTING = {
+    "everyone": "",
+    "restricted": "restricted_action",
+    "read_only": "restricted_action_read_only_channel",
+    "threads_only": "restricted_action_thread_only_channel",
+    "no_threads": "restricted_action_non_threadable_channel",
+    "threads_locked": "restricted_action_thread_locked",
+}
+"""Who may post what in a channel, and what the app is told that may not."""
 
 
 class SlackError(Exception):
@@ -92,6 +104,12 @@ class Workspace:
     """What its calls needed, granted or not; ``commands`` once a slash command was delivered."""
     events: set[str] = field(default_factory=lambda: set(EVENTS))
     """What it is subscribed to, beside this perhaps app_mention."""
+    home_tab: bool = field(default_factory=lambda: is_on("home_tab_enabled"))
+    messages_tab: bool = field(default_factory=lambda: is_on("messages_tab_enabled"))
+    has_usergroups: bool = True
+    """Not in workspaces without a paid plan."""
+    edit_window: float | None = None
+    """Seconds for which messages can be edited, where an admin has set that."""
     _messages: dict[str, list[Json]] = field(default_factory=dict)
     _ephemeral: list[Json] = field(default_factory=list)
     _watchers: set["asyncio.Queue[Json]"] = field(default_factory=set)
@@ -153,13 +171,18 @@ class Workspace:
         return self.channels[channel_id]
 
     def change_channel(self, channel_id: str, changes: Json) -> Json:
-        """changes: ``is_archived, is_private``, and people (or the app) to ``add`` and to ``remove``. Raises channel_not_found."""
+        """changes: ``is_archived, is_private, posting``, and people (or the app) to ``add`` and to ``remove``.
+
+        Raises channel_not_found.
+        """
         channel = self.channels.get(channel_id)
         if channel is None:
             raise SlackError("channel_not_found")
         for name in ("is_archived", "is_private"):
             if name in changes:
                 channel[name] = bool(changes[name])
+        if "posting" in changes:
+            channel["posting"] = changes["posting"]
         stay = [each for each in channel["members"] if each not in changes.get("remove", ())]
         channel["members"] = list(dict.fromkeys([*stay, *changes.get("add", ())]))
         self.tell({"type": "state"})

@@ -32,6 +32,12 @@ POSTAL_CODES = {
     "US": r"\d{5}(-\d{4})?",
     "ZA": r"\d{4}",
 }
+# Of addresses in the United States: two capitals, and none of the signs that the validation stumbles over.
+STATES = re.compile(
+    "A[AEKLPRSZ]|C[AOT]|D[CE]|FL|G[AU]|HI|I[ADLN]|K[SY]|LA|M[ADEINOPST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|"
+    "V[AIT]|W[AIVY]"
+)
+SIGNS = re.compile(r"[&@#]")
 CHANGEABLE = (
     *("FriendlyName", "CustomerName", "Street", "StreetSecondary", "City", "Region", "PostalCode"),
     *("EmergencyEnabled", "AutoCorrectAddress"),
@@ -82,6 +88,7 @@ def create_address(call: Call) -> Answer:
     if not re.fullmatch(r"[A-Z]{2}", country):
         raise TwilioError(20422, "Invalid Parameter: IsoCountry")
     name = _checked_names(form, customer, bool(form.flag("EmergencyEnabled")))
+    _check_american(country, region, customer, name, street, form.get("StreetSecondary"), city)
     street, city = _validated(form, street, city, postal_code, country)
     now = call.world.now()
     new = Address(
@@ -125,6 +132,12 @@ def _validated(form: Params, street: str, city: str, postal_code: str, country: 
     return street, city
 
 
+def _check_american(country: str, region: str, *texts: str | None) -> None:
+    """Raises 21628 for a state that is written out, and for signs; those in names are [assumed] to be refused too."""
+    if country == "US" and (not STATES.fullmatch(region) or any(SIGNS.search(text or "") for text in texts)):
+        raise TwilioError(21628)
+
+
 ERROR_21629 = "The address could not be validated as given, but a similar one was found."
 
 
@@ -155,11 +168,13 @@ def update_address(call: Call) -> Answer:
     name = _checked_names(form, customer, emergency)
     postal_code = form.get("PostalCode") or found.postal_code
     street, city = form.get("Street") or found.street, form.get("City") or found.city
+    region = form.get("Region") or found.region
+    secondary = form.get("StreetSecondary") or found.street_secondary
+    _check_american(found.iso_country, region, customer, name, street, secondary, city)
     found.street, found.city = _validated(form, street, city, postal_code, found.iso_country)
     found.customer_name, found.emergency_enabled, found.postal_code = customer, emergency, postal_code
     found.friendly_name = name or found.friendly_name
-    found.region = form.get("Region") or found.region
-    found.street_secondary = form.get("StreetSecondary") or found.street_secondary
+    found.region, found.street_secondary = region, secondary
     found.updated_at = call.world.now()
     return 200, address_json(call.account, found)
 

@@ -115,7 +115,7 @@ def _buy(call: Call, only: str | None) -> Owned:
 
 def buy_by_hand(world: World, account: Account, available: Available) -> Owned:
     """As in the Console, where nothing is asked that this twin would know of."""
-    return _charged(world, account, _new(world, available))
+    return _charged(world, account, _new(world, available), source="web")
 
 
 def _new(world: World, available: Available) -> Owned:
@@ -142,7 +142,7 @@ def _charge(call: Call, available: Available) -> Owned:
     return _charged(call.world, call.account, new)
 
 
-def _charged(world: World, account: Account, new: Owned) -> Owned:
+def _charged(world: World, account: Account, new: Owned, *, source: str = "api") -> Owned:
     new.sid = world.sids.new("PN")
     world.market.remove(new.phone_number)
     account.owned[new.sid] = new
@@ -150,8 +150,9 @@ def _charged(world: World, account: Account, new: Owned) -> Owned:
     if account.balance is not None:
         account.balance -= new.cost
     account.purchases += 1
-    line = {"sid": new.sid, "phone_number": new.phone_number, "cost": new.cost, "at": new.created_at}
-    account.ledger.append(line)
+    line = {"sid": new.sid, "phone_number": new.phone_number, "number_type": new.number_type}
+    account.ledger.append(line | {"cost": new.cost, "at": new.created_at})
+    world.note(account, "created", new, source)
     return new
 
 
@@ -378,6 +379,7 @@ def release(call: Call) -> Answer:
     if number.settings.get("emergency_address_sid"):
         raise TwilioError(20409, "The emergency address must be removed first")  # code: [assumed]
     _forget(call.account, number)
+    call.world.note(call.account, "deleted", number, "api")
     return 204, None
 
 

@@ -57,15 +57,15 @@ def mount(app: web.Application, twin: TwilioTwin) -> None:
         ("POST", "/twin/faults", steer.add_fault),
         ("DELETE", "/twin/faults", steer.clear_faults),
     ):
-        app.router.add_route(method, path, _handler(twin, work))
-    app.router.add_route("*", "/twin/{rest:.*}", _handler(twin, _unknown))
+        app.router.add_route(method, path, handler(twin, work))
+    app.router.add_route("*", "/twin/{rest:.*}", handler(twin, _unknown))
 
 
 def _unknown(request: web.Request, _body: dict[str, Any]) -> Any:
     raise Wrong(f"no such control call: {request.method} {request.path}", 404)
 
 
-def _handler(twin: TwilioTwin, work: Work) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def handler(twin: TwilioTwin, work: Work) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.host.rsplit(":", 1)[0].endswith("twilio.com"):
             return web.json_response({"error": "not a control call"}, status=404)
@@ -89,7 +89,7 @@ def _handler(twin: TwilioTwin, work: Work) -> Callable[[web.Request], Awaitable[
     return handle
 
 
-def _only(body: dict[str, Any], *names: str) -> None:
+def only(body: dict[str, Any], *names: str) -> None:
     if unknown := sorted(set(body) - set(names)):
         raise Wrong(f"unknown: {', '.join(unknown)}; there is {', '.join(names)}")
 
@@ -131,7 +131,7 @@ class Control:
 
     def review(self, request: web.Request, body: dict[str, Any]) -> Any:
         """Of a bundle in review. One that is approved can only be rejected: Twilio may change its mind."""
-        _only(body, "verdict", "reasons")
+        only(body, "verdict", "reasons")
         bundle, verdict, reasons = self._bundle(request), body.get("verdict"), body.get("reasons") or {}
         world, account = self.twin.world, self.twin.account
         if verdict not in ("approve", "reject"):
@@ -155,7 +155,7 @@ class Control:
 
     def change_bundle(self, request: web.Request, body: dict[str, Any]) -> Any:
         """From outside, as Twilio would: no rule of the customer's holds. A new status calls the callback."""
-        _only(body, "status", "valid_until", "friendly_name", "email", "status_callback", "failure_reason")
+        only(body, "status", "valid_until", "friendly_name", "email", "status_callback", "failure_reason")
         bundle = self._bundle(request)
         if "status" in body and body["status"] not in STATUSES:
             raise Wrong(f"status is one of {', '.join(STATUSES)}")
@@ -180,7 +180,7 @@ class Control:
         return {"deleted": bundle.sid}
 
     def taken(self, _request: web.Request, body: dict[str, Any]) -> Any:
-        _only(body, "phone_number")
+        only(body, "phone_number")
         number = str(body.get("phone_number", ""))
         if not is_phone_number(number):
             raise Wrong("phone_number must be E.164")
@@ -191,7 +191,7 @@ class Control:
 
     def prices(self, _request: web.Request, body: dict[str, Any]) -> Any:
         """number_type in any of Twilio's spellings."""
-        _only(body, "country", "number_type", "price")
+        only(body, "country", "number_type", "price")
         country = self.twin.world.market.countries.get(str(body.get("country", "")))
         if country is None:
             raise Wrong("country is not one that the twin sells in")
@@ -216,7 +216,7 @@ class Control:
 
     def account(self, _request: web.Request, body: dict[str, Any]) -> Any:
         """key: ``restricted`` may not read Balance and Accounts, or what ``denied`` names; ``standard`` takes that back."""
-        _only(
+        only(
             body,
             "type",
             "balance",
@@ -254,7 +254,7 @@ class Control:
         return state_shown(self.twin)["account"]
 
     def clock(self, _request: web.Request, body: dict[str, Any]) -> Any:
-        _only(body, "forward")
+        only(body, "forward")
         seconds = body.get("forward")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
             raise Wrong("forward is a number of seconds")
@@ -267,7 +267,7 @@ class Control:
 
     def lag(self, _request: web.Request, body: dict[str, Any]) -> Any:
         """From now on reads find what is written so many seconds late."""
-        _only(body, "seconds")
+        only(body, "seconds")
         seconds = body.get("seconds")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
             raise Wrong("seconds is a number")
@@ -276,14 +276,14 @@ class Control:
 
     def credentials(self, _request: web.Request, body: dict[str, Any]) -> Any:
         """As after a change of the secret: every call is refused with 20003 until it is taken back."""
-        _only(body, "refuse")
+        only(body, "refuse")
         self.twin.refuses_credentials = bool(body.get("refuse"))
         return {"refuse": self.twin.refuses_credentials}
 
     # What people do in the Console
 
     def own(self, _request: web.Request, body: dict[str, Any]) -> Any:
-        _only(body, "phone_number", "friendly_name")
+        only(body, "phone_number", "friendly_name")
         number = str(body.get("phone_number", ""))
         available = self.twin.world.market.find(number)
         if available is None:
@@ -294,8 +294,10 @@ class Control:
 
     def release(self, request: web.Request, _body: dict[str, Any]) -> Any:
         account, sid = self.twin.account, request.match_info["sid"]
-        if account.owned.pop(sid, None) is None:
+        number = account.owned.pop(sid, None)
+        if number is None:
             raise Wrong(f"no number {sid}", 404)
+        self.twin.world.note(account, "deleted", number, "web")
         for service in account.services.values():
             service.numbers.pop(sid, None)
         return {"released": sid}
@@ -307,7 +309,7 @@ class Control:
         return found
 
     def make_service(self, _request: web.Request, body: dict[str, Any]) -> Any:
-        _only(body, "friendly_name")
+        only(body, "friendly_name")
         if not body.get("friendly_name"):
             raise Wrong("friendly_name is missing")
         moment = self.twin.world.now()
@@ -317,7 +319,7 @@ class Control:
         return {"sid": sid, "friendly_name": made.friendly_name}
 
     def rename_service(self, request: web.Request, body: dict[str, Any]) -> Any:
-        _only(body, "friendly_name")
+        only(body, "friendly_name")
         found = self._service(request)
         found.friendly_name = str(body.get("friendly_name") or found.friendly_name)
         return {"sid": found.sid, "friendly_name": found.friendly_name}

@@ -25,6 +25,7 @@ ERRORS: dict[int, tuple[int, str]] = {
     20503: (503, "Service Unavailable"),
     21211: (400, "The 'To' number is not a valid phone number"),
     21212: (400, "The 'From' number is not a valid phone number, shortcode, or alphanumeric sender ID"),
+    21266: (400, "'To' and 'From' number cannot be the same"),
     21402: (400, "Invalid Url"),
     21403: (400, "Invalid Method"),
     21404: (
@@ -92,6 +93,9 @@ ERRORS: dict[int, tuple[int, str]] = {
     21713: (400, "Messaging Service: invalid use case"),
     21714: (400, "Messaging Service number pool size limit reached"),
     21715: (400, "Phone Number cannot do SMS nor MMS and cannot be added to a Messaging Service"),
+    21717: (400, "The Brand Registration SID is not registered or not valid for the use case"),
+    21720: (400, "The A2P use case is invalid"),
+    21727: (400, "Campaign registration failed due to missing parameter(s)"),
     22200: (400, "Invalid end-user type or number type"),
     22201: (400, "The Regulation Sid is invalid, or no regulation exists for the combination"),
     22202: (400, "Either a RegulationSid or IsoCountry, NumberType and EndUserType are required"),

@@ -119,10 +119,13 @@ def is_phone_number(text: str) -> bool:
 
 
 def country_of(phone_number: str) -> str:
+    """By the number, or by its calling code alone when no plan knows it, as with those kept for fiction."""
     try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(phone_number)) or ""
+        number = phonenumbers.parse(phone_number)
     except phonenumbers.NumberParseException:
         return ""
+    code = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return phonenumbers.region_code_for_number(number) or code
 
 
 def _suffixes(block: dict[str, Any], rng: random.Random) -> list[str]:

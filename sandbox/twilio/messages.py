@@ -1,17 +1,15 @@
-"""Messages of api.twilio.com: accepted, queued, sent, delivered by the twin's clock (twins 8.1)."""
+"""Messages of api.twilio.com: what is sent, what is refused at once, what has come in (twins 8.1)."""
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import datetime
 from typing import Any
 
-from sandbox.twilio.errors import TwilioError, not_found
+from sandbox.twilio.delivery import FINAL, WHATSAPP, deliver, holder, pick_sender, segments
+from sandbox.twilio.errors import ERRORS, TwilioError, not_found
 from sandbox.twilio.inventory import NORTH_AMERICA, country_of, is_phone_number
-from sandbox.twilio.messaging import is_registered
-from sandbox.twilio.prices import SMS_PRICE
-from sandbox.twilio.state import Account, Callback, Message, Owned, Service, World
+from sandbox.twilio.state import Account, Message, Service
 from sandbox.twilio.wire import V2010, Answer, Call, Routes, page_v2010, rfc2822
 
 routes = Routes("api", V2010 + "/Messages")
@@ -51,12 +49,7 @@ FIELDS = (
 MAGIC_TO = {"+15005550001": 21211, "+15005550002": 21612, "+15005550003": 21408, "+15005550004": 21610}
 MAGIC_TO["+15005550009"] = 21614
 MAGIC_FROM = {"+15005550001": 21212, "+15005550007": 21606, "+15005550008": 21611}
-FINAL = ("delivered", "undelivered", "failed", "canceled", "read")
-QUEUED_AFTER, SENT_AFTER, DELIVERED_AFTER = 0.3, 0.8, 1.5  # seconds
-NOT_VERIFIED = {
-    30034: "US A2P 10DLC - Message from an Unregistered Number",
-    30032: "Toll-Free Number Has Not Been Verified",
-}
+TRIAL = "Sent from your Twilio trial account - "
 
 
 def message_json(account: Account, message: Message) -> dict[str, Any]:
@@ -69,7 +62,7 @@ def message_json(account: Account, message: Message) -> dict[str, Any]:
         "date_created": rfc2822(message.created_at),
         "date_updated": rfc2822(message.updated_at),
         "date_sent": rfc2822(message.sent_at),
-        "direction": "outbound-api",
+        "direction": message.direction,
         "error_code": message.error_code,
         "error_message": message.error_message,
         "from": message.from_,
@@ -120,10 +113,12 @@ def send(call: Call) -> Answer:
     if len(body) > 1600:
         raise TwilioError(21617)
     service = _service(call.account, service_sid) if service_sid else None
-    if from_ is not None:
+    if from_ is None and service is not None:
+        _check_sender(call.account, pick_sender(call.account, service, to), to)
+    elif from_ is not None:
         _check_sender(call.account, from_, to)
-    elif service is not None:
-        _pick_sender(call.account, service, to)
+    if call.account.type == "Trial":
+        body = TRIAL + body
     return 201, message_json(call.account, _accept(call, to, from_, service, body, len(media)))
 
 
@@ -142,14 +137,15 @@ def _accept(
         service_sid=service.sid if service else None,
         status_callback=call.form.get("StatusCallback")
         or (service.settings.get("status_callback") if service else None),
+        is_template=call.form.get("ContentSid") is not None,
         media=media,
-        segments=_segments(body) if from_ else 0,
+        segments=segments(body) if from_ else 0,
     )
     if call.form.get("ScheduleType") == "fixed" and (when := _when(call)):
         message.status = "scheduled"
-        call.world.clock.at(when, lambda: _deliver(call.world, call.account, message))
+        call.world.clock.at(when, lambda: deliver(call.world, call.account, message))
     else:
-        _deliver(call.world, call.account, message)
+        deliver(call.world, call.account, message)
     call.account.messages[message.sid] = message
     return message
 
@@ -162,20 +158,18 @@ def _when(call: Call) -> datetime | None:
         raise TwilioError(20422, "Invalid Parameter: SendAt") from None
 
 
-def _segments(body: str) -> int:
-    one, more = (160, 153) if body.isascii() else (70, 67)
-    return 1 if len(body) <= one else math.ceil(len(body) / more)
-
-
 # Who may write to whom
 
 
 def _check_recipient(account: Account, to: str) -> None:
+    """The order of these refusals is [assumed]."""
     if to in MAGIC_TO:
         raise TwilioError(MAGIC_TO[to])
-    bare = to.removeprefix("whatsapp:")
+    bare = to.removeprefix(WHATSAPP)
     if not is_phone_number(bare):
         raise TwilioError(21211, f"The 'To' number {to} is not a valid phone number.")
+    if to == bare and country_of(to) not in account.geo_permissions:
+        raise TwilioError(21408, f"{ERRORS[21408][1]}: {to}")
     verified = {c["phone_number"] for c in account.caller_ids.values()}
     if account.type == "Trial" and bare not in verified:
         raise TwilioError(21608)
@@ -184,9 +178,9 @@ def _check_recipient(account: Account, to: str) -> None:
 def _check_sender(account: Account, from_: str, to: str) -> None:
     if from_ in MAGIC_FROM:
         raise TwilioError(MAGIC_FROM[from_])
-    if from_.startswith("whatsapp:"):
-        online = {s["sender_id"] for s in account.senders.values() if s["status"] == "ONLINE"}
-        if from_ not in online:
+    if from_.startswith(WHATSAPP):
+        online = {s["sender_id"] for s in account.senders.values() if s["status"].startswith("ONLINE")}
+        if from_ not in online or not to.startswith(WHATSAPP):
             raise TwilioError(63007)
         return
     if from_.startswith("+") and not is_phone_number(from_):
@@ -194,8 +188,14 @@ def _check_sender(account: Account, from_: str, to: str) -> None:
     number = account.number(from_)
     if number is None or not number.capabilities & {"sms", "mms"}:
         raise TwilioError(21606)
-    if to.startswith("whatsapp:"):
+    if to.startswith(WHATSAPP):
         raise TwilioError(63007)
+    if from_ == to:
+        raise TwilioError(21266)
+    if number.number_type == "toll-free" and number.country in NORTH_AMERICA and not to.startswith("+1"):
+        raise TwilioError(21612)  # toll-free numbers text the US and Canada only
+    if (holder(account, number), to) in account.opted_out:
+        raise TwilioError(21610)
 
 
 def _service(account: Account, sid: str) -> Service:
@@ -205,96 +205,6 @@ def _service(account: Account, sid: str) -> Service:
     if found is None:
         raise TwilioError(21701)
     return found
-
-
-def _pick_sender(account: Account, service: Service, to: str) -> Owned:
-    """A number of the recipient's country before all others, as the longest in the pool."""
-    pool = [account.owned[sid] for sid in service.numbers if sid in account.owned]
-    if not pool:
-        raise TwilioError(21704)
-    if to.startswith("whatsapp:"):
-        raise TwilioError(63007)
-    able = [n for n in pool if n.capabilities & {"sms", "mms"}]
-    if not able:
-        raise TwilioError(21703)
-    return min(able, key=lambda n: n.country != country_of(to))
-
-
-# Delivery
-
-
-def _deliver(world: World, account: Account, message: Message) -> None:
-    world.clock.after(QUEUED_AFTER, lambda: _move(world, account, message, "queued"))
-    world.clock.after(SENT_AFTER, lambda: _leave(world, account, message))
-    world.clock.after(DELIVERED_AFTER, lambda: _move(world, account, message, "delivered"))
-
-
-def _move(world: World, account: Account, message: Message, status: str) -> None:
-    if message.status in FINAL or message.sid not in account.messages:
-        return
-    if message.status == status and message.updated_at != message.created_at:
-        return
-    message.status, message.updated_at = status, world.now()
-    if status == "queued" and message.from_ is None and message.service_sid:
-        service = account.services.get(message.service_sid)
-        try:
-            message.from_ = _pick_sender(account, service, message.to).phone_number if service else None
-        except TwilioError as error:
-            message.status, message.error_code, message.error_message = "failed", error.code, error.message
-        message.segments = _segments(message.body)
-    _tell(world, account, message)
-
-
-def _leave(world: World, account: Account, message: Message) -> None:
-    """Sent and billed, or held back by the carriers for want of a registration."""
-    if message.status in FINAL:
-        return
-    if code := _unregistered(account, message):
-        message.error_code, message.error_message = code, NOT_VERIFIED[code]
-        _move(world, account, message, "undelivered")
-        return
-    message.sent_at, message.price = world.now(), SMS_PRICE * message.segments
-    if account.balance is not None:
-        account.balance -= message.price
-    _move(world, account, message, "sent")
-
-
-def _unregistered(account: Account, message: Message) -> int | None:
-    """30034 for a US local number outside a registered service, 30032 for a toll-free number not verified."""
-    number = account.number(message.from_ or "")
-    if number is None or number.country not in NORTH_AMERICA:
-        return None
-    if number.number_type == "toll-free":
-        approved = {
-            v["tollfree_phone_number_sid"]
-            for v in account.tollfree_verifications
-            if v["status"] == "TWILIO_APPROVED"
-        }
-        return None if number.sid in approved else 30032
-    if number.country != "US" or country_of(message.to) not in ("US", "PR", ""):
-        return None
-    service = account.service_of(number.sid)
-    return None if service and is_registered(service) else 30034
-
-
-def _tell(world: World, account: Account, message: Message) -> None:
-    if not message.status_callback:
-        return
-    form = {
-        "MessageSid": message.sid,
-        "SmsSid": message.sid,
-        "MessageStatus": message.status,
-        "SmsStatus": message.status,
-        "To": message.to,
-        "From": message.from_ or "",
-        "AccountSid": account.sid,
-        "ApiVersion": "2010-04-01",
-    }
-    if message.service_sid:
-        form["MessagingServiceSid"] = message.service_sid
-    if message.error_code:
-        form["ErrorCode"] = str(message.error_code)
-    world.send_callback(Callback("message", message.status_callback, form, account.auth_token))
 
 
 # One message
@@ -328,7 +238,7 @@ def change(call: Call) -> Answer:
 @routes.delete("/{sid}.json")
 def delete_message(call: Call) -> Answer:
     found = _message(call)
-    if found.status not in (*FINAL, "sent"):
+    if found.status not in (*FINAL, "sent", "received"):
         raise TwilioError(20409, "The message is still being sent")
     del call.account.messages[found.sid]
     return 204, None

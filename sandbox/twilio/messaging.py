@@ -1,4 +1,4 @@
-"""messaging.twilio.com: services, their numbers, and what is registered for them (twins 7.1, 7.2, 7.4)."""
+"""messaging.twilio.com: services, their numbers and their WhatsApp senders (twins 7.1 to 7.3)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def service_json(account: Account, service: Service) -> dict[str, Any]:
 
 def is_registered(service: Service) -> bool:
     """Whether it has a VERIFIED campaign for US local numbers."""
-    return any(c.get("campaign_status") == "VERIFIED" for c in service.campaigns)
+    return any(c["campaign_status"] == "VERIFIED" for c in service.campaigns.values())
 
 
 def _settings(call: Call) -> dict[str, Any]:
@@ -216,35 +216,58 @@ def detach(call: Call) -> Answer:
     return 204, None
 
 
-# What is registered: read only, and empty unless a test puts something there.
+# WhatsApp senders in a service
 
 
-@routes.listing("/Services/{service}/Compliance/Usa2p")
-def campaigns(call: Call) -> Answer:
-    found = find_service(call, call.args["service"])
-    return page_v1(call, "compliance", [(c["sid"], c) for c in found.campaigns], default=20)
+def _channel_sender_json(account: Account, service: Service, sid: str) -> dict[str, Any]:
+    sender_id, added = account.senders[sid]["sender_id"], iso(service.channel_senders[sid])
+    return {
+        "sid": sid,
+        "account_sid": account.sid,
+        "messaging_service_sid": service.sid,
+        "sender": sender_id,
+        "sender_type": "WhatsApp",
+        "country_code": country_of(sender_id.removeprefix("whatsapp:")),
+        "date_created": added,
+        "date_updated": added,
+        "url": f"https://messaging.twilio.com/v1/Services/{service.sid}/ChannelSenders/{sid}",
+    }
 
 
 @routes.listing("/Services/{service}/ChannelSenders")
 def channel_senders(call: Call) -> Answer:
-    find_service(call, call.args["service"])
-    return page_v1(call, "senders", [], default=20)
+    found = find_service(call, call.args["service"])
+    here = [sid for sid in reversed(found.channel_senders) if sid in call.account.senders]
+    entries = [(sid, _channel_sender_json(call.account, found, sid)) for sid in here]
+    return page_v1(call, "senders", entries, default=20)
 
 
-@routes.listing(
-    "/Tollfree/Verifications",
-    *("TollfreePhoneNumberSid", "Status", "ExternalReferenceId", "IncludeSubAccounts", "TrustProductSid"),
-)
-def tollfree_verifications(call: Call) -> Answer:
-    number, status = call.query.get("TollfreePhoneNumberSid"), call.query.get("Status")
-    found = [
-        v
-        for v in call.account.tollfree_verifications
-        if number in (None, v["tollfree_phone_number_sid"]) and status in (None, v["status"])
-    ]
-    return page_v1(call, "verifications", [(v["sid"], v) for v in found])
+@routes.post("/Services/{service}/ChannelSenders", "Sid")
+def add_channel_sender(call: Call) -> Answer:
+    """In one service only, as a number is; the codes are those of numbers [assumed]."""
+    found, sid = find_service(call, call.args["service"]), call.form.need("Sid")
+    if sid not in call.account.senders:
+        raise not_found(call.path)
+    if holder := next((s for s in call.account.services.values() if sid in s.channel_senders), None):
+        raise TwilioError(21710 if holder is found else 21712)
+    found.channel_senders[sid] = call.world.now()
+    return 201, _channel_sender_json(call.account, found, sid)
 
 
-@routes.listing("/a2p/BrandRegistrations")
-def brands(call: Call) -> Answer:
-    return page_v1(call, "data", [(b["sid"], b) for b in call.account.brands])
+def _channel_sender(call: Call) -> tuple[Service, str]:
+    found, sid = find_service(call, call.args["service"]), call.args["sid"]
+    if sid not in found.channel_senders or sid not in call.account.senders:
+        raise not_found(call.path)
+    return found, sid
+
+
+@routes.get("/Services/{service}/ChannelSenders/{sid}")
+def channel_sender(call: Call) -> Answer:
+    return 200, _channel_sender_json(call.account, *_channel_sender(call))
+
+
+@routes.delete("/Services/{service}/ChannelSenders/{sid}")
+def remove_channel_sender(call: Call) -> Answer:
+    found, sid = _channel_sender(call)
+    del found.channel_senders[sid]
+    return 204, None

@@ -35,6 +35,12 @@ FILTERS = (
         "InLata",
     ),
 )
+PLACES = {
+    "InRegion": "region",
+    "InPostalCode": "postal_code",
+    "InLata": "lata",
+    "InRateCenter": "rate_center",
+}
 KEYPAD = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
 Keep = Callable[[Available], bool]
 
@@ -127,10 +133,7 @@ def _filters(call: Call, country: str, stock: Iterable[Available]) -> Iterable[K
             yield lambda n, excluded=excluded: n.address_requirements not in excluded  # type: ignore[misc]
     if query.flag("Beta") is False:
         yield lambda n: not n.beta
-    if locality := query.get("InLocality"):
-        named = call.world.market.everything.get(locality)
-        wanted = fold((named.locality or "") if named else locality)
-        yield lambda n: fold(n.locality or "") == wanted and bool(wanted)
+    yield from _places(query, call, {"InLocality": "locality"})
     if country in NORTH_AMERICA:  # elsewhere these are ignored [assumed]
         yield from _north_american(query, call, stock)
 
@@ -149,17 +152,9 @@ def _capabilities(query: Params) -> Iterable[Keep]:
 def _north_american(query: Params, call: Call, stock: Iterable[Available]) -> Iterable[Keep]:
     if (area_code := query.integer("AreaCode")) is not None:
         yield lambda n: n.phone_number.startswith(f"+1{area_code}")
-    if region := query.get("InRegion"):
-        yield lambda n: (n.region or "").upper() == region.upper()
-    if postal_code := query.get("InPostalCode"):
-        yield lambda n: n.postal_code is not None and fold(n.postal_code) == fold(postal_code)
-    lata, rate_center = query.get("InLata"), query.get("InRateCenter")
-    if lata:
-        yield lambda n: n.lata == lata
-    if rate_center:
-        if not lata:
-            raise TwilioError(20422, "InRateCenter needs InLata")  # code: [assumed]
-        yield lambda n: (n.rate_center or "").upper() == rate_center.upper()
+    if query.get("InRateCenter") and not query.get("InLata"):
+        raise TwilioError(20422, "InRateCenter needs InLata")  # code: [assumed]
+    yield from _places(query, call, PLACES)
     if near := _centre(query, call):
         distance = query.integer("Distance")
         if distance is not None and not 0 <= distance <= 500:
@@ -172,6 +167,15 @@ def _north_american(query: Params, call: Call, stock: Iterable[Available]) -> It
                 n.latitude is not None and _miles(near, (float(n.latitude), float(n.longitude or 0))) <= miles
             )
         )
+
+
+def _places(query: Params, call: Call, named_by: dict[str, str]) -> Iterable[Keep]:
+    """A state is its two letters: "California" finds nothing. A number stands for the place where it is."""
+    for parameter, name in named_by.items():
+        if wanted := query.get(parameter):
+            number = call.world.market.everything.get(wanted)
+            place = fold(getattr(number, name) or "") if number else fold(wanted)
+            yield lambda n, name=name, place=place: fold(getattr(n, name) or "") == place != ""  # type: ignore[misc]
 
 
 def _centre(query: Params, call: Call) -> tuple[float, float] | None:

@@ -26,6 +26,7 @@ from sandbox.twilio.state import (
 def plant(world: World) -> None:
     now = world.now()
     account = Account(MAIN_SID, "Number Desk Sandbox", AUTH_TOKEN, now, MAIN_SID)
+    account.geo_permissions |= {"CA", "GB"}  # it has been in use: the bundle below is British
     world.accounts[MAIN_SID] = account
     account.keys[API_KEY_SID] = {
         "sid": API_KEY_SID,

@@ -10,17 +10,35 @@ from sandbox.twilio.wire import Answer, Call, Routes, page_v1
 
 routes = Routes("messaging", "/v2/Channels/Senders")
 
-PARTS = ("configuration", "webhook", "profile")
+PARTS: dict[str, tuple[str, ...]] = {
+    "configuration": (
+        *("waba_id", "verification_method", "verification_code", "voice_application_sid", "account_type"),
+    ),
+    "webhook": (
+        *("callback_url", "callback_method", "fallback_url", "fallback_method"),
+        *("status_callback_url", "status_callback_method"),
+    ),
+    "profile": (
+        *("name", "about", "address", "description", "logo_url", "banner_url", "privacy_url"),
+        *("terms_of_service_url", "accent_color", "vertical", "websites", "emails", "phone_numbers"),
+    ),
+}
+STATUSES = (
+    *("CREATING", "PENDING_VERIFICATION", "VERIFYING", "TWILIO_REVIEW", "ONLINE", "ONLINE:UPDATING"),
+    *("OFFLINE", "DRAFT", "STUBBED"),
+)
+MOST = 2  # until Meta has verified the business
 
 
-def _json(sender: dict[str, Any]) -> dict[str, Any]:
+def sender_json(sender: dict[str, Any]) -> dict[str, Any]:
     return {
         "sid": sender["sid"],
         "status": sender["status"],
         "sender_id": sender["sender_id"],
-        **{part: sender.get(part) or {} for part in PARTS},
+        **{part: dict.fromkeys(fields) | (sender.get(part) or {}) for part, fields in PARTS.items()},
         "properties": {"quality_rating": None, "messaging_limit": None},
-        "offline_reasons": [],
+        "offline_reasons": sender.get("offline_reasons"),
+        "compliance": None,  # of RCS senders only
         "url": f"https://messaging.twilio.com/v2/Channels/Senders/{sender['sid']}",
     }
 
@@ -30,7 +48,7 @@ def senders(call: Call) -> Answer:
     if call.query.get("Channel") != "whatsapp":
         raise TwilioError(63100, "Channel is required and must be whatsapp")
     found = list(call.account.senders.values())
-    return page_v1(call, "senders", [(s["sid"], _json(s)) for s in reversed(found)], default=20)
+    return page_v1(call, "senders", [(s["sid"], sender_json(s)) for s in reversed(found)], default=20)
 
 
 @routes.post("")
@@ -47,13 +65,15 @@ def create(call: Call) -> Answer:
         raise TwilioError(63103, "The WhatsApp Business Account was not created through Twilio")
     if any(s["sender_id"] == sender_id for s in call.account.senders.values()):
         raise TwilioError(63100, "The sender exists already")
+    if len(call.account.senders) >= MOST:
+        raise TwilioError(63100, "Meta has not verified the business: two senders at most")  # code: [assumed]
     sid = call.world.sids.new("XE")
     sender = {"sid": sid, "status": "CREATING", "sender_id": sender_id} | {p: body.get(p) for p in PARTS}
     call.account.senders[sid] = sender
     number = call.account.number(sender_id.removeprefix("whatsapp:"))
     by_itself = number is not None and "sms" in number.capabilities  # [assumed]
     call.world.clock.after(2, lambda: sender.update(status="ONLINE" if by_itself else "PENDING_VERIFICATION"))
-    return 202, _json(sender)
+    return 202, sender_json(sender)
 
 
 def _sender(call: Call) -> dict[str, Any]:
@@ -64,7 +84,7 @@ def _sender(call: Call) -> dict[str, Any]:
 
 @routes.get("/{sid}")
 def sender(call: Call) -> Answer:
-    return 200, _json(_sender(call))
+    return 200, sender_json(_sender(call))
 
 
 @routes.post("/{sid}")
@@ -79,10 +99,13 @@ def update(call: Call) -> Answer:
     ] == "PENDING_VERIFICATION":
         found["status"] = "VERIFYING"
         call.world.clock.after(2, lambda: found.update(status="ONLINE"))
-    return 202, _json(found)
+    return 202, sender_json(found)
 
 
 @routes.delete("/{sid}")
 def delete(call: Call) -> Answer:
-    del call.account.senders[_sender(call)["sid"]]
+    sid = _sender(call)["sid"]
+    del call.account.senders[sid]
+    for service in call.account.services.values():
+        service.channel_senders.pop(sid, None)
     return 204, None

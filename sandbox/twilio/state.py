@@ -180,7 +180,20 @@ class Service:
     updated_at: datetime
     settings: dict[str, Any]
     numbers: dict[str, datetime] = field(default_factory=dict)
-    campaigns: list[dict[str, Any]] = field(default_factory=list)
+    campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """A2P campaigns as the API shows them, by SID: one at most."""
+    channel_senders: dict[str, datetime] = field(default_factory=dict)
+    """WhatsApp senders, and when each was added."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a message ends: delivered, undelivered, failed, or ``sent`` when nothing more is heard of it."""
+
+    status: str = "delivered"
+    error_code: int | None = None
+    after: float = 1.5
+    """Seconds after it was sent for."""
 
 
 @dataclass
@@ -194,6 +207,8 @@ class Message:
     from_: str | None = None
     service_sid: str | None = None
     status_callback: str | None = None
+    direction: str = "outbound-api"
+    is_template: bool = False
     media: int = 0
     segments: int = 0
     sent_at: datetime | None = None
@@ -228,11 +243,18 @@ class Account:
     services: dict[str, Service] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     senders: dict[str, dict[str, Any]] = field(default_factory=dict)
-    tollfree_verifications: list[dict[str, Any]] = field(default_factory=list)
-    brands: list[dict[str, Any]] = field(default_factory=list)
+    tollfree_verifications: dict[str, dict[str, Any]] = field(default_factory=dict)
+    brands: dict[str, dict[str, Any]] = field(default_factory=dict)
+    geo_permissions: set[str] = field(default_factory=lambda: {"US"})
+    """Countries that may be texted: at first the account's own."""
+    fates: dict[str, Fate] = field(default_factory=dict)
+    """What somebody ordered to become of messages to a number."""
+    opted_out: set[tuple[str, str]] = field(default_factory=set)
+    """(service, or number outside all services; person who wrote STOP)."""
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
     caller_ids: dict[str, dict[str, Any]] = field(default_factory=dict)
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    events: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def numbers_bought(self) -> list[str]:
@@ -275,7 +297,21 @@ class World:
     sids: Sids
     accounts: dict[str, Account]
     review_after: float | None = None
+    high_risk: set[str] = field(default_factory=set)
+    """Countries whose permission a customer cannot change by himself."""
     send_callback: Callable[[Callback], None] = lambda _callback: None
+
+    def note(self, account: Account, event: str, number: Owned, source: str) -> None:
+        """An audit event of a phone number: ``created`` or ``deleted``, by ``api`` or ``web``."""
+        sid = self.sids.new("AE")
+        account.events[sid] = {
+            "sid": sid,
+            "type": f"phone-number.{event}",
+            "resource_sid": number.sid,
+            "phone_number": number.phone_number,
+            "source": source,
+            "at": self.now(),
+        }
 
     @property
     def main(self) -> Account:

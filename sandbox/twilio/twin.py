@@ -29,18 +29,23 @@ from sandbox.twilio import (
     bundles,
     buying,
     control,
+    geo,
     invented,
     messages,
     messaging,
+    monitor,
     page,
     papers,
     prices,
+    registrations,
     regulations,
     renewal,
     search,
     seeds,
     senders,
+    sending_control,
     testing,
+    usage,
 )
 from sandbox.twilio.callbacks import Callbacks
 from sandbox.twilio.errors import TwilioError, not_found
@@ -51,7 +56,8 @@ from sandbox.twilio.review import lapse_expired
 from sandbox.twilio.state import Account, Clock, Credentials, Sids, World
 from sandbox.twilio.wire import Answer, Call, Params, Route, Upload
 
-HOSTS = ("api", "numbers-upload", "numbers", "messaging", "pricing", "monitor", "lookups")
+HOSTS = ("api", "numbers-upload", "numbers", "messaging", "pricing", "accounts", "monitor", "lookups")
+WRITES = ("POST", "PATCH")
 RESOURCES = (
     *(
         account,
@@ -65,7 +71,11 @@ RESOURCES = (
         bundles,
         renewal,
         messaging,
+        registrations,
         senders,
+        geo,
+        usage,
+        monitor,
     ),
 )
 ROUTES: list[Route] = [r for module in RESOURCES for r in module.routes.all] + papers.upload_routes.all
@@ -165,6 +175,7 @@ class TwilioTwin:
         """Serve until stop(). port 0: any free one. Raises OSError when the port is in use."""
         app = web.Application(client_max_size=LARGEST_BODY)
         page.mount(app, self)
+        sending_control.mount(app, self)  # before the control calls, which refuse what they do not know
         control.mount(app, self)
         app.router.add_route("*", "/{anything:.*}", self._protocol)
         self._stopping.clear()
@@ -327,7 +338,7 @@ class TwilioTwin:
         fault: Fault | None,
     ) -> tuple[int, Any, dict[str, str]]:
         form, decoded, upload, multipart = await self._body(request)
-        record["form"] = _flat(form) if request.method == "POST" else None
+        record["form"] = _flat(form) if request.method in WRITES else None
         if decoded is not None:
             record["form"] = decoded
         if self.latency_ms:
@@ -358,7 +369,7 @@ class TwilioTwin:
             if status == 401:
                 headers["WWW-Authenticate"] = 'Basic realm="Twilio API"'
         if self.checker is not None:
-            shown_form = form.lists if request.method == "POST" and decoded is None else None
+            shown_form = form.lists if request.method in WRITES and decoded is None else None
             exchange = Exchange(
                 f"{host}.twilio.com",
                 request.method,
@@ -390,7 +401,7 @@ class TwilioTwin:
 
     async def _body(self, request: web.Request) -> tuple[Params, Any, Upload | None, bool]:
         """(form, decoded JSON, uploaded file, whether it was multipart)."""
-        if request.method not in ("POST", "PUT", "PATCH"):
+        if request.method not in (*WRITES, "PUT"):
             return Params(), None, None, False
         if request.content_type.startswith("multipart/"):
             pairs: list[tuple[str, str]] = []

@@ -152,6 +152,9 @@ class Routes:
     def post(self, template: str, *known: str) -> Callable[[Handler], Handler]:
         return self._add("POST", template, known)
 
+    def patch(self, template: str, *known: str) -> Callable[[Handler], Handler]:
+        return self._add("PATCH", template, known)
+
     def delete(self, template: str) -> Callable[[Handler], Handler]:
         return self._add("DELETE", template, ())
 

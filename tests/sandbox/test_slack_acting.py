@@ -81,6 +81,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 async def twin() -> AsyncIterator[SlackTwin]:
     twin = SlackTwin(rate_limits=False, events=("app_home_opened",))
+    twin.workspace.home_tab = True
     await twin.start()
     yield twin
     await twin.stop()

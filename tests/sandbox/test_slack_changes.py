@@ -4,9 +4,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
+from sandbox.slack.manifest import is_on
 from sandbox.slack.twin import SlackTwin
+from tests.catalogue import ROOT
 from tests.sandbox.test_slack_web_api import client, refusal, session, speaker, twin
 
 __all__ = ["client", "session", "twin"]  # fixtures
@@ -113,3 +116,103 @@ async def test_what_slack_takes_at_most_and_where_it_wants_a_channel(client: Asy
     refused = await refusal(client.chat_update(channel="U0REQUESTER", ts=posted["ts"], text="y"))
     assert refused["error"] == "channel_not_found"
     await client.chat_update(channel=posted["channel"], ts=posted["ts"], text="y")
+
+
+@pytest.mark.parametrize(
+    ("posting", "post", "reply"),
+    [
+        ("restricted", "restricted_action", "restricted_action"),
+        ("read_only", "restricted_action_read_only_channel", "restricted_action_read_only_channel"),
+        ("threads_only", "restricted_action_thread_only_channel", None),
+        ("no_threads", None, "restricted_action_non_threadable_channel"),
+        ("threads_locked", None, "restricted_action_thread_locked"),
+    ],
+)
+async def test_admins_decide_what_may_be_posted_where(
+    posting: str,
+    post: str | None,
+    reply: str | None,
+    twin: SlackTwin,
+    session: aiohttp.ClientSession,
+    client: AsyncWebClient,
+) -> None:
+    ts = (await client.chat_postMessage(channel="C0APPROVALS", text="x"))["ts"]
+    await control(session, twin, "POST", "channels/C0APPROVALS", {"posting": posting})
+    for thread, error in ((None, post), (ts, reply)):
+        for call in (
+            client.chat_postMessage(channel="C0APPROVALS", text="x", thread_ts=thread),
+            client.chat_postEphemeral(channel="C0APPROVALS", user="U0APPROVER", text="x", thread_ts=thread),
+        ):
+            if error is None:
+                await call
+            else:
+                assert (await refusal(call))["error"] == error
+    await client.chat_update(channel="C0APPROVALS", ts=ts, text="what stands there can still be changed")
+    await control(session, twin, "POST", "channels/C0APPROVALS", {"posting": "everyone"})
+    await client.chat_postMessage(channel="C0APPROVALS", text="x")
+
+
+async def test_the_tabs_are_those_of_the_manifest_until_it_changes(
+    twin: SlackTwin, session: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    tabs = yaml.safe_load((ROOT / "app-manifest.yml").read_text())["features"]["app_home"]
+    assert twin.workspace.home_tab is is_on("home_tab_enabled") is tabs["home_tab_enabled"]
+    assert twin.workspace.messages_tab is is_on("messages_tab_enabled") is tabs["messages_tab_enabled"]
+    home = {"type": "home", "blocks": [{"type": "divider"}]}
+    await control(session, twin, "POST", "app", {"home_tab": False, "messages_tab": False})
+    refused = await refusal(client.views_publish(user_id="U0REQUESTER", view=home))
+    assert refused["error"] == "not_enabled"
+    channel = (await client.conversations_open(users="U0REQUESTER"))["channel"]["id"]
+    for to in ("U0REQUESTER", channel):
+        refused = await refusal(client.chat_postMessage(channel=to, text="x"))
+        assert refused["error"] == "messages_tab_disabled"
+    await client.chat_postMessage(channel="C0APPROVALS", text="x")
+    await control(session, twin, "POST", "app", {"home_tab": True, "messages_tab": True})
+    await client.views_publish(user_id="U0REQUESTER", view=home)
+    await client.chat_postMessage(channel="U0REQUESTER", text="x")
+
+
+async def test_a_workspace_without_a_plan_has_no_user_groups(
+    twin: SlackTwin, session: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    await control(session, twin, "POST", "team", {"has_usergroups": False})
+    for call in (client.usergroups_list(), client.usergroups_users_list(usergroup="S0APPROVERS")):
+        assert (await refusal(call))["error"] == "plan_upgrade_required"
+    await control(session, twin, "POST", "team", {"has_usergroups": True})
+    assert (await client.usergroups_list())["ok"]
+
+
+async def test_a_message_can_be_too_old_to_be_edited(
+    twin: SlackTwin, session: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    ts = (await client.chat_postMessage(channel="C0APPROVALS", text="x"))["ts"]
+    await control(session, twin, "POST", "team", {"edit_window": 0})
+    refused = await refusal(client.chat_update(channel="C0APPROVALS", ts=ts, text="y"))
+    assert refused["error"] == "edit_window_closed"
+    await control(session, twin, "POST", "team", {"edit_window": None})
+    await client.chat_update(channel="C0APPROVALS", ts=ts, text="y")
+
+
+async def test_a_person_whom_the_app_cannot_see(
+    twin: SlackTwin, session: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    await control(session, twin, "POST", "people/U0APPROVER", {"is_visible": False})
+    for call in (client.users_info(user="U0APPROVER"), client.conversations_open(users="U0APPROVER")):
+        assert (await refusal(call))["error"] == "user_not_visible"
+    assert "U0APPROVER" not in [each["id"] for each in (await client.users_list())["members"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("channels/C0APPROVALS", {"posting": "nobody"}),
+        ("app", {"home_tab": "on"}),
+        ("app", {"tabs": True}),
+        ("team", {"edit_window": "long"}),
+    ],
+)
+async def test_orders_that_make_no_sense(
+    path: str, body: Any, twin: SlackTwin, session: aiohttp.ClientSession
+) -> None:
+    async with session.post(f"{twin.url}/twin/{path}", json=body) as answer:
+        assert answer.status == 400 and (await answer.json())["error"]

@@ -83,6 +83,7 @@ def without(given: Json, name: str) -> Json:
     return {key: value for key, value in given.items() if key != name}
 
 
+URL = "https://example.com/"  # 20 characters
 RAW = {"type": "raw_text", "text": "x"}
 FIELD = {"type": "plain_text_input"}
 NUMBER = {"type": "number_input", "is_decimal_allowed": True}
@@ -181,7 +182,16 @@ IN_MODALS = [
     case("image two sources", PICTURE, {**PICTURE, "slack_file": {"id": "F1"}}, "failed to match all allowed schemas [json-pointer:@]"),
     case("image file", {**without(PICTURE, "image_url"), "slack_file": {"id": "F1"}}, {**without(PICTURE, "image_url"), "slack_file": {"id": "F1", "url": "u"}}, "failed to match all allowed schemas [json-pointer:@/slack_file]"),
     case("image alt_text", PICTURE, without(PICTURE, "alt_text"), "missing required field: alt_text [json-pointer:@]"),
-    case("image url length", {**PICTURE, "image_url": "x" * 3000}, {**PICTURE, "image_url": "x" * 3001}, "must be less than 3001 characters [json-pointer:@/image_url]"),
+    case("image url length", {**PICTURE, "image_url": URL + "x" * 2980}, {**PICTURE, "image_url": URL + "x" * 2981}, "must be less than 3001 characters [json-pointer:@/image_url]"),
+    case("image url", PICTURE, {**PICTURE, "image_url": "mailto:a@example.com"}, "invalid url [json-pointer:@/image_url]"),
+    case("button url", actions(button(url=URL)), actions(button(url="example.com")), "invalid url [json-pointer:@/elements/0/url]"),
+    case("button url without host", actions(button(url="mailto:a@example.com")), actions(button(url="https://")), "invalid url [json-pointer:@/elements/0/url]"),
+    case("button url empty", actions(button(url="tel:+12125550100")), actions(button(url="")), "invalid url [json-pointer:@/elements/0/url]"),
+    case("option url", actions({"type": "overflow", "options": [option(url=URL)]}), actions({"type": "overflow", "options": [option(url="a b")]}), "invalid url [json-pointer:@/elements/0/options/0/url]"),
+    case("link url", rich(part(elements=[{"type": "link", "url": URL}])), rich(part(elements=[{"type": "link", "url": "here"}])), "invalid url [json-pointer:@/elements/0/elements/0/url]"),
+    case("link without url", rich(part(elements=[{"type": "link", "url": URL}])), rich(part(elements=[{"type": "link"}])), "missing required field: url [json-pointer:@/elements/0/elements/0]"),
+    case("text input lengths", entry({**FIELD, "min_length": 5, "max_length": 5}), entry({**FIELD, "min_length": 6, "max_length": 5}), "min_length must not be greater than max_length [json-pointer:@/element/min_length]"),
+    case("text input initial_value", entry({**FIELD, "max_length": 5, "initial_value": "12345"}), entry({**FIELD, "max_length": 5, "initial_value": "123456"}), "must be less than 6 characters [json-pointer:@/element/initial_value]"),
     case("actions elements", actions(*[button()] * 25), actions(*[button()] * 26), "no more than 25 items allowed [json-pointer:@/elements]"),
     case("actions empty", actions(button()), actions(), "failed to match all allowed schemas [json-pointer:@/elements]"),
     case("actions unknown element", actions(button()), actions({"type": "buton"}), "unsupported type: buton [json-pointer:@/elements/0/type]"),
@@ -324,6 +334,7 @@ IN_MESSAGES = [
     case("feedback", [{"type": "context_actions", "elements": [{"type": "feedback_buttons", "positive_button": FEEDBACK, "negative_button": FEEDBACK}]}], [{"type": "context_actions", "elements": [{"type": "feedback_buttons", "positive_button": FEEDBACK, "negative_button": {**FEEDBACK, "text": plain("x" * 76)}}]}], "must be less than 76 characters [json-pointer:/blocks/0/elements/0/negative_button/text/text]"),
     case("workflow", [actions(FLOW)], [actions({**FLOW, "workflow": {}})], "missing required field: trigger [json-pointer:/blocks/0/elements/0/workflow]"),
     case("workflow action_id", [actions(FLOW)], [actions(without(FLOW, "action_id"))], "missing required field: action_id [json-pointer:/blocks/0/elements/0]"),
+    case("plan with task_card", [task()], [task(), {"type": "plan", "title": "Plan"}], "plan and task_card are not allowed together [json-pointer:/blocks]"),
     case("call", [{"type": "call", "call_id": "R1", "call": {}}], [{"type": "call", "call_id": "R1", "call": []}], "failed to match all allowed schemas [json-pointer:/blocks/0/call]"),
 ]  # fmt: skip
 

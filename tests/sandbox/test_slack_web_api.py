@@ -67,7 +67,10 @@ def modal(*blocks: Json, **more: Any) -> Json:
 async def test_tokens_are_checked(twin: SlackTwin, session: aiohttp.ClientSession) -> None:
     assert (await speaker(twin, session).auth_test())["bot_id"] == "B0NUMBERDESK"
     assert (await refusal(speaker(twin, session, "xoxb-other").auth_test()))["error"] == "invalid_auth"
-    assert (await refusal(speaker(twin, session, "xapp-sandbox").auth_test()))["error"] == "invalid_auth"
+    refused = await refusal(speaker(twin, session, "xapp-sandbox").auth_test())
+    assert refused["error"] == "not_allowed_token_type"
+    refused = await refusal(speaker(twin, session).apps_connections_open(app_token="xoxb-sandbox"))
+    assert refused["error"] == "not_allowed_token_type"
     async with session.post(f"{twin.url}/api/auth.test") as answer:
         assert answer.status == 200 and (await answer.json())["error"] == "not_authed"
     opened = await speaker(twin, session, "xapp-sandbox").apps_connections_open(app_token="xapp-sandbox")
@@ -347,6 +350,7 @@ async def test_views_that_slack_refuses(twin: SlackTwin, client: AsyncWebClient)
 
 async def test_a_home_tab_is_published(twin: SlackTwin, client: AsyncWebClient) -> None:
     home = {"type": "home", "blocks": [section("home")]}
+    twin.workspace.home_tab = True
     first = (await client.views_publish(user_id="U0REQUESTER", view=home))["view"]
     assert first["title"]["text"] == "View Title" and first["root_view_id"] == first["id"]
     second = (await client.views_publish(user_id="U0REQUESTER", view=home, hash=first["hash"]))["view"]

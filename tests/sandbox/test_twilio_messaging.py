@@ -117,9 +117,8 @@ async def test_us_numbers_need_a_registration_before_they_may_text(world: World)
         held = await world.sdk.messages(sent.sid).fetch_async()
         assert (held.status, held.error_code, held.price) == ("undelivered", code, None)
     await support(world).phone_numbers.create_async(phone_number_sid=local.sid)
-    next(iter(world.twin.account.services.values())).campaigns.append(
-        {"sid": "QE", "campaign_status": "VERIFIED"}
-    )
+    service_sid = next(iter(world.twin.account.services))
+    await world.control("POST", "a2p", {"service": service_sid, "campaign_status": "VERIFIED"})
     sent = await world.sdk.messages.create_async(to=TO, from_=local.phone_number, body="Hello")
     world.twin.forward(5)
     assert (await world.sdk.messages(sent.sid).fetch_async()).status == "delivered"

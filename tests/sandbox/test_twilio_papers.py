@@ -282,3 +282,23 @@ async def test_bundles_are_found_by_what_they_are_for(world: World) -> None:
     assert [b.sid for b in await rc.bundles.list_async(has_valid_until_date=True)] == [seeded]
     before = await world.call("GET", "numbers", RC + "/Bundles", {"ValidUntilDate<": "2099-06-01T00:00:00Z"})
     assert [b["sid"] for b in before.body["results"]] == [seeded]
+
+
+async def test_an_american_address_has_two_letters_for_the_state_and_no_signs(world: World) -> None:
+    make = {"customer_name": "Example Ltd", "street": "1 Main St", "city": "San Francisco", "region": "CA"}
+    make |= {"postal_code": "94105", "iso_country": "US"}
+    addresses = world.sdk.addresses
+    for changes in (
+        {"region": "California"},
+        {"region": "ca"},
+        {"region": "XX"},
+        {"street": "1 Main St #4"},
+        {"street_secondary": "Suite @4"},
+        {"city": "San Francisco & Bay"},
+        {"customer_name": "Example & Sons"},
+    ):
+        assert await refusal(addresses.create_async(**make | changes)) == (400, 21628), changes
+    made = await addresses.create_async(**make)
+    assert await refusal(addresses(made.sid).update_async(region="Texas")) == (400, 21628)
+    elsewhere = {"iso_country": "GB", "region": "England", "postal_code": "N1 9GU", "customer_name": "A & B"}
+    assert (await addresses.create_async(**make | elsewhere)).region == "England"

@@ -119,8 +119,19 @@ async def test_near_filters_measure_miles(world: World) -> None:
     assert {n["locality"] for n in near} == {"San Francisco", "Oakland"}
     wider = await search(world, NearNumber="+14155550123", Distance="60", PageSize="1000")
     assert {n["locality"] for n in wider} == {"San Francisco", "Oakland", "San Jose"}
-    named = await search(world, InLocality="+16175550123")
-    assert {n["locality"] for n in named} == {"Boston"}
+
+
+async def test_a_place_is_named_by_its_letters_or_by_a_number_there(world: World) -> None:
+    for parameter, key, value in (
+        ("InLocality", "locality", "Boston"),
+        ("InRegion", "region", "MA"),
+        ("InLata", "lata", "128"),
+    ):
+        found = await search(world, PageSize="1000", **{parameter: "+16175550123"})
+        assert {n[key] for n in found} == {value}
+    for nowhere in ("Massachusetts", "Mass.", "Boston"):
+        assert await search(world, InRegion=nowhere) == []
+    assert await search(world, InLocality="Boston, MA") == []
 
 
 async def test_filters_of_north_america_are_ignored_elsewhere(world: World) -> None:

@@ -89,7 +89,7 @@ class Caller:
             "Host": f"{host}.twilio.com",
             "Authorization": aiohttp.encode_basic_auth(self.user, self.password),
         }
-        data = form if method == "POST" else None
+        data = form if method in ("POST", "PATCH") else None
         async with self.session.request(
             method, self.twin.url + path, params=query, data=data, headers=headers
         ) as answer:
