@@ -231,10 +231,15 @@ class Page:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._open: set[asyncio.Queue[Json]] = set()
+        self._reloaded: dict[str, str] = {}
+        """When each person last loaded the page anew: what only they saw before that is gone, as in Slack."""
 
     # what the browser fetches
 
     async def whole(self, request: web.Request) -> web.Response:
+        user = self._person(request)
+        if request.cookies.get(COOKIE) == user:  # to look as somebody else is no reload
+            self._reloaded[user] = self.workspace.next_ts()
         seen = self._seen(request)
         response = self._answer("page.html", seen)
         response.set_cookie(COOKIE, seen["look"].user, samesite="Strict", httponly=True)
@@ -294,12 +299,19 @@ class Page:
         text = TEMPLATES.get_template(template).render(seen)
         return web.Response(text=text, content_type="text/html", headers=HEADERS)
 
+    def _person(self, request: web.Request) -> str:
+        known = [str(each["id"]) for each in self.workspace.state()["people"]]
+        wanted = [request.query.get("as") or "", request.cookies.get(COOKIE) or ""]
+        return next((each for each in wanted if each in known), known[0])
+
+    def _messages(self, channel: str, user: str, thread_ts: str | None = None) -> list[Json]:
+        found = self.workspace.messages(channel, user, thread_ts)
+        since = self._reloaded.get(user, "")
+        return [each for each in found if not each.get("ephemeral") or each["ts"] > since]
+
     def _seen(self, request: web.Request) -> Json:
         """All that a template shows to the person of this request, at the place that it names."""
-        query = request.query
-        known = [str(each["id"]) for each in self.workspace.state()["people"]]
-        wanted: list[str] = [query.get("as") or "", request.cookies.get(COOKIE) or ""]
-        user = next((each for each in wanted if each in known), known[0])
+        query, user = request.query, self._person(request)
         direct = self.workspace.direct_channel(user)
         state = self.workspace.state()
         mine = [each for each in state["channels"] if user in each["members"] and not each["is_im"]]
@@ -318,7 +330,7 @@ class Page:
             "channel": channel,
             "app_name": APP_NAME,
             "tab": "home" if home and query.get("tab") == "home" and channel["is_im"] else "messages",
-            "messages": self.workspace.messages(channel["id"], user),
+            "messages": self._messages(channel["id"], user),
             "latest": lambda each: self._latest(each, user),
             "thread": thread,
             "view": views[-1] if views else None,
@@ -327,13 +339,13 @@ class Page:
         }
 
     def _thread(self, channel: str, user: str, ts: str | None) -> Json | None:
-        messages = self.workspace.messages(channel, user, ts) if ts else []
+        messages = self._messages(channel, user, ts) if ts else []
         return {"ts": ts, "messages": messages} if messages else None
 
     def _latest(self, channel: str, user: str) -> str:
         """When somebody else last wrote there, for the unread dot."""
         try:
-            messages = self.workspace.messages(channel, user)
+            messages = self._messages(channel, user)
         except SlackError:
             return ""
         return max((each["ts"] for each in messages if each.get("user") != user), key=float, default="")

@@ -378,6 +378,11 @@ async def test_only_one_person_sees_an_ephemeral_message(page: Page, twin: Slack
     await expect(message).to_contain_text("Try /twilio buy in #numbers")
     await look(page, twin, "U0APPROVER")
     await expect(page.locator("[data-ts]")).to_have_count(0)
+    await look(page, twin)
+    await expect(message).to_contain_text("Only visible to you")
+    await page.reload()
+    await expect(page.get_by_label("Message #numbers")).to_be_visible()
+    await expect(page.locator("[data-ts]")).to_have_count(0)
 
 
 async def test_a_message_appears_changes_and_is_answered_in_its_thread(
