@@ -111,8 +111,7 @@ def _leave(world: World, account: Account, message: Message) -> None:
         account.balance -= message.price
     _move(world, account, message, "sent")
     if fate.status != "sent":
-        end = message.created_at + timedelta(seconds=fate.after)
-        world.clock.at(max(end, world.now()), lambda: _end(world, account, message, fate))
+        world.clock.after(max(fate.after - SENT_AFTER, 0), lambda: _end(world, account, message, fate))
 
 
 def _end(world: World, account: Account, message: Message, fate: Fate) -> None:

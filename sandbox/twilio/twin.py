@@ -292,7 +292,7 @@ class TwilioTwin:
         if (
             self.lag
             and method == "POST"
-            and status in (200, 201)
+            and status in (200, 201, 202)
             and isinstance(body, dict)
             and "sid" in body
         ):

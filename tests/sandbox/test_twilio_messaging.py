@@ -209,4 +209,3 @@ async def test_whatsapp_senders_speak_json_and_answer_202(world: World) -> None:
     world.twin.forward(3)
     found = await world.call("GET", "messaging", "/v2/Channels/Senders", {"Channel": "whatsapp"})
     assert [s["status"] for s in found.body["senders"]] == ["ONLINE", "ONLINE"]
-    world.pardon()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -237,6 +238,24 @@ async def test_what_becomes_of_messages_can_be_ordered(world: World) -> None:
     assert (await sent(world, TO, number.phone_number)).error_code == 30034
     same = await world.call("POST", "api", MESSAGES, To=other.phone_number, From=other.phone_number, Body="x")
     assert same.code == 21266
+
+
+async def test_a_scheduled_message_leaves_at_its_time(world: World) -> None:
+    number = await bought(world, "SE", "mobile")
+    service = world.sdk.messaging.v1.services(service_sid(world))
+    await service.phone_numbers.create_async(phone_number_sid=number.sid)
+    at = world.twin.world.now() + timedelta(hours=1)
+    later = {"messaging_service_sid": service_sid(world), "schedule_type": "fixed", "send_at": at}
+    first = await world.sdk.messages.create_async(to=TO, body="Hello", **later)
+    second = await world.sdk.messages.create_async(to=TO, body="Hello", **later)
+    assert (await world.sdk.messages(second.sid).update_async(status="canceled")).status == "canceled"
+    await world.control("POST", "deliveries", {"to": TO, "status": "delivered", "after": 600})
+    seen = []
+    for seconds in (0, 3000, 700, 600):
+        world.twin.forward(seconds)
+        seen.append((await world.sdk.messages(first.sid).fetch_async()).status)
+    assert seen == ["scheduled", "scheduled", "sent", "delivered"]
+    assert (await world.sdk.messages(second.sid).fetch_async()).status == "canceled"
 
 
 # What comes in
