@@ -82,7 +82,7 @@ def fill(connection: Connection, count: int) -> None:
     of_ten = f"'p' || {padded(f'n % {count} + 1', 11)}"
     for statement in (
         f"INSERT INTO purchases (id, workspace_id, account_sid, requester_id, owner_id, channel_id, purpose, state, version, "
-        f"created_at, updated_at, quote_no, revision, looks, phone_number_sid, unchecked, alternatives, tries) "
+        f"created_at, updated_at, quote_no, revision, looks, phone_number_sid, findings, alternatives, tries) "
         f"SELECT 'p' || {padded('n', 11)}, 'T0SANDBOX', '{ACCOUNT}', {requester}, {requester}, 'C0NUMBERS', 'Reminders', "
         f"CASE WHEN n % 5 = 0 THEN 'denied' ELSE 'complete' END, 9, {moment}, {moment}, 1, 0, 0, "
         f"CASE WHEN n % 5 = 0 THEN NULL ELSE 'PN' || {padded('n', 32)} END, {none}, {none}, 0 FROM {one} x",

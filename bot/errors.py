@@ -93,6 +93,10 @@ class NotPossibleNow(BotError):
     text = N_("That is not possible any more: the request has moved on. The card shows where it stands.")
 
 
+class TooManyTests(BotError):
+    text = N_("Three test messages were sent from this number within the hour. Try again later.")
+
+
 class DraftGone(BotError):
     text = N_("This form was already sent or discarded. Start again with `/twilio buy-number`.")
 

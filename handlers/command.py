@@ -9,7 +9,7 @@ from bot.errors import CannotCheck, NotAllowed
 from bot.folding import folded
 from bot.slack.people import People
 from bot.texts import N_
-from handlers import status
+from handlers import account, check, status
 from handlers.blocks import section
 from handlers.bundle import list as bundles
 from handlers.bundle import start
@@ -110,6 +110,12 @@ SUBCOMMANDS = {
         N_("give the documents that a country asks for before a number can be bought"),
         allowed(start.opened),
         _may_make_bundles,
+    ),
+    "check": Subcommand(
+        "check NUMBER", N_("what still keeps a number of the account from texting"), check.opened, _may_ask
+    ),
+    "account": Subcommand(
+        "account", N_("the Twilio account: type, balance, numbers and their cost"), account.opened, _may_ask
     ),
     "status": Subcommand("status", N_("your requests, and where each of them stands"), status.asked),
     "help": Subcommand("help", N_("this list"), _help),

@@ -263,9 +263,17 @@ class Purchase(SQLModel, table=True):
     messaging_service_sid: str | None = column(String, "step: the service is there", nullable=True)
     attached_at: datetime | None = column(Utc, "step: the number is in the service", nullable=True)
     checked_at: datetime | None = column(
-        Utc, "step: number and service were found as they should be", nullable=True
+        Utc, "step: number and service were looked at; when that was last", nullable=True
     )
-    unchecked: list[str] = column(JSON, "what was not looked at and may keep it from working", default=[])
+    findings: list[dict[str, Any]] = column(
+        JSON, "what each check found, as bot/readiness.py keeps it", default=[]
+    )
+    proof: dict[str, Any] | None = column(
+        JSON(none_as_null=True),
+        "the last test message: its reference, SID and what became of it",
+        nullable=True,
+    )
+    ready_at: datetime | None = column(Utc, "when a test message was delivered", nullable=True)
 
     wake_at: datetime | None = column(
         Utc, "when to look at it again; none once it is finished", nullable=True

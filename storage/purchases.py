@@ -602,6 +602,23 @@ class Purchases(OfficeRow):
                 )
             ).all()
 
+    async def purchase_owning(self, account_sid: str, phone_number: str) -> Purchase | None:
+        """Whose number it is, where it was bought here and is owned."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Purchase)
+                    .join(Number, col(Number.purchase_id) == col(Purchase.id))
+                    .where(
+                        Number.account_sid == account_sid,
+                        Number.phone_number == phone_number,
+                        col(Number.owned_at).is_not(None),
+                        col(Number.released_at).is_(None),
+                        col(Purchase.phone_number_sid).is_not(None),
+                    )
+                )
+            ).first()
+
     async def add_owned(
         self,
         account_sid: str,

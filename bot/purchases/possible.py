@@ -43,6 +43,8 @@ def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
 
     ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first.
     """
+    if purchase.state == State.COMPLETE:
+        return ("test", "check") if purchase.quote.can_text else ()
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
         on = (

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bot import readiness
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import (
@@ -39,9 +40,9 @@ from bot.texts import N_, Said, moment, money, phone, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
 from bot.twilio.client import TwilioError
-from bot.twilio.numbers import capabilities, owned
+from bot.twilio.numbers import owned
 from storage.known import CLAIM
-from storage.models import Bundle, MessagingService, Purchase, Quote, Service, can_text, now
+from storage.models import Bundle, MessagingService, Purchase, Quote, Service, now
 from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
@@ -476,52 +477,26 @@ async def _service_of(purchase: Purchase, app: App) -> str:
 
 # is it ready?
 
-UNCHECKED = {
-    "us_campaign": N_(
-        "the A2P 10DLC campaign, without which messages to the United States are not delivered"
-    ),
-    "toll_free_verification": N_("the toll-free verification, without which messages are not delivered"),
-    "geo_permission": N_("whether the account may send to the countries you need"),
-    "test_message": N_("that a message is really delivered"),
-}
-
 
 async def check_readiness(purchase: Purchase, app: App) -> Done | Wait:
-    """When number and service were found as they should be, with what was not checked. Raises NotInService."""
+    """What was found of the number, asked side by side (``bot/readiness.py``). Raises NotInService, TwilioError."""
     assert purchase.phone_number_sid is not None
-    number = app.twilio.incoming_phone_numbers(purchase.phone_number_sid).fetch_async()
     try:
-        found, _ = await side_by_side(number, _sender(purchase, app))
+        found = await readiness.look(readiness.subject_of(purchase), app)
     except TwilioError as error:
-        if error.status != 404:
+        wait = lagging(purchase, purchase.bought_at, purchase.attached_at) if error.status == 404 else None
+        if wait is None:
             raise
+        return wait
+    if any(each.check == "member" and each.verdict is readiness.Verdict.MISSING for each in found):
         wait = lagging(purchase, purchase.bought_at, purchase.attached_at)
         if wait is not None:
             return wait
-        if purchase.messaging_service_sid is None:
-            raise
-        raise NotInService() from error
+        raise NotInService()
+    findings = [each.kept() for each in found]
     return Done(
-        {"checked_at": now(), "unchecked": _unchecked(purchase.quote, capabilities(found.capabilities))}
+        {"checked_at": now(), "findings": findings}, {each.check: str(each.verdict) for each in found}
     )
-
-
-async def _sender(purchase: Purchase, app: App) -> Any:
-    if purchase.messaging_service_sid is None or purchase.phone_number_sid is None:
-        return None
-    service = app.twilio.messaging.v1.services(purchase.messaging_service_sid)
-    return await service.phone_numbers(purchase.phone_number_sid).fetch_async()
-
-
-def _unchecked(quote: Quote, has: list[str]) -> list[str]:
-    if not can_text(has):
-        return []
-    special = []
-    if quote.country == "US" and quote.number_type == "local":
-        special = ["us_campaign"]
-    elif quote.country in ("US", "CA") and quote.number_type == "toll-free":
-        special = ["toll_free_verification"]
-    return [*special, "geo_permission", "test_message"]
 
 
 def _lately(at: datetime | None) -> bool:

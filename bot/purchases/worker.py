@@ -17,6 +17,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from bot import announcements as news
+from bot import readiness
 from bot.core import App
 from bot.errors import (
     AccountRefused,
@@ -28,8 +29,8 @@ from bot.errors import (
     NumberTaken,
     QuoteChanged,
 )
-from bot.purchases import operations
-from bot.purchases.steps import SILENT_TRIES, UNCHECKED, Done, Step, Wait, refused, step_of
+from bot.purchases import operations, ready
+from bot.purchases.steps import SILENT_TRIES, Done, Step, Wait, refused, step_of
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
@@ -68,6 +69,7 @@ class Worker:
         self._store = app.store
         self._woken = asyncio.Event()
         self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._under_way: dict[int, asyncio.Task[None]] = {}
         self._loops: list[asyncio.Task[None]] = []
         self._duties: list[tuple[float, Callable[[], Awaitable[None]]]] = [(1, self._tick)]
         self._stopping = False
@@ -85,14 +87,31 @@ class Worker:
         self._scheduler = AsyncIOScheduler(  # type: ignore[no-untyped-call]  # it carries no types
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        for seconds, work in self._duties:
-            self._scheduler.add_job(work, Every(timedelta(seconds=seconds)), misfire_grace_time=None)
+        for nth, (seconds, _) in enumerate(self._duties):
+            every = Every(timedelta(seconds=seconds))
+            self._scheduler.add_job(self._begin, every, args=[nth], misfire_grace_time=None)
         self._loops = [
             asyncio.create_task(self._work()),
             asyncio.create_task(self._mind_the_clock()),
         ]
         self._scheduler.start()
         self.kick()
+
+    async def _begin(self, nth: int) -> None:
+        """A duty, unless it is still under way. In a task of ours: the scheduler cuts off its own when it ends, which would leave
+        a connection to the database open."""
+        if nth not in self._under_way:
+            self._under_way[nth] = task = asyncio.create_task(self._do(nth))
+            task.add_done_callback(lambda _: self._under_way.pop(nth, None))
+
+    async def _do(self, nth: int) -> None:
+        work = self._duties[nth][1]
+        try:
+            await work()
+        except OutOfOffice:
+            log.info("a duty is left to another process")
+        except Exception:
+            log.exception("a duty failed; it is tried again")
 
     async def stop(self, grace: float = 10) -> None:
         """Ends after the steps that are being taken; what takes longer is cut off, and is settled at the next start."""
@@ -107,7 +126,7 @@ class Worker:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        tasks = list(self._in_hand.values())
+        tasks = [*self._in_hand.values(), *self._under_way.values()]
         if tasks and grace:
             await asyncio.wait(tasks, timeout=grace)
         for task in tasks:
@@ -204,7 +223,19 @@ class Worker:
         self._app.office.check()
 
     async def _look_at(self, purchase: Purchase) -> None:
-        """One that waits for people: who may decide can have changed without anybody telling us (rule 36)."""
+        """One that waits for people: who may decide can have changed without anybody telling us (rule 36). Or one that is bought,
+        and is not ready yet."""
+        if purchase.state == State.COMPLETE:
+            try:
+                await ready.look_again(purchase, self._app)
+            except TwilioError as error:
+                log.warning("purchase %s could not be looked at: %s", purchase.id, error)
+                seconds = max(
+                    min(5 * 2**purchase.tries, LONGEST_SLEEP.total_seconds()), error.retry_after or 0
+                )
+                until = now() + timedelta(seconds=seconds)
+                await self._store.pause(purchase, until, None, tries=min(purchase.tries + 1, 10))
+            return
         if purchase.state == State.AWAITING_APPROVAL:
             purchase = await operations.count_again(purchase, self._app)
         if purchase.state != State.IN_PROGRESS:
@@ -270,14 +301,14 @@ class Worker:
         if purchase.messaging_service_sid is None:
             sentence = say(N_("{number} is bought and yours to use."), **self._names(purchase))
         else:
+            missing = next(iter(readiness.unfinished(purchase.findings)), None)
             sentence = say(
-                N_(
-                    "{number} is bought and in its messaging service “{service}”. Not checked yet: {unchecked}."
-                ),
-                unchecked=[say(UNCHECKED[each]) for each in purchase.unchecked],
+                N_("{number} is bought and in its messaging service “{service}”. {what}"),
+                what=missing["said"] if missing else say(N_("A test message proves that it can send.")),
                 **self._names(purchase),
             )
-        await self._leave(purchase, State.COMPLETE, "complete", sentence)
+        wake_at = ready.wakes_at(purchase.findings, now())
+        await self._leave(purchase, State.COMPLETE, "complete", sentence, wake_at=wake_at)
 
     # what stops a purchase
 

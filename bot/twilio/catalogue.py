@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from twilio.rest import Client
@@ -24,6 +25,7 @@ PRICES_FOR = timedelta(days=1)
 ABILITIES_FOR = timedelta(days=1)
 REGULATIONS_FOR = timedelta(hours=1)
 SERVICES_FOR = timedelta(minutes=5)
+ACCOUNT_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,15 @@ class Service:
 
     sid: str
     name: str
+    registered: bool = False
+    """whether an A2P 10DLC campaign is verified for it"""
+
+
+@dataclass(frozen=True)
+class Balance:
+    amount: Decimal
+    currency: str
+    read_at: datetime
 
 
 class Market:
@@ -55,13 +66,45 @@ class Market:
         self._kept = {
             key: kept
             for key, kept in (await self._store.kept(self._workspace_id)).items()
-            if key in ("countries", "services")
+            if key in ("countries", "services", "account")
             or key.startswith(("prices:", "abilities:", "regulations:", "regulation:"))
         }
 
     async def refresh(self) -> None:
         """Asks Twilio for whatever is old or missing. What fails is logged and kept as it was."""
-        await asyncio.gather(self._refresh_countries(), self._refresh_services())
+        await asyncio.gather(self._refresh_countries(), self._refresh_services(), self._refresh_account())
+
+    # the account
+
+    @property
+    def is_trial(self) -> bool:
+        """As far as this key may see it (rule 29)."""
+        return bool(self._value("account", {}).get("trial"))
+
+    def balance(self) -> Balance | None:
+        """As last read; None where it cannot be read or says nothing (rule 30: a subaccount, an invoiced account ...)."""
+        kept = self._value("account", {}).get("balance")
+        if kept is None:
+            return None
+        return Balance(Decimal(kept["amount"]), kept["currency"], self._kept["account"][1])
+
+    async def _refresh_account(self) -> None:
+        if not self._is_old("account", ACCOUNT_FOR):
+            return
+        account: Any
+        balance: Any
+        account, balance = await asyncio.gather(
+            self._twilio.api.v2010.account.fetch_async(),
+            self._twilio.api.v2010.account.balance.fetch_async(),
+            return_exceptions=True,
+        )
+        kept: dict[str, Any] = {"trial": str(getattr(account, "type", "")).casefold() == "trial"}
+        with suppress(InvalidOperation, TypeError, AttributeError):  # an answer that says nothing
+            amount = Decimal(balance.balance)
+            if amount >= 0:
+                currency = str(balance.currency or "USD").upper()
+                kept["balance"] = {"amount": str(amount), "currency": currency}
+        await self._keep("account", kept)
 
     # countries, types, prices
 
@@ -185,6 +228,10 @@ class Market:
 
     # messaging services
 
+    def is_registered(self, sid: str | None) -> bool:
+        """Whether this service has an A2P 10DLC campaign that is verified, as last read."""
+        return any(each.sid == sid and each.registered for each in self.services())
+
     def services(self) -> list[Service]:
         """As last read; in the background at most five minutes old."""
         return [Service(**each) for each in self._value("services", [])]
@@ -200,7 +247,15 @@ class Market:
 
     async def fresh_services(self) -> list[Service]:
         found = await self._twilio.messaging.v1.services.list_async(page_size=200)
-        await self._keep("services", [{"sid": each.sid, "name": each.friendly_name} for each in found])
+        services = [
+            {
+                "sid": each.sid,
+                "name": each.friendly_name,
+                "registered": bool(each.us_app_to_person_registered),
+            }
+            for each in found
+        ]
+        await self._keep("services", services)
         return self.services()
 
     async def _refresh_services(self) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bot import readiness
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.purchases.possible import ENDINGS, possible
-from bot.purchases.steps import UNCHECKED, step_of, steps_of
+from bot.purchases.ready import outcome
+from bot.purchases.steps import step_of, steps_of
 from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.twilio.catalogue import Balance
 from bot.twilio.numbers import Available, from_kept
 from handlers import blocks, rich
 from handlers.blocks import Block
@@ -40,6 +43,13 @@ STOPPED_BY = {
     "NotInService": N_("{number} is not in its messaging service any more"),
 }
 """The first line of one that has stopped, by the kind of its problem; the sentence with what to do follows."""
+CANNOT_YET = N_("{number} is bought, and cannot text yet")
+CANNOT = {
+    readiness.CAMPAIGN: N_("{number} is bought, and cannot text US phones yet"),
+    "capability": N_("{number} is bought, and cannot do all that was asked for"),
+    "member": N_("{number} is bought, and not in its messaging service"),
+}
+"""The first line of one that is bought and not ready, by the check that stands against it."""
 WAITING_FOR = {
     "BalanceTooLow": N_("{number}: the balance is too low"),
     "AccountRefused": N_("{number}: Twilio does not let Number Desk in"),
@@ -81,6 +91,8 @@ class Around:
     needed: int = 1
     names: Names = field(default_factory=dict)
     calls: tuple[str, ...] = ()
+    foreseen: Sequence[Said] = ()
+    balance: Balance | None = None
 
 
 # what is true now
@@ -104,6 +116,10 @@ def first_line(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names
         case State.NEEDS_CHANGES | State.FAILED:
             return t(STOPPED_BY.get(_kind(purchase.problem), _stopped(purchase)), number=number)
         case State.COMPLETE:
+            if (missing := readiness.blocking(purchase.findings)) is not None:
+                return t(CANNOT.get(missing["check"], CANNOT_YET), number=number)
+            if purchase.ready_at is not None:
+                return t("{number} is ready: a test message was delivered", number=number)
             if purchase.messaging_service_sid is None:
                 return t("{number} is bought", number=number)
             return t("{number} is bought and in “{service}”", number=number, service=quote.service_name)
@@ -149,9 +165,9 @@ def picture_of(purchase: Purchase, around: Around, t: Texts) -> Picture:
         calls=around.calls if waits else (),
         problem=_why(purchase, t, names) if why or purchase.state == State.DENIED else None,
         facts=tuple(_facts(purchase, around.bundle, t, names)),
-        warnings=tuple(_warnings(purchase, around.bundle, t)),
+        warnings=tuple(_warnings(purchase, around, t)),
         steps=() if waits else tuple(_steps(purchase, t, names)),
-        since=tuple(_since(purchase, around, t)) if waits else (),
+        since=tuple(_since(purchase, around, t) if waits else _looked_at(purchase, t)),
         alternatives=tuple(_alternatives(purchase, t)),
         buttons=tuple(buttons(purchase, around.bundle, t)),
     )
@@ -201,16 +217,22 @@ def _if_gone(purchase: Purchase, t: Texts, names: Names) -> str:
     return t("If it is sold by then: {person} is asked", person=person)
 
 
-def _warnings(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]:
-    """What will keep the number from working: before the money is spent, and what was not shown afterwards."""
-    if purchase.state == State.AWAITING_APPROVAL and purchase.is_regulated:
+def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
+    """What will keep the number from working: before the money is spent, and what is so afterwards."""
+    if purchase.state == State.COMPLETE:
+        found = [t.said(each["said"]) for each in readiness.unfinished(purchase.findings)]
+        return [*found, *([t.said(outcome(purchase.proof))] if purchase.proof else [])]
+    if purchase.state != State.AWAITING_APPROVAL:
+        return []
+    return [*_documents(purchase, around.bundle, t), *map(t.said, around.foreseen)]
+
+
+def _documents(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]:
+    if purchase.is_regulated:
         if bundle is None:
             return [t("It cannot be bought before a bundle is added, and Twilio has approved it")]
         if not bundles.usable(bundle):
             return [t("It cannot be bought before Twilio has approved the bundle")]
-    if purchase.state == State.COMPLETE and purchase.unchecked:
-        unchecked = t.listed(t(UNCHECKED[each]) for each in purchase.unchecked)
-        return [t("Not checked yet: {unchecked}", unchecked=unchecked)]
     return []
 
 
@@ -230,12 +252,26 @@ def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:
     return steps
 
 
+def _looked_at(purchase: Purchase, t: Texts) -> list[Element]:
+    """Of one that is bought: when it was checked last, and when a test message was delivered."""
+    if purchase.state != State.COMPLETE or not purchase.findings or purchase.checked_at is None:
+        return []
+    elements = [rich.text(t("Checked") + " "), rich.moment(purchase.checked_at)]
+    if purchase.ready_at is not None:
+        elements += [rich.text(" · " + t("test message delivered") + " "), rich.moment(purchase.ready_at)]
+    return elements
+
+
 def _since(purchase: Purchase, around: Around, t: Texts) -> list[Element]:
     """How long it waits, for how many, and who has approved. A date of Slack's: it needs no redraw."""
     left = max(around.needed - len(around.approvals), 0)
     counted = t.n("one approval needed", "{n} approvals needed", left)
     asked = rich.moment(purchase.created_at)
     elements = [rich.text(t("Asked for") + " "), asked, rich.text(f" · {counted}")]
+    if around.balance is not None:
+        balance = t.money(around.balance.amount, around.balance.currency)
+        read = rich.moment(around.balance.read_at, "{time}")
+        elements += [rich.text(" · " + t("balance {balance}, read", balance=balance) + " "), read]
     if around.approvals:
         given = t.listed(around.names.get(each.person_id, each.person_id) for each in around.approvals)
         elements.append(rich.text(" · " + t("approved by {names}", names=given)))
@@ -253,6 +289,8 @@ LABELS = {
     "choose_address": N_("Choose address"),
     "choose_service": N_("Choose service"),
     "take_over": N_("It is ours"),
+    "test": N_("Send a test message"),
+    "check": N_("Check again"),
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
 }
@@ -353,15 +391,10 @@ def view(purchase: Purchase, around: Around, t: Texts) -> dict[str, Any]:
                 "state": str(purchase.state),
                 "quote": purchase.quote_no,
                 "version": purchase.version,
-                "ready": ready(purchase),
+                "ready": readiness.ready(purchase),
             },
         },
     }
-
-
-def ready(purchase: Purchase) -> str:
-    """Whether it can send, as the metadata says it (rule 21): that takes more checks than are made yet."""
-    return "unknown" if purchase.quote.can_text else "never"
 
 
 async def around(purchase: Purchase, app: App) -> Around:
@@ -378,7 +411,17 @@ async def around(purchase: Purchase, app: App) -> Around:
     }
     names = await app.people.names(each for each in people if each)
     calls, _ = app.policy.calls(purchase.requester_id, app.people)
-    return Around(bundle, approvals, app.policy.approve.approvals, names, tuple(calls))
+    return Around(
+        bundle,
+        approvals,
+        app.policy.approve.approvals,
+        names,
+        tuple(calls),
+        readiness.foreseen(
+            purchase.quote, app.market.is_registered(purchase.quote.service_sid), app.market.is_trial
+        ),
+        app.market.balance(),
+    )
 
 
 async def picture(purchase: Purchase, app: App) -> dict[str, Any]:

@@ -285,6 +285,7 @@ def verification(world: World, account: Account, number: Owned, **fields: Any) -
             "tollfree_phone_number_sid": number.sid,
             "tollfree_phone_number": number.phone_number,
             "status": "PENDING_REVIEW",
+            "opt_in_type": "WEB_FORM",
             "rejection_reason": None,
             "rejection_reasons": None,
             "error_code": None,

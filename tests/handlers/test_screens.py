@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,7 @@ from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import App
 from bot.purchases.policy import Approve, Policy
+from bot.readiness import CHECKS, Finding, Subject
 from bot.settings import Settings
 from bot.slack.people import People
 from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, escape, money, phone, say
@@ -77,6 +79,21 @@ class Shop:
 
     def services(self) -> list[Service]:
         return [Service(f"MG{n:032}", LONG[:64] if n else "Support") for n in range(150 if self.many else 0)]
+
+
+def _findings() -> list[Finding]:
+    subject = Subject("PN0", "US", "local", ACCOUNT, "MG0", ("mms",), True, ("US",))
+    nobody: Any = SimpleNamespace(
+        capabilities={}, inbound_request_url=None, use_inbound_webhook_on_number=False, type="Trial"
+    )
+    one = {"campaign": None, "rejection_reason": LONG[:500]}
+    failed = [SimpleNamespace(campaign_status="FAILED", errors=[{"description": LONG[:300]}], **one)]
+    answers = {
+        "us_campaign": failed,
+        "toll_free": [SimpleNamespace(status="TWILIO_REJECTED", **one)],
+        "geo": [],
+    }
+    return [each.judge(subject, answers.get(each.name, nobody)) for each in CHECKS]
 
 
 @dataclass
@@ -153,6 +170,9 @@ def bundle(**changed: Any) -> Bundle:
             **changed,
         }
     )
+
+
+FINDINGS = _findings()
 
 
 def every_error() -> Iterator[errors.BotError]:
@@ -470,7 +490,8 @@ def test_every_card_is_within_slacks_limits(language: str, state: State) -> None
             decided_by="U1",
             decided_at=now(),
             alternatives=[number(n) for n in range(5)],
-            unchecked=["us_campaign", "toll_free_verification", "geo_permission", "test_message"],
+            findings=[each.kept() for each in FINDINGS],
+            proof={"status": "failed", "code": 30034},
             **(done if state == State.COMPLETE else {}),
         )
         for own in (bundle(), None):

@@ -432,4 +432,4 @@ async def stage(
     assert leaks == [], leaks
     refused = [each for each in slack_twin.refused if each.get("error") not in made.expected_refusals]
     assert refused == [], "Slack refused something"
-    assert twilio_twin.complaints == [], "Twilio would not have understood a call"
+    assert twilio_twin.complaints == [], f"Twilio would not have understood a call: {twilio_twin.complaints}"

@@ -1,0 +1,187 @@
+"""After a number is bought: what is missing is looked at again until it is there, and a delivered test message proves it.
+
+A test message is sent by the process that took the form, because the recipient is in its memory only; what becomes of it is
+followed by the worker. A process that dies in between leaves a row that the worker settles by asking Twilio (rule 2).
+"""
+
+import logging
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import announcements as news
+from bot import readiness
+from bot.core import App
+from bot.errors import NotPossibleNow, TooManyTests
+from bot.purchases import operations
+from bot.purchases.policy import Verb
+from bot.texts import N_, Said, phone, say
+from bot.twilio import messages
+from bot.twilio.client import TwilioError
+from storage.models import Purchase, now
+from storage.purchases import Happened, Lost
+
+log = logging.getLogger(__name__)
+
+AGAIN = timedelta(hours=1)
+"""Between two looks at what is missing."""
+NO_RECEIPT = timedelta(minutes=10)
+INTERRUPTED = timedelta(seconds=60)
+"""After which a message of which nothing is known was cut off while it was being sent."""
+TESTS_AN_HOUR = 3
+SENDING, SENT = "sending", "sent"
+
+
+# what people do
+
+
+async def check(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
+    """Everything looked at anew, now. Raises as ``operations.check_possible`` does."""
+    purchase = await operations.check_possible(Verb.CHECK, "check", purchase_id, quote_no, person_id, app)
+    try:
+        return await app.store.amend(purchase, Happened("check_asked", person_id), wake_at=now())
+    except Lost as lost:
+        raise NotPossibleNow() from lost
+
+
+async def check_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
+    """The purchase, if this person could send a test message from its number now. Raises TooManyTests too."""
+    purchase = await operations.check_possible(Verb.TEST, "test", purchase_id, quote_no, person_id, app)
+    hour_ago = now() - timedelta(hours=1)
+    lines = await app.store.record_of(purchase.id)
+    if sum(each.what == "test_began" and each.happened_at > hour_ago for each in lines) >= TESTS_AN_HOUR:
+        raise TooManyTests()
+    return purchase
+
+
+async def begin_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
+    """The intent, written before the message is sent: of two presses one wins. Raises as ``check_test`` does."""
+    purchase = await check_test(purchase_id, quote_no, person_id, app)
+    reference = secrets.token_hex(3)
+    proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id}
+    happened = Happened("test_began", person_id, {"reference": reference})
+    try:
+        return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
+    except Lost as lost:
+        raise NotPossibleNow() from lost
+
+
+async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
+    """to: kept nowhere. What Twilio refuses is told; after a doubt it is asked whether the message is there."""
+    proof = purchase.proof or {}
+    try:
+        sent = await messages.send(
+            app.twilio, to, purchase.phone_number, purchase.messaging_service_sid, body
+        )
+    except TwilioError as error:
+        if not error.definite:
+            return  # the worker asks Twilio, before anybody sends another one
+        await _settle(purchase, {**proof, "status": "failed", "code": error.code}, app)
+        return
+    proof = {**proof, "status": SENT, "sid": str(sent.sid)}
+    await app.store.amend(await _newest(purchase, app), proof=proof, wake_at=now() + timedelta(seconds=1))
+
+
+# what the worker does
+
+
+async def look_again(purchase: Purchase, app: App) -> None:
+    """One that is bought and awake: what is missing, and a test message on its way."""
+    if (purchase.proof or {}).get("status") in (SENDING, SENT):
+        await _follow(purchase, app)
+        return
+    found = [each.kept() for each in await readiness.look(readiness.subject_of(purchase), app)]
+    news_of = readiness.turned(purchase.findings, found)
+    owed = tuple(
+        each
+        for finding in news_of
+        for each in news.both(app.settings, purchase, _about(purchase, finding["said"]))
+    )
+    happened = (
+        Happened("checked", details=_on_record(found), owed=owed) if found != purchase.findings else None
+    )
+    await app.store.save_step(
+        purchase, happened, findings=found, checked_at=now(), wake_at=wakes_at(found, now())
+    )
+
+
+def wakes_at(findings: list[dict[str, Any]], at: datetime) -> datetime | None:
+    """Nothing is polled for what is ready."""
+    return at + AGAIN if readiness.unfinished(findings) else None
+
+
+def _on_record(findings: list[dict[str, Any]]) -> dict[str, Any]:
+    return {each["check"]: each["verdict"] for each in findings}
+
+
+async def _follow(purchase: Purchase, app: App) -> None:
+    proof = purchase.proof or {}
+    began = datetime.fromisoformat(proof["at"])
+    if proof["status"] == SENDING:
+        await _settle_doubt(purchase, proof, began, app)
+        return
+    message = await app.twilio.messages(proof["sid"]).fetch_async()
+    status = str(message.status)
+    if status in messages.ENDED:
+        proves = status in messages.ENDED_WELL and message.from_ == purchase.phone_number
+        ended = {**proof, "status": "delivered" if proves else status, "code": message.error_code}
+        await _settle(purchase, ended, app, by_worker=True)
+    elif now() - began > NO_RECEIPT:
+        await _settle(purchase, {**proof, "status": "no_receipt"}, app, by_worker=True)
+    else:
+        wait = min(max((now() - began).total_seconds() / 2, 1), 60)
+        await app.store.pause(purchase, now() + timedelta(seconds=wait), None)
+
+
+async def _settle_doubt(purchase: Purchase, proof: dict[str, Any], began: datetime, app: App) -> None:
+    """Whether it was sent is asked of Twilio; nothing is sent again by us."""
+    found = await messages.find(app.twilio, purchase.phone_number, proof["reference"], began)
+    if found is not None:
+        sent = {**proof, "status": SENT, "sid": str(found.sid)}
+        await app.store.save_step(purchase, proof=sent, wake_at=now())
+    elif now() - began > INTERRUPTED:
+        await _settle(purchase, {**proof, "status": "interrupted"}, app, by_worker=True)
+    else:
+        await app.store.pause(purchase, began + INTERRUPTED + timedelta(seconds=1), None)
+
+
+async def _settle(purchase: Purchase, proof: dict[str, Any], app: App, *, by_worker: bool = False) -> None:
+    """What became of it, on the card, in the thread and to who asked; the recipient is no part of it."""
+    said = _about(purchase, outcome(proof))
+    happened = Happened(
+        "test_ended",
+        details={name: proof.get(name) for name in ("reference", "status", "code")},
+        owed=news.both(app.settings, purchase, said),
+    )
+    values: dict[str, Any] = {"proof": proof, "wake_at": now()}  # what is missing may have changed too
+    if proof["status"] == "delivered":
+        values["ready_at"] = now()
+    if by_worker:
+        await app.store.save_step(purchase, happened, **values)
+    else:
+        await app.store.amend(await _newest(purchase, app), happened, **values)
+
+
+def outcome(proof: dict[str, Any]) -> Said:
+    match proof["status"]:
+        case "sending" | "sent":
+            return say(N_("A test message is on its way."))
+        case "delivered":
+            return say(N_("A test message was delivered."))
+        case "no_receipt":
+            return say(
+                N_(
+                    "A test message was sent, and the carrier gave no receipt. That proves nothing: try another phone."
+                )
+            )
+        case "interrupted":
+            return say(N_("It was interrupted before the test message was sent. Send it again."))
+    return say(N_("The test message was not delivered: {why}"), why=messages.why(proof.get("code")))
+
+
+def _about(purchase: Purchase, said: Said) -> Said:
+    return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=said)
+
+
+async def _newest(purchase: Purchase, app: App) -> Purchase:
+    return await operations.existing(purchase.id, app)

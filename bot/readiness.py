@@ -1,0 +1,387 @@
+"""What still keeps a number from doing its job: each check asks Twilio, a pure function judges, and people read it in the present tense.
+
+Sources: twilio.com/docs, read 2026-11: "A2P 10DLC", "Toll-free message verification", "Messaging geo permissions", "Messaging
+services" (inbound settings), "Trial accounts".
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bot.core import App
+from bot.texts import CAPABILITIES, N_, Said, country, say
+from bot.twilio.client import TwilioError
+from bot.twilio.numbers import capabilities
+from storage.models import Purchase, Quote, Service
+
+
+class Verdict(StrEnum):
+    FINE = "fine"
+    MISSING = "missing"
+    """somebody has to do something"""
+    WAITING = "waiting"
+    """it is under way, at Twilio or the carriers"""
+    UNKNOWN = "unknown"
+    """this key may not see it, or Twilio did not answer"""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A number as it is looked at."""
+
+    number_sid: str
+    country: str
+    number_type: str
+    account_sid: str
+    service_sid: str | None = None
+    wanted: tuple[str, ...] = ()
+    texts: bool = True
+    """whether it can text at all: else only what it was asked for is looked at"""
+    destinations: tuple[str, ...] = ()
+    """countries that it shall text"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    check: str
+    verdict: Verdict
+    said: Said
+    blocks: bool = False
+    """whether texts do not arrive as long as it is so"""
+    link: str | None = None
+    """where in the Console it is mended"""
+
+    def kept(self) -> dict[str, Any]:
+        return {
+            "check": self.check,
+            "verdict": str(self.verdict),
+            "said": self.said,
+            "blocks": self.blocks,
+            "link": self.link,
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """ask: one call of Twilio's; judge: of its answer, None where Twilio does not know the thing (404)."""
+
+    name: str
+    applies: Callable[[Subject], bool]
+    ask: Callable[[Subject, App], Awaitable[Any]]
+    judge: Callable[[Subject, Any], Finding]
+    essential: bool = False
+    """without an answer to it nothing can be said of the number at all"""
+
+
+CONSOLE = "https://console.twilio.com/us1/"
+CAMPAIGN, TOLL_FREE, GEO = "us_campaign", "toll_free", "geo"
+
+
+# capability
+
+
+async def _ask_number(subject: Subject, app: App) -> Any:
+    return await app.twilio.incoming_phone_numbers(subject.number_sid).fetch_async()
+
+
+def _judge_capability(subject: Subject, answer: Any) -> Finding:
+    has = set(capabilities(answer.capabilities)) if answer is not None else set()
+    missing = [say(CAPABILITIES[each]) for each in CAPABILITIES if each in subject.wanted and each not in has]
+    if missing:
+        said = say(N_("The number cannot do what was asked for: {missing}."), missing=missing)
+        return Finding("capability", Verdict.MISSING, said, blocks=True)
+    return Finding("capability", Verdict.FINE, say(N_("It can do what was asked for.")))
+
+
+# the messaging service
+
+
+async def _ask_member(subject: Subject, app: App) -> Any:
+    assert subject.service_sid is not None
+    return (
+        await app.twilio.messaging.v1.services(subject.service_sid)
+        .phone_numbers(subject.number_sid)
+        .fetch_async()
+    )
+
+
+def _judge_member(_: Subject, answer: Any) -> Finding:
+    if answer is None:
+        said = say(N_("The number is not in its messaging service any more."))
+        return Finding("member", Verdict.MISSING, said, blocks=True)
+    return Finding("member", Verdict.FINE, say(N_("It is in its messaging service.")))
+
+
+async def _ask_service(subject: Subject, app: App) -> Any:
+    assert subject.service_sid is not None
+    return await app.twilio.messaging.v1.services(subject.service_sid).fetch_async()
+
+
+def _judge_inbound(subject: Subject, answer: Any) -> Finding:
+    link = f"{CONSOLE}service/sms/{subject.service_sid}/process"
+    if answer is not None and not answer.inbound_request_url and not answer.use_inbound_webhook_on_number:
+        said = say(
+            N_(
+                "Replies are dropped: the messaging service has no address for incoming messages. Set one in the Console under Integration, or let the number's own settings decide."
+            )
+        )
+        return Finding("inbound", Verdict.MISSING, said, link=link)
+    return Finding("inbound", Verdict.FINE, say(N_("Replies are handed on.")))
+
+
+# registration in the United States and Canada
+
+
+def is_10dlc(country_code: str, number_type: str, destinations: Iterable[str]) -> bool:
+    return country_code == "US" and number_type == "local" and "US" in destinations
+
+
+def is_toll_free(country_code: str, number_type: str) -> bool:
+    return country_code in ("US", "CA") and number_type == "toll-free"
+
+
+async def _ask_campaign(subject: Subject, app: App) -> Any:
+    if subject.service_sid is None:
+        return []
+    return await app.twilio.messaging.v1.services(subject.service_sid).us_app_to_person.list_async(limit=5)
+
+
+def _judge_campaign(_: Subject, answer: Any) -> Finding:
+    """The best of the service's campaigns: there is hardly ever more than one."""
+    link = f"{CONSOLE}develop/sms/regulatory-compliance/a2p-10dlc/campaigns"
+    by_status = {str(each.campaign_status): each for each in answer or ()}
+    if "VERIFIED" in by_status:
+        return Finding(CAMPAIGN, Verdict.FINE, say(N_("The A2P 10DLC campaign is verified.")), blocks=True)
+    for status in ("IN_PROGRESS", "PENDING"):
+        if status in by_status:
+            said = say(
+                N_(
+                    "Cannot text US phones yet: the A2P 10DLC campaign is under review, which takes ten to fifteen business days."
+                )
+            )
+            return Finding(CAMPAIGN, Verdict.WAITING, said, True, link)
+    if by_status:
+        failed = next(iter(by_status.values()))
+        reasons = [str(each.get("description") or each.get("error_code")) for each in failed.errors or ()]
+        said = say(
+            N_(
+                "Cannot text US phones: the A2P 10DLC campaign was refused ({reasons}). Whoever runs the Twilio account can correct and resubmit it in the Console."
+            ),
+            reasons=reasons or ["–"],
+        )
+        return Finding(CAMPAIGN, Verdict.MISSING, said, True, link)
+    return Finding(CAMPAIGN, Verdict.MISSING, say(NO_CAMPAIGN), True, link)
+
+
+NO_CAMPAIGN = N_(
+    "Cannot text US phones before an A2P 10DLC campaign is registered for its messaging service, which takes ten to fifteen business days."
+)
+
+
+async def _ask_verification(subject: Subject, app: App) -> Any:
+    verifications = app.twilio.messaging.v1.tollfree_verifications
+    return await verifications.list_async(tollfree_phone_number_sid=subject.number_sid, limit=5)
+
+
+def _judge_verification(_: Subject, answer: Any) -> Finding:
+    link = f"{CONSOLE}develop/sms/regulatory-compliance/toll-free"
+    found = next(iter(answer or ()), None)
+    status = str(found.status) if found is not None else ""
+    if status == "TWILIO_APPROVED":
+        return Finding(
+            TOLL_FREE, Verdict.FINE, say(N_("The toll-free verification is approved.")), blocks=True
+        )
+    if status in ("PENDING_REVIEW", "IN_REVIEW"):
+        said = say(
+            N_(
+                "Cannot text yet: the toll-free verification is under review, which takes three to five business days."
+            )
+        )
+        return Finding(TOLL_FREE, Verdict.WAITING, said, True, link)
+    if status == "TWILIO_REJECTED":
+        assert found is not None
+        said = say(
+            N_(
+                "Cannot text: the toll-free verification was rejected ({reason}). It can be corrected in the Console for about seven days."
+            ),
+            reason=found.rejection_reason or "–",
+        )
+        return Finding(TOLL_FREE, Verdict.MISSING, said, True, link)
+    return Finding(TOLL_FREE, Verdict.MISSING, say(NO_VERIFICATION), True, link)
+
+
+NO_VERIFICATION = N_(
+    "Cannot text before Twilio has verified the toll-free number, which takes three to five business days after it is asked for in the Console."
+)
+
+
+# where it may text
+
+
+async def _ask_geo(subject: Subject, app: App) -> Any:
+    permissions = app.twilio.accounts.v1.messaging_geopermissions
+    return (await permissions.fetch_async(country_code=",".join(subject.destinations))).permissions
+
+
+def _judge_geo(subject: Subject, answer: Any) -> Finding:
+    enabled = {each["country_code"] for each in answer or () if each.get("enabled")}
+    closed = [each for each in subject.destinations if each not in enabled]
+    if not closed:
+        return Finding(
+            GEO, Verdict.FINE, say(N_("The account may text where the number shall.")), blocks=True
+        )
+    said = say(
+        N_(
+            "The account may not text to {countries}. An approver can enable that in the Console under Messaging > Settings > Geo permissions."
+        ),
+        countries=[country(each) for each in closed],
+    )
+    return Finding(GEO, Verdict.MISSING, said, True, f"{CONSOLE}develop/sms/settings/geo-permissions")
+
+
+# the account
+
+
+async def _ask_account(subject: Subject, app: App) -> Any:
+    return await app.twilio.api.v2010.accounts(subject.account_sid).fetch_async()
+
+
+def _judge_trial(_: Subject, answer: Any) -> Finding:
+    if answer is not None and str(answer.type).casefold() == "trial":
+        return Finding("trial", Verdict.MISSING, say(TRIAL), link=f"{CONSOLE}billing")
+    return Finding("trial", Verdict.FINE, say(N_("The account is no trial account.")))
+
+
+TRIAL = N_(
+    "A trial account: a number for tests only, which texts verified recipients alone. Adding billing details in the Console ends the trial."
+)
+
+
+def _texts(subject: Subject) -> bool:
+    return subject.texts
+
+
+def _in_service(subject: Subject) -> bool:
+    return subject.texts and subject.service_sid is not None
+
+
+CHECKS = (
+    Check("capability", lambda subject: True, _ask_number, _judge_capability, essential=True),
+    Check("member", _in_service, _ask_member, _judge_member, essential=True),
+    Check("inbound", _in_service, _ask_service, _judge_inbound),
+    Check(
+        CAMPAIGN,
+        lambda subject: (
+            subject.texts and is_10dlc(subject.country, subject.number_type, subject.destinations)
+        ),
+        _ask_campaign,
+        _judge_campaign,
+    ),
+    Check(
+        TOLL_FREE,
+        lambda subject: subject.texts and is_toll_free(subject.country, subject.number_type),
+        _ask_verification,
+        _judge_verification,
+    ),
+    Check(GEO, lambda subject: subject.texts and bool(subject.destinations), _ask_geo, _judge_geo),
+    Check("trial", _texts, _ask_account, _judge_trial),
+)
+UNSEEN = N_("{check}: cannot be known at the moment, or not with this API key.")
+NAMES = {
+    "capability": N_("Capabilities"),
+    "member": N_("Messaging service"),
+    "inbound": N_("Incoming messages"),
+    CAMPAIGN: N_("A2P 10DLC campaign"),
+    TOLL_FREE: N_("Toll-free verification"),
+    GEO: N_("Geo permissions"),
+    "trial": N_("Trial account"),
+}
+
+
+async def look(subject: Subject, app: App) -> list[Finding]:
+    """All that applies, asked side by side: one round trip. Raises TwilioError where the number itself cannot be looked at."""
+    asked = (_look(each, subject, app) for each in CHECKS if each.applies(subject))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [each for each in answers if isinstance(each, Finding)]
+
+
+async def _look(check: Check, subject: Subject, app: App) -> Finding:
+    try:
+        answer = await check.ask(subject, app)
+    except TwilioError as error:
+        if check.essential and (error.status != 404 or check.name == "capability"):
+            raise
+        if error.status != 404 or check.name == GEO:
+            return Finding(check.name, Verdict.UNKNOWN, say(UNSEEN, check=say(NAMES[check.name])))
+        answer = None
+    return check.judge(subject, answer)
+
+
+def subject_of(purchase: Purchase) -> Subject:
+    """A number that was bought here. It shall text its own country."""
+    quote = purchase.quote
+    assert purchase.phone_number_sid is not None
+    return Subject(
+        purchase.phone_number_sid,
+        quote.country,
+        quote.number_type,
+        purchase.account_sid,
+        purchase.messaging_service_sid,
+        tuple(quote.wanted),
+        quote.can_text,
+        (quote.country,) if quote.can_text else (),
+    )
+
+
+# verdicts, pure
+
+
+def unfinished(findings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is missing or under way, what keeps texts from arriving first."""
+    found = [each for each in findings if each["verdict"] in (Verdict.MISSING, Verdict.WAITING)]
+    return sorted(found, key=lambda each: not each["blocks"])
+
+
+def blocking(findings: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    return next((each for each in unfinished(findings) if each["blocks"]), None)
+
+
+def ready(purchase: Purchase) -> str:
+    """``yes`` only with the proof, ``no``, ``unknown``, ``never`` for what cannot text (rule 21)."""
+    if not purchase.quote.can_text:
+        return "never"
+    if blocking(purchase.findings) is not None:
+        return "no"
+    return "yes" if purchase.ready_at is not None else "unknown"
+
+
+def turned(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Findings that say something else than they did, for people to hear of; what could not be seen is no news."""
+    earlier = {each["check"]: each for each in before}
+    return [
+        each
+        for each in after
+        if each["verdict"] != Verdict.UNKNOWN
+        and each["check"] in earlier
+        and earlier[each["check"]]["verdict"] != Verdict.UNKNOWN
+        and each["said"] != earlier[each["check"]]["said"]
+    ]
+
+
+def foreseen(quote: Quote, service_is_registered: bool, is_trial: bool) -> list[Said]:
+    """What the checks would say of such a number in such a service, before the money is spent."""
+    if not quote.can_text:
+        return []
+    found = [say(TRIAL)] if is_trial else []
+    if is_10dlc(quote.country, quote.number_type, (quote.country,)) and not (
+        quote.service == Service.EXISTING and service_is_registered
+    ):
+        found.insert(0, say(NO_CAMPAIGN))
+    if is_toll_free(quote.country, quote.number_type):
+        found.insert(0, say(NO_VERIFICATION))
+    return found

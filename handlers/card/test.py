@@ -1,0 +1,80 @@
+"""The proof: a test message from the number. Whom it goes to is kept nowhere."""
+
+from typing import Annotated
+
+import phonenumbers
+from pydantic import BeforeValidator
+
+from bot.folding import folded
+from bot.purchases import ready
+from bot.texts import N_, Texts
+from handlers import blocks, errors
+from handlers.blocks import View
+from handlers.card.decide import does, pressed
+from handlers.forms import Form, Wrong, needed
+from handlers.ref import OfPurchase
+from handlers.screen import Screen, on_messages
+from handlers.turn import Turn
+from storage.models import Purchase
+
+# what you see
+
+
+async def testing(turn: Turn, of: OfPurchase) -> None:
+    purchase = await ready.check_test(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+    await turn.show(page(purchase, turn.t))
+
+
+def page(purchase: Purchase, t: Texts) -> View:
+    return blocks.modal(
+        "card.test",
+        t("Test message"),
+        [
+            blocks.section(f"*{t.phone(purchase.phone_number)}*"),
+            blocks.text(
+                "to",
+                t("Send it to"),
+                placeholder="+14155550123",
+                hint=t(
+                    "A mobile phone at hand, with its country code. The number is used for this message and kept nowhere."
+                ),
+            ),
+        ],
+        close=t("Cancel"),
+        submit=t("Send"),
+        about=str(OfPurchase(purchase.id, purchase.quote_no)),
+    )
+
+
+# what you typed
+
+
+def _phone(value: str) -> str:
+    try:
+        parsed = phonenumbers.parse(folded(value))
+    except phonenumbers.NumberParseException:
+        raise Wrong(N_("Type the whole number with its country code, such as +14155550123.")) from None
+    if not phonenumbers.is_possible_number(parsed):
+        raise Wrong(N_("This number has too few or too many digits. Type it with its country code."))
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+class Recipient(Form):
+    to: Annotated[str, BeforeValidator(_phone), needed(N_("Type the number that the message shall go to."))]
+
+
+# what happens next
+
+
+async def sent(turn: Turn, form: Recipient) -> None:
+    """The intent is written before the acknowledgement; what Twilio says comes to the card and the thread."""
+    of, app = OfPurchase.parse(turn.about), turn.app
+    purchase = await ready.begin_test(of.purchase_id, of.quote_no, turn.person_id, app)
+    reference = (purchase.proof or {})["reference"]
+    body = turn.t("Test message from Number Desk ({reference})", reference=reference)
+    await turn.done()
+    app.later(ready.send_test(purchase, form.to, body, app), errors.in_log("sending a test message"))
+
+
+Screen("card.test", (Recipient, sent))
+on_messages(test=pressed(testing), check=does(ready.check))

@@ -1,0 +1,238 @@
+"""Ready means proven: what is missing is said before the money and after it, and a delivered test message is the proof."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.stories.conftest import Clock
+from tests.stories.stage import Control, Person, Stage, asks, field_ids, shown, until
+
+PHONE = "+14155550123"
+NEW = {"messaging_service": "new", "messaging_service_name": "Leeds"}
+
+
+async def bought(
+    stage: Stage, requester: Person, approver: Person, country: str = "US", **search: Any
+) -> Any:
+    """The card of a number in a service of its own."""
+    await asks(requester, country, review=NEW, **search)
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    return await stage.card("complete")
+
+
+async def service(stage: Stage) -> str:
+    state = await stage.twilio.get("state")
+    return str(next(each["sid"] for each in state["services"] if each["friendly_name"] == "Leeds"))
+
+
+async def reads(stage: Stage, words: str) -> Any:
+    """The newest card, once its first line has these words."""
+
+    async def there() -> Any:
+        card = (await stage.cards())[-1]
+        return card if words in card["text"] else None
+
+    return await until(there, f"the card begins with “{words}”")
+
+
+async def verified(stage: Stage) -> None:
+    await stage.twilio.post("a2p", service=await service(stage), campaign_status="VERIFIED")
+
+
+async def texts(stage: Stage, person: Person, card: Any, to: str = PHONE) -> Any:
+    await person.clicks(card, "test")
+    await person.view("card.test")
+    return await person.submits(to=to)
+
+
+async def test_a_us_number_is_ready_once_its_campaign_is_verified_and_a_test_message_delivered(
+    stage: Stage, requester: Person, approver: Person, clock: Clock
+) -> None:
+    await asks(requester, review=NEW)
+    card = await stage.card("awaiting_approval")
+    assert "Cannot text US phones before an A2P 10DLC campaign" in shown(card), (
+        "said before the money is spent"
+    )
+    await approver.clicks(card, "approve")
+    card = await stage.card("complete")
+    assert "is bought, and cannot text US phones yet" in card["text"]
+    assert card["metadata"]["event_payload"]["ready"] == "no"
+    assert field_ids(card) == {"test", "check"}
+    await verified(stage)
+    await clock.forward(3601)
+    await stage.in_thread(card, "campaign is verified")
+    card = await reads(stage, "is bought and in")
+    assert card["metadata"]["event_payload"]["ready"] == "unknown"
+    answer = await texts(stage, requester, card)
+    assert not answer.get("errors"), answer
+    card = await reads(stage, "is ready: a test message was delivered")
+    assert card["metadata"]["event_payload"]["ready"] == "yes"
+    await stage.told(requester, "A test message was delivered")
+    (message,) = (await stage.twilio.get("state"))["messages"]
+    assert message["from"] in await stage.bought() and message["to"] == PHONE
+
+
+async def test_what_is_under_way_is_said_and_looked_at_again_by_the_button(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    card = await bought(stage, requester, approver)
+    await stage.twilio.post("a2p", service=await service(stage), campaign_status="IN_PROGRESS")
+    await requester.clicks(card, "check")
+    await stage.in_thread(card, "under review, which takes ten to fifteen business days")
+    errors = [{"error_code": 30886, "description": "Campaign description is invalid"}]
+    await stage.twilio.post("a2p", service=await service(stage), campaign_status="FAILED", errors=errors)
+    await requester.clicks((await stage.cards())[-1], "check")
+    await stage.in_thread(card, "Campaign description is invalid")
+
+
+async def test_a_toll_free_number_waits_for_its_verification(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    card = await bought(stage, requester, approver, number_type="toll-free")
+    assert "cannot text yet" in card["text"]
+    (number,) = await stage.bought()
+    await twilio.post("tollfree", phone_number=number, status="TWILIO_REJECTED")
+    await requester.clicks(card, "check")
+    await stage.in_thread(card, "was rejected")
+    await twilio.post("tollfree", phone_number=number, status="TWILIO_APPROVED")
+    await requester.clicks((await stage.cards())[-1], "check")
+    await stage.in_thread(card, "verification is approved")
+    await reads(stage, "is bought and in")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(30034, "no A2P 10DLC campaign"), (30006, "a landline"), (30003, "out of reach")]
+)
+async def test_a_test_message_that_is_not_delivered_says_why(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, code: int, words: str
+) -> None:
+    card = await bought(stage, requester, approver)
+    await twilio.post("deliveries", to=PHONE, status="undelivered", error_code=code)
+    await texts(stage, requester, card)
+    assert words in await stage.in_thread(card, "was not delivered")
+    assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] == "no"
+
+
+async def test_what_twilio_refuses_at_once_is_said_too(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    card = await bought(stage, requester, approver)
+    await twilio.post(
+        "faults", method="POST", path="*/Messages.json", times=1, fault={"status": 400, "code": 21610}
+    )
+    await texts(stage, requester, card)
+    assert "opted out" in await stage.in_thread(card, "was not delivered")
+
+
+async def test_a_lost_answer_sends_no_second_message(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    card = await bought(stage, requester, approver)
+    await verified(stage)
+    await twilio.post("faults", method="POST", path="*/Messages.json", times=1, fault="cut_after")
+    await texts(stage, requester, card)
+    for _ in range(20):  # asked for, found, followed: each at its time
+        await clock.forward(61)
+        await asyncio.sleep(0.2)
+    await stage.in_thread(card, "A test message was delivered")
+    assert len((await twilio.get("state"))["messages"]) == 1
+
+
+async def test_a_message_of_which_nothing_was_sent_is_to_be_sent_again(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    card = await bought(stage, requester, approver)
+    await twilio.post("faults", method="POST", path="*/Messages.json", times=1, fault="cut_before")
+    await texts(stage, requester, card)
+    await clock.forward(62)
+    await stage.in_thread(card, "Send it again")
+    assert (await twilio.get("state"))["messages"] == []
+
+
+async def test_three_test_messages_an_hour_and_a_number_that_is_none(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    card = await bought(stage, requester, approver)
+    await requester.clicks(card, "test")
+    await requester.view("card.test")
+    answer = await requester.submits(to="my phone")
+    assert "country code" in answer["errors_by_action"]["to"]
+    answer = await requester.submits(to="＋１ ４１５－５５５－０１２３")
+    assert not answer.get("errors")
+    for _ in range(2):
+        await stage.in_thread(card, "test message was")
+        await texts(stage, requester, (await stage.cards())[-1])
+    answer = await requester.clicks((await stage.cards())[-1], "test")
+    assert "Three test messages" in str(answer["shown"])
+
+
+async def test_whom_a_test_message_went_to_is_kept_nowhere(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    card = await bought(stage, requester, approver)
+    await verified(stage)
+    await texts(stage, requester, card, to="+14155550177")
+    await stage.in_thread(card, "A test message was delivered")
+    purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
+    record = await stage.store.record_of(purchase.id)
+    assert "5550177" not in str(purchase) + str(record)
+
+
+async def test_geo_permission_and_dropped_replies_are_said(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await twilio.post("geo", country="US", enabled=False)
+    card = await bought(stage, requester, approver)
+    assert "The account may not text to United States" in shown(card)
+    assert "Replies are dropped" in shown(card)
+
+
+async def test_on_a_trial_account_its_limits_are_said_before_and_after(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    """With the auth token: a Standard API key may not see the account's type."""
+    await twilio.post("account", type="Trial")
+    await stage.stop_app()
+    await stage.start_app(TWILIO_API_KEY="", TWILIO_API_SECRET="")
+    stage.app.market._kept.pop("account", None)
+    await stage.app.market.refresh()
+    await asks(requester, review=NEW)
+    card = await stage.card("awaiting_approval")
+    assert "A trial account: a number for tests only" in shown(card)
+    await approver.clicks(card, "approve")
+    assert "A trial account" in shown(await stage.card("complete"))
+
+
+async def test_any_number_of_the_account_is_checked(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await bought(stage, requester, approver)
+    (number,) = await stage.bought()
+    await requester.types(f"check {number}")
+    text = shown(await requester.view("check"))
+    assert "✗ Cannot text US phones" in text and "✓ It is in its messaging service" in text
+    (free,) = await stage.app.twilio.available_phone_numbers("US").local.list_async(limit=1)
+    await stage.app.twilio.incoming_phone_numbers.create_async(phone_number=free.phone_number)
+    await requester.slack.post("close", user=requester.id, view_id=(await requester.view())["id"])
+    await requester.types(f"check {free.phone_number.lstrip('+')}")
+    assert free.phone_number[-4:] in shown(await requester.view("check")), "one that was not bought here"
+    await requester.slack.post("close", user=requester.id, view_id=(await requester.view())["id"])
+    await requester.types("check +442079460000")
+    assert "is not in the Twilio account" in shown(await requester.view("problem"))
+    answer = await requester.types("check me")
+    assert "country code" in answer["shown"][0]["text"]
+
+
+async def test_the_account_is_shown_as_far_as_the_key_may_see_it(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await bought(stage, requester, approver)
+    await requester.types("account")
+    text = shown(await requester.view("account"))
+    assert "one number, *$1.15 a month*" in text and "Balance: *$498.85*" in text
+    assert "Not visible with this API key: type and status" in text
+    await twilio.post("account", balance="0.50")
+    await requester.slack.post("close", user=requester.id, view_id=(await requester.view())["id"])
+    await requester.types("account")
+    assert "does not cover the next month" in shown(await requester.view("account"))
