@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     slack_api_url: Annotated[str, AfterValidator(_with_slash)] = SLACK
     port: int | None = Field(default=None, ge=1, le=65535)
     public_url: str | None = None
+    # rule 19: a channel takes about one message a second; chat.update is of tier 3, over 50 a minute in the workspace
+    posts_per_second: float = Field(default=0.95, gt=0, allow_inf_nan=False)
+    posts_at_once: int = Field(default=8, ge=1)
+    updates_per_minute: float = Field(default=50, gt=0, allow_inf_nan=False)
+    updates_at_once: int = Field(default=30, ge=1)
 
     twilio_account_sid: Annotated[str, _starts_with("AC", "an account SID")]
     twilio_api_key: Annotated[str | None, _starts_with("SK", "an API key's SID")] = None
