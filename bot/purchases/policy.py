@@ -358,7 +358,7 @@ def _is_own(person_id: str, purchase: Purchase) -> bool:
 # the file
 
 _OLD_SECTION = N_(
-    "The section [papers] of POLICY_FILE is called [bundles] now. The old name goes on working."
+    "The section [papers] of POLICY_FILE is called [bundles] now. Please rename it there; the old name goes on working."
 )
 
 
