@@ -368,7 +368,8 @@ def main() -> None:
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
             stream=sys.stderr,
         )
-        for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access"):
+        # aiosqlite logs every value that is written, people's words included
+        for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access", "aiosqlite"):
             logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
         asyncio.run(_until_told(config, policy))
 

@@ -47,14 +47,19 @@ async def prepare(store: Store, *, may_create: bool = True) -> None:
             return
     if version == newest:
         return
-    if version is not None and version not in {each.revision for each in scripts.walk_revisions()}:
-        raise SchemaError(
-            f"The database is at migration {version}, which a newer Number Desk has made; this one ends at {newest}. "
-            "Start the newer one, or go back to a copy of the database"
-        )
+    check_known(version, scripts)
     raise SchemaError(
         f"The database is at migration {version or 'none'}, the code wants {newest}. Run: alembic upgrade head"
     )
+
+
+def check_known(version: str | None, scripts: ScriptDirectory) -> None:
+    """Raises SchemaError where the database is of a newer version, which no upgrade helps."""
+    if version is not None and version not in {each.revision for each in scripts.walk_revisions()}:
+        raise SchemaError(
+            f"The database is at migration {version}, which a newer Number Desk has made; this one ends at "
+            f"{scripts.get_current_head()}. Start the newer one, or go back to a copy of the database"
+        )
 
 
 def upgrade(connection: Connection) -> None:

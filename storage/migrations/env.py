@@ -5,6 +5,7 @@ import sys
 from typing import Any, Literal
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext
 from dotenv import dotenv_values
 from sqlalchemy import URL, Connection, String, create_engine, text
 from sqlalchemy.types import TypeDecorator
@@ -12,6 +13,7 @@ from sqlmodel import SQLModel
 
 import storage.models  # noqa: F401  (fills the metadata)
 from storage.database import Unusable, configure, driver_url, sqlite_file, usable
+from storage.schema import check_known
 
 DEFAULT_URL = "sqlite:///data/numberdesk.db"
 
@@ -62,6 +64,8 @@ def upgrade(address: URL) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address.set(drivername=address.drivername.replace("+aiosqlite", "")))
     configure(engine)
+    with engine.connect() as connection:
+        check_known(MigrationContext.configure(connection).get_current_revision(), context.script)
     with engine.connect() as connection:
         migrate(connection)
     engine.dispose()

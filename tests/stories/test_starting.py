@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from sandbox.environment import settings as sandbox_settings
 from storage.database import driver_url
 from tests.postgres import new_database, server
 from tests.proxy import closed_proxy
-from tests.stories.process import AppProcess, Ended
+from tests.stories.process import ROOT, AppProcess, Ended
 from tests.stories.stage import Control, Stage, asks, migrated, until
 from tests.stories.stage import stage as set_stage
 
@@ -195,8 +197,8 @@ async def test_a_policy_that_begins_with_a_byte_order_mark_is_read(empty: Stage,
 # the database and the port
 
 
-@pytest.mark.parametrize("kind", ["no database", "no folder", "a newer version's", "somebody else's"])
-async def test_a_database_that_cannot_be_used_is_named(kind: str, tmp_path: Path) -> None:
+def unusable(kind: str, tmp_path: Path) -> str:
+    """Its URL."""
     file = tmp_path / "that.db"
     if kind in ("no database", "no folder"):
         file.write_text("This is a letter, and by no means a database." * 20)
@@ -209,11 +211,31 @@ async def test_a_database_that_cannot_be_used_is_named(kind: str, tmp_path: Path
             }[kind]
             database.execute(change)
             database.commit()
-    place = f"{file}/x.db" if kind == "no folder" else str(file)
-    ended = await alone(tmp_path, DATABASE_URL=f"sqlite:///{place}")
-    assert names(ended) == ["DATABASE_URL"]
-    if kind == "a newer version's":
-        assert "newer" in ended.said and "alembic upgrade" not in ended.said
+    return f"sqlite:///{file}/x.db" if kind == "no folder" else f"sqlite:///{file}"
+
+
+@pytest.mark.parametrize("kind", ["no database", "no folder", "a newer version's", "somebody else's"])
+async def test_a_database_that_cannot_be_used_is_named(kind: str, tmp_path: Path) -> None:
+    assert names(await alone(tmp_path, DATABASE_URL=unusable(kind, tmp_path))) == ["DATABASE_URL"]
+
+
+@pytest.mark.parametrize("kind", ["no database", "no folder", "a newer version's"])
+async def test_what_brings_the_database_up_to_date_says_it_too(kind: str, tmp_path: Path) -> None:
+    """``make run`` does that before the start."""
+    migrating = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "alembic", "upgrade", "head"),
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": unusable(kind, tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await migrating.communicate()
+    assert names(Ended(migrating.returncode or 0, said.decode())) == ["DATABASE_URL"]
+
+
+async def test_an_older_number_desk_is_not_told_to_migrate_a_newer_database(tmp_path: Path) -> None:
+    ended = await alone(tmp_path, DATABASE_URL=unusable("a newer version's", tmp_path))
+    assert "a newer Number Desk" in ended.said and "alembic upgrade" not in ended.said
 
 
 async def test_a_database_in_which_no_table_can_be_made_is_named(tmp_path: Path) -> None:
