@@ -309,11 +309,18 @@ def _taken(port: int) -> Iterator[sockets.socket]:
     """The port, with nobody listening yet. Raises PortTaken."""
     with sockets.socket() as listener:
         listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-        try:
+        with _free(port):
             listener.bind(("0.0.0.0", port))
-        except OSError as error:
-            raise PortTaken(Problem("PORT", f"nobody can listen on PORT {port}: {error.strerror}")) from error
         yield listener
+
+
+@contextlib.contextmanager
+def _free(port: int) -> Iterator[None]:
+    """Raises PortTaken in place of what the system says."""
+    try:
+        yield
+    except OSError as error:
+        raise PortTaken(Problem("PORT", f"nobody can listen on PORT {port}: {error.strerror}")) from error
 
 
 async def _serve(
@@ -355,7 +362,8 @@ async def _serve(
     runner = web.AppRunner(server, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.SockSite(runner, listener).start()
+    with _free(listener.getsockname()[1]):  # of two that start at once both may have it, and one may listen
+        await web.SockSite(runner, listener).start()
 
 
 def main() -> None:
