@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket as sockets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,7 +19,6 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import DBAPIError
 from twilio.rest import Client
 
 from bot import clock, refusals, settings
@@ -31,12 +31,13 @@ from bot.purchases.authority import Authority
 from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
-from bot.refusals import Kind, of_slack, of_twilio
-from bot.settings import CALLBACK_PATH, Settings, SettingsError
+from bot.refusals import APP_TOKEN, BOT_TOKEN, Kind, of_slack, of_twilio
+from bot.settings import CALLBACK_PATH, SLACK, Settings
 from bot.slack.courier import LOOK, TOKEN, Courier
 from bot.slack.homes import PAUSE, Homes
 from bot.slack.once import OnceApp
 from bot.slack.people import People
+from bot.starting import PortTaken, Problem, Refused, all_of, both, in_plain_words
 from bot.twilio import access
 from bot.twilio import client as twilio_client
 from bot.twilio.access import Access
@@ -44,9 +45,8 @@ from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
 from handlers import command, errors, home, messages, screen
 from handlers.card import picture as card
-from storage.database import InUse
 from storage.models import now
-from storage.schema import SchemaError, prepare
+from storage.schema import prepare
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -64,10 +64,6 @@ CONNECTED = "connected"
 """The key under which the database remembers that it was connected to both platforms once."""
 
 
-class CannotStart(Exception):
-    """The text names the setting that an operator has to look at."""
-
-
 @dataclass
 class Running:
     app: App
@@ -81,8 +77,13 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
-    """The whole app, from the database to the open connection to Slack; everything is closed at the end."""
+    """The whole app, from the database to the open connection to Slack; everything is closed at the end.
+
+    Raises CannotStart and storage's Unusable.
+    """
     async with contextlib.AsyncExitStack() as stack:
+        # taken before anything is done, and listened to when all is there
+        listener = stack.enter_context(_taken(config.port)) if config.port else None
         store = Store(config.database_url)
         stack.push_async_callback(store.close)
         store.take_lock()
@@ -110,10 +111,18 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             proxy=proxy,
             retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=5)],
         )
-        us = await patient.auth_test()
+        first_start = not await store.is_kept(CONNECTED)
+        # the socket's address is asked for here: its handler repeats a refusal for ever, and hears no signal meanwhile
+        asked: list[Awaitable[Any]] = [
+            _of_slack(patient.auth_test(), BOT_TOKEN, config),
+            _socket_url(patient, config),
+        ]
+        if first_start:
+            asked.append(_check_credentials(twilio, config))
+        us, url, *let_in = await all_of(*asked)
         workspace_id = us["team_id"]
-        first_start = CONNECTED not in await store.kept(workspace_id)
-        let_in = first_start and await _check_credentials(twilio, config)
+        if any(let_in):
+            await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
 
         people = People(store, patient, workspace_id, us.get("enterprise_id"))
         policy_file = PolicyFile(config.policy_file, policy, config.operators_channel)
@@ -155,10 +164,6 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(LOOK, courier.look_again)
         worker.every(access.LOOK, app.access.look)
         worker.every(3600, courier.forget_old)
-        # asked for here, because the handler repeats a refusal for ever and hears no signal meanwhile
-        url = None if config.uses_http else await _socket_url(patient, config)
-        if let_in:
-            await store.keep(workspace_id, CONNECTED, config.twilio_account_sid, now())
         store.on_commit += [worker.kick, courier.kick]
         if config.test_clock and config.twilio_base_url:
             following = asyncio.create_task(clock.follow(config.twilio_base_url, background, store.on_commit))
@@ -186,9 +191,10 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             socket.client.wss_uri = url
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
-        port = await _serve(config, bolt, socket, app, watch, stack) if config.port else None
+        if listener is not None:
+            await _serve(listener, bolt, socket, app, watch, stack)
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
-        yield Running(app, worker, courier, watch, bolt, socket, port)
+        yield Running(app, worker, courier, watch, bolt, socket, config.port)
 
 
 def _duties_of_the_worker(app: App, worker: Worker, courier: Courier, watch: Watch) -> tuple[Act, Act, Act]:
@@ -218,7 +224,7 @@ async def _sweep_out(store: Store) -> None:
 
 
 async def _check_credentials(twilio: Client, config: Settings) -> bool:
-    """Whether Twilio lets the app in; False while it does not answer. Raises CannotStart.
+    """Whether Twilio lets the app in; False while it does not answer. Raises Refused.
 
     At a first start only: later the app stays up, and goes on when Twilio lets it in again (rule 34).
     """
@@ -230,14 +236,36 @@ async def _check_credentials(twilio: Client, config: Settings) -> bool:
             log.warning("Twilio does not answer at the moment: %s", error)
             return False
         names = refusals.TWILIO_SETTINGS if config.twilio_api_key else refusals.AUTH_TOKEN_SETTINGS
-        raise CannotStart(f"Twilio does not let the app in ({error}: {row.when}). See {names}.") from error
+        raise Refused(Problem(names, f"Twilio does not let the app in ({error}: {row.when})")) from error
     return True
 
 
-async def _socket_url(client: AsyncWebClient, config: Settings) -> str:
-    assert config.slack_app_token is not None
-    answer = await client.apps_connections_open(app_token=config.slack_app_token.get_secret_value())
+async def _socket_url(client: AsyncWebClient, config: Settings) -> str | None:
+    """Where Slack's socket is; None where Slack delivers over HTTP. Raises Refused."""
+    if config.slack_app_token is None:
+        return None
+    token = config.slack_app_token.get_secret_value()
+    answer = await _of_slack(client.apps_connections_open(app_token=token), APP_TOKEN, config)
     return str(answer["url"])
+
+
+async def _of_slack(call: Awaitable[Any], token: str, config: Settings) -> Any:
+    """The answer. token: the setting that Slack looks at in this call. Raises Refused."""
+    try:
+        return await call
+    except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+        row = of_slack(error)
+        if row.kind is not Kind.PASSING:
+            raise Refused(
+                Problem(token, f"Slack does not let the app in ({row.code}: {row.when})")
+            ) from error
+        way = (
+            "HTTPS_PROXY" if config.slack_proxy else "SLACK_API_URL" if config.slack_api_url != SLACK else ""
+        )
+        why = (
+            f"Slack cannot be reached at the moment ({type(error).__name__}, {row.code}); start the app again"
+        )
+        raise Refused(Problem(way, why)) from error
 
 
 async def _again_and_again(work: Act, seconds: float) -> None:
@@ -280,16 +308,35 @@ def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
     return bolt
 
 
+@contextlib.contextmanager
+def _taken(port: int) -> Iterator[sockets.socket]:
+    """The port, with nobody listening yet. Raises PortTaken."""
+    with sockets.socket() as listener:
+        listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+        with _free(port):
+            listener.bind(("0.0.0.0", port))
+        yield listener
+
+
+@contextlib.contextmanager
+def _free(port: int) -> Iterator[None]:
+    """Raises PortTaken in place of what the system says."""
+    try:
+        yield
+    except OSError as error:
+        raise PortTaken(Problem("PORT", f"nobody can listen on PORT {port}: {error.strerror}")) from error
+
+
 async def _serve(
-    config: Settings,
+    listener: sockets.socket,
     bolt: OnceApp,
     socket: AsyncSocketModeHandler | None,
     app: App,
     watch: Watch,
     stack: contextlib.AsyncExitStack,
-) -> int:
+) -> None:
     """``/health``, ``/readyz``, Twilio's callback for bundles, and ``/slack/events`` when Slack delivers over HTTP."""
-    server = bolt.web_app(path="/slack/events") if config.uses_http else web.Application()
+    server = bolt.web_app(path="/slack/events") if app.settings.uses_http else web.Application()
 
     async def answer(only: str = "") -> web.Response:
         """Whether Slack is connected, and no trouble (whose key begins so) is open."""
@@ -310,7 +357,7 @@ async def _serve(
         """Answered at once and without a body. The address is the public one: behind a proxy the server sees another."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         signature = request.headers.get("X-Twilio-Signature", "")
-        theirs = watch.called_back(config.callback_url or str(request.url), form, signature)
+        theirs = watch.called_back(app.settings.callback_url or str(request.url), form, signature)
         return web.Response(status=204 if theirs else 403)
 
     server.router.add_get("/health", health)
@@ -319,43 +366,24 @@ async def _serve(
     runner = web.AppRunner(server, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    try:
-        await web.TCPSite(runner, "0.0.0.0", config.port).start()
-    except OSError as error:
-        raise CannotStart(f"Nobody can listen on PORT {config.port}: {error.strerror}.") from error
-    return int(config.port or 0)
+    with _free(listener.getsockname()[1]):  # of two that start at once both may have it, and one may listen
+        await web.SockSite(runner, listener).start()
 
 
 def main() -> None:
     """``python -m bot``"""
-    try:
-        config = settings.read()
+    with in_plain_words():
+        config, policy = both(settings.read, lambda: approval.read(settings.policy_file()))
         settings.clear()
         logging.basicConfig(
             level=config.log_level,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
             stream=sys.stderr,
         )
-        for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access"):
+        # aiosqlite logs every value that is written, people's words included
+        for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access", "aiosqlite"):
             logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
-        asyncio.run(_until_told(config, approval.read(config.policy_file)))
-    except (SettingsError, CannotStart, InUse, SchemaError) as error:
-        sys.exit(str(error))
-    except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
-        sys.exit(_why_not_slack(error))
-    except DBAPIError as error:
-        sys.exit(f"The database cannot be used, see DATABASE_URL: {str(error.orig).partition(chr(10))[0]}")
-    except OSError as error:
-        sys.exit(f"The app cannot start: {error}")
-
-
-def _why_not_slack(error: Exception) -> str:
-    row = of_slack(error)
-    if row.kind is Kind.PASSING:
-        return f"Slack cannot be reached at the moment ({type(error).__name__}, {row.code}). Start the app again."
-    return (
-        f"Slack does not let the app in ({row.code}: {row.when}). See {row.setting or 'the Slack settings'}."
-    )
+        asyncio.run(_until_told(config, policy))
 
 
 async def _until_told(config: Settings, policy: Policy) -> None:

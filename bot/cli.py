@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Any, TextIO
 
 from bot import settings
-from bot.settings import SettingsError
+from bot.starting import in_plain_words
 from storage.models import Event
-from storage.schema import SchemaError, prepare
+from storage.schema import prepare
 from storage.store import Store
 
 
@@ -24,9 +24,8 @@ def main(arguments: list[str]) -> None:
     record.add_argument("--after", type=int, default=0, metavar="NO", help="only lines after this one")
     given = parser.parse_args(arguments)
     try:
-        asyncio.run(_record(settings.database_url(), given.after, sys.stdout))
-    except (SettingsError, SchemaError) as error:
-        sys.exit(str(error))
+        with in_plain_words():
+            asyncio.run(_record(settings.database_url(), given.after, sys.stdout))
     except BrokenPipeError:  # whoever read has enough
         sys.stderr.close()
 

@@ -1,32 +1,63 @@
-"""The environment, read once. All that is missing or wrong is named in one message."""
+"""The environment, read once. All that is missing or wrong is named at once, a line for each setting."""
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed has it for macOS only
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.starting import Problem, SettingsError
+from storage.database import Unusable, driver_url
 
 CALLBACK_PATH = "/twilio/bundles"
 SLACK = "https://slack.com/api/"
 AROUND = "\ufeff \t\r\n"
 """What an editor or a copied line leaves at the ends of a value (rule 37)."""
 
-
-class SettingsError(Exception):
-    """The text names every setting that is missing or wrong, never a value."""
+S = TypeVar("S", bound="_Environment")
 
 
-def _starts_with(prefix: str, what: str) -> AfterValidator:
+def _plain(value: SecretStr | str) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _checked(is_good: Callable[[str], bool]) -> AfterValidator:
+    """What is wrong is said by the field's description."""
+
     def check(value: SecretStr | str | None) -> SecretStr | str | None:
-        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if plain is not None and not plain.startswith(prefix):
-            raise ValueError(f"{what} begins with {prefix}")
+        if value is not None and not is_good(_plain(value)):
+            raise ValueError
         return value
 
     return AfterValidator(check)
+
+
+def _begins(prefix: str) -> AfterValidator:
+    return _checked(lambda value: value.startswith(prefix))
+
+
+def _is_web_address(value: str) -> bool:
+    parts = urlsplit(value)  # raises ValueError where no address can be read at all, and so does its port
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    return bool(is_whole) and not parts.query and not parts.fragment and not set(value) & set(" \t\r\n")
+
+
+def _is_database(value: str) -> bool:
+    try:
+        return bool(driver_url(value))
+    except Unusable:
+        return False
 
 
 def _with_scheme(value: SecretStr | None) -> SecretStr | None:
@@ -40,8 +71,28 @@ def _with_slash(value: str) -> str:
     return value if value.endswith("/") else value + "/"
 
 
-class Settings(BaseSettings):
-    """One field a setting; the environment variable has the field's name in capitals. Explained in .env.example."""
+# a description counts on the field itself only, so None is part of the type here
+WebAddress = Annotated[
+    str | None,
+    _checked(_is_web_address),
+    Field(description="a whole address, such as https://desk.example.com"),
+]
+Channel = Annotated[
+    str,
+    Field(
+        pattern="^[CG][A-Z0-9]+$",
+        description="a channel's id such as C012ABCDEF, from the bottom of its About tab",
+    ),
+]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
+Burst = Annotated[int, Field(ge=1, description="a whole number from 1 on")]
+
+
+class _Environment(BaseSettings):
+    """One field a setting; the environment variable has the field's name in capitals. Explained in .env.example.
+
+    A field's description is what an operator reads when the setting is missing or wrong: "has to be ...".
+    """
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -51,50 +102,114 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    slack_bot_token: Annotated[SecretStr, _starts_with("xoxb-", "a bot token")]
-    slack_app_token: Annotated[SecretStr | None, _starts_with("xapp-", "an app-level token")] = None
-    slack_signing_secret: SecretStr | None = None
-    slack_api_url: Annotated[str, AfterValidator(_with_slash)] = SLACK
-    port: int | None = Field(default=None, ge=1, le=65535)
-    public_url: str | None = None
+    @model_validator(mode="wrap")
+    @classmethod
+    def _whole(cls: type[S], values: Any, handler: ModelWrapValidatorHandler[S]) -> S:
+        """Raises SettingsError with what is wrong in each setting and between them, and never with a value."""
+        given = {name: each.strip(AROUND) if isinstance(each, str) else each for name, each in values.items()}
+        given = {name: each for name, each in given.items() if each != ""}
+        problems = list(cls._lacks(given))
+        try:
+            made = handler(given)
+        except ValidationError as error:
+            wrong = {str(each["loc"][0]): each["type"] == "missing" for each in error.errors()}
+            problems = [*(cls._problem(*each) for each in wrong.items()), *problems]
+        if problems:
+            raise SettingsError(*problems)
+        return made
 
-    twilio_account_sid: Annotated[str, _starts_with("AC", "an account SID")]
-    twilio_api_key: Annotated[str | None, _starts_with("SK", "an API key's SID")] = None
+    @classmethod
+    def _problem(cls, name: str, is_missing: bool) -> Problem:
+        wanted = cls.model_fields[name].description
+        return Problem(name.upper(), f"is missing; it is {wanted}" if is_missing else f"has to be {wanted}")
+
+    @classmethod
+    def _lacks(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        """What is wrong with the settings together."""
+        yield from ()
+
+
+class DatabaseSetting(_Environment):
+    """For what needs nothing but that."""
+
+    database_url: Annotated[
+        str,
+        _checked(_is_database),
+        Field(
+            description="the address of a database: sqlite:///data/numberdesk.db, or postgresql://user:password@host/name"
+        ),
+    ] = "sqlite:///data/numberdesk.db"
+
+
+class PolicySetting(_Environment):
+    """Whatever else is wrong, the policy can be read."""
+
+    policy_file: Path = Path("policy.toml")
+
+
+class Settings(DatabaseSetting, PolicySetting):
+    slack_bot_token: Annotated[
+        SecretStr, _begins("xoxb-"), Field(description="a bot token, which begins with xoxb-")
+    ]
+    slack_app_token: Annotated[
+        SecretStr | None, _begins("xapp-"), Field(description="an app-level token, which begins with xapp-")
+    ] = None
+    slack_signing_secret: SecretStr | None = None
+    slack_api_url: Annotated[
+        str,
+        _checked(_is_web_address),
+        AfterValidator(_with_slash),
+        Field(description=f"a whole address, such as {SLACK}"),
+    ] = SLACK
+    port: Annotated[int | None, Field(ge=1, le=65535, description="a number from 1 to 65535")] = None
+    public_url: WebAddress = None
+    # rule 19: a channel takes about one message a second; chat.update is of tier 3, over 50 a minute in the workspace
+    posts_per_second: Rate = 0.95
+    posts_at_once: Burst = 8
+    updates_per_minute: Rate = 50
+    updates_at_once: Burst = 30
+
+    twilio_account_sid: Annotated[
+        str, _begins("AC"), Field(description="the SID of an account, which begins with AC")
+    ]
+    twilio_api_key: Annotated[
+        str | None, _begins("SK"), Field(description="the SID of an API key, which begins with SK")
+    ] = None
     twilio_api_secret: SecretStr | None = None
     twilio_auth_token: SecretStr | None = None
-    twilio_base_url: str | None = None
+    twilio_base_url: WebAddress = None
 
-    database_url: str = "sqlite:///data/numberdesk.db"
-    approvals_channel: Annotated[str, Field(pattern="^[CG][A-Z0-9]+$")]
-    bundles_channel: Annotated[str, Field(pattern="^[CG][A-Z0-9]+$")]
-    operators_channel: Annotated[str, Field(pattern="^[CG][A-Z0-9]+$")]
-    channel_language: Annotated[str, Field(pattern="^(en|ja)$")] = "en"
-    bundle_email: str | None = None
-    policy_file: Path = Path("policy.toml")
-    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
-    https_proxy: Annotated[SecretStr | None, AfterValidator(_with_scheme)] = None
+    approvals_channel: Channel
+    bundles_channel: Channel
+    operators_channel: Channel
+    channel_language: Annotated[str, Field(pattern="^(en|ja)$", description="en or ja")] = "en"
+    bundle_email: Annotated[
+        str | None, Field(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")
+    ] = None
+    log_level: Annotated[
+        str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
+    ] = "INFO"
+    https_proxy: Annotated[
+        SecretStr | None,
+        AfterValidator(_with_scheme),
+        _checked(_is_web_address),
+        Field(description="the address of a proxy, such as http://user:password@host:3128"),
+    ] = None
     no_proxy: str = ""
-    test_clock: bool = False
+    test_clock: Annotated[bool, Field(description="true or false")] = False
 
-    @model_validator(mode="before")
     @classmethod
-    def _folded(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        folded = {
-            name: each.strip(AROUND) if isinstance(each, str) else each for name, each in values.items()
-        }
-        return {name: each for name, each in folded.items() if each != ""}
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> "Settings":
-        if self.slack_app_token is None and not (self.port and self.slack_signing_secret):
-            raise ValueError("set SLACK_APP_TOKEN (Socket Mode), or PORT and SLACK_SIGNING_SECRET (HTTP)")
-        if (self.twilio_api_key is None) != (self.twilio_api_secret is None):
-            raise ValueError("TWILIO_API_KEY and TWILIO_API_SECRET go together")
-        if self.twilio_api_key is None and self.twilio_auth_token is None:
-            raise ValueError("set TWILIO_API_KEY and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN")
-        return self
+    def _lacks(cls, given: Mapping[str, Any]) -> Iterator[Problem]:
+        missing = {name for name in cls.model_fields if name not in given}
+        if "slack_app_token" in missing and {"port", "slack_signing_secret"} & missing:
+            ways = "set it for Socket Mode, or PORT and SLACK_SIGNING_SECRET for HTTP"
+            yield Problem("SLACK_APP_TOKEN", f"is missing; {ways}")
+        key = {"twilio_api_key", "twilio_api_secret"}
+        if key <= missing and "twilio_auth_token" in missing:
+            yield Problem("TWILIO_API_KEY", "is missing; set it and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN")
+        elif len(key & missing) == 1:
+            (one,), (other,) = key & missing, key - missing
+            yield Problem(one.upper(), f"is missing; it goes with {other.upper()}")
 
     @property
     def uses_http(self) -> bool:
@@ -129,30 +244,27 @@ class Settings(BaseSettings):
         return self.twilio_account_sid, self.twilio_auth_token.get_secret_value()
 
 
-class _Database(BaseSettings):
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
-
-    database_url: str = Settings.model_fields["database_url"].default
+def read() -> Settings:
+    """Raises SettingsError with a problem for each setting that is missing or wrong."""
+    return _read(Settings)
 
 
 def database_url() -> str:
-    """Where the database is, for what needs nothing but that."""
-    return _Database().database_url
+    """Raises SettingsError."""
+    return _read(DatabaseSetting).database_url
 
 
-def read() -> Settings:
-    """Raises SettingsError with one line for each setting that is missing or wrong."""
+def policy_file() -> Path:
+    return _read(PolicySetting).policy_file
+
+
+def _read(settings: type[S]) -> S:
     try:
-        return Settings()
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors(include_input=False, include_url=False, include_context=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            said = (
-                "is missing" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
-            )
-            lines.append(f"  {name + ': ' if name else ''}{said}")
-        raise SettingsError("These settings are missing or wrong:\n" + "\n".join(lines)) from None
+        return settings()
+    except UnicodeDecodeError:
+        raise SettingsError(Problem(".env", "is not UTF-8; save it as that")) from None
+    except OSError as error:
+        raise SettingsError(Problem(".env", f"cannot be read: {error.strerror}")) from None
 
 
 def clear(environment: MutableMapping[str, str] = os.environ) -> None:

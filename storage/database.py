@@ -2,15 +2,15 @@
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from sqlalchemy import Engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -26,14 +26,40 @@ Unavailable = (OperationalError, InterfaceError, InternalError)
 """The database did not answer, or gave up a transaction: nobody's fault, and tried again."""
 
 
-class InUse(Exception):
+class Unusable(Exception):
+    """The database cannot be used as it is; the text says why, and has no password."""
+
+
+class InUse(Unusable):
     """Another process has the SQLite file. Rule 10: SQLite means one process."""
 
 
+def reason(error: DBAPIError) -> str:
+    """Why, in one line: drivers add hints in further ones, SQLAlchemy the statement."""
+    return f"The database cannot be used: {str(error.orig).partition(chr(10))[0]}"
+
+
+@contextmanager
+def usable() -> Iterator[None]:
+    """Raises Unusable in place of what the driver or the file system says."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise Unusable(reason(error)) from error
+    except OSError as error:
+        raise Unusable(f"The database cannot be used: {error.strerror} ({error.filename})") from error
+
+
 def driver_url(url: str) -> URL:
-    """The URL with the driver that this project uses; ``sqlite:///file.db`` and ``postgres://...`` will do."""
-    parsed = make_url(url)
-    return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+    """The URL with the driver that this project uses; ``sqlite:///file.db`` and ``postgres://...`` will do. Raises Unusable."""
+    try:
+        parsed = make_url(url)
+        return parsed.set(drivername=DRIVERS[parsed.get_backend_name()])
+    except (ArgumentError, KeyError, ValueError):  # the last of a port that is no number
+        # not chained: what SQLAlchemy says may quote the password
+        raise Unusable(
+            "This is no address of a database: sqlite:///data/numberdesk.db, or postgresql://user:password@host/name"
+        ) from None
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -87,11 +113,12 @@ async def upsert(session: AsyncSession, row: SQLModel) -> None:
 
 class Database:
     def __init__(self, url: str) -> None:
-        """Makes the folder of a SQLite file; whoever runs the app takes its lock as well."""
+        """Makes the folder of a SQLite file; whoever runs the app takes its lock as well. Raises Unusable."""
         self.url = driver_url(url)
         self._file = sqlite_file(url)
         if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with usable():
+                self._file.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file: TextIO | None = None
         # pool_pre_ping: the server may have closed a connection that lay idle
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
@@ -108,11 +135,12 @@ class Database:
         self.on_commit: list[Callable[[], None]] = []
 
     def take_lock(self) -> None:
-        """With SQLite one process runs the app (rule 10); the command line only reads. Raises InUse."""
+        """With SQLite one process runs the app (rule 10); the command line only reads. Raises InUse, Unusable."""
         file = self._file
         if file is None:
             return
-        lock = file.with_name(file.name + ".lock").open("w")
+        with usable():
+            lock = file.with_name(file.name + ".lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

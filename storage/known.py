@@ -59,6 +59,11 @@ class Known(Database):
             rows = (await session.exec(select(Kept).where(Kept.workspace_id == workspace_id))).all()
             return {row.key: (row.value, row.read_at) for row in rows}
 
+    async def is_kept(self, key: str) -> bool:
+        """Whether anything is, for whatever workspace."""
+        async with self.reading() as session:
+            return (await session.exec(select(Kept.key).where(Kept.key == key).limit(1))).first() is not None
+
     async def keep(self, workspace_id: str, key: str, value: Any, read_at: datetime) -> None:
         async with self.writing() as session:
             await upsert(session, Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))

@@ -29,8 +29,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.columns import Utc
-from storage.database import Database, inserting
-from storage.models import Card, Outgoing, Purchase, Trouble, now
+from storage.database import Database, inserting, upsert
+from storage.models import Card, Kept, Outgoing, Purchase, Trouble, now
 
 LINK_TRIES = 4
 """How often a card's link is asked for in vain before direct messages go out without it."""
@@ -179,6 +179,20 @@ class Outbox(Database):
     async def owe(self, workspace_id: str, owed: Owed, purchase_id: str | None = None) -> None:
         async with self.writing() as session:
             session.add(owed.row(workspace_id, purchase_id))
+
+    async def advise(self, workspace_id: str, key: str, owed: Sequence[Owed]) -> None:
+        """Owes what was not yet owed under this key, however often it is asked, by whichever process.
+
+        What is left out has ended: if it comes back, it is told again.
+        """
+        messages = [each.message for each in owed]
+        async with self.writing() as session:
+            row = await session.get(Kept, (workspace_id, key))
+            told = [] if row is None else row.value
+            if messages == told:
+                return
+            session.add_all(each.row(workspace_id) for each in owed if each.message not in told)
+            await upsert(session, Kept(workspace_id=workspace_id, key=key, value=messages))
 
     # what became of it
 

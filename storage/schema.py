@@ -8,13 +8,16 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from storage.database import Unusable, usable
 from storage.store import Store
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+ANSWERS_WITHIN = 20.0
+"""Seconds. A server that a firewall hides would else be waited for until the system gives up, which are minutes."""
 
 
-class SchemaError(Exception):
-    """The text says which command to run."""
+class SchemaError(Unusable):
+    """The database is older or newer than this code; the text says what to do."""
 
 
 def configuration() -> Config:
@@ -27,17 +30,35 @@ def configuration() -> Config:
 async def prepare(store: Store, *, may_create: bool = True) -> None:
     """An empty database is brought to the newest migration; of several processes that start on it one does, the others wait.
 
-    Raises SchemaError when the schema is older or newer than this code.
+    Raises SchemaError when the schema is older or newer than this code, Unusable when the database cannot be reached or
+    does not let us make tables.
     """
-    newest = await asyncio.to_thread(lambda: ScriptDirectory.from_config(configuration()).get_current_head())
-    version = await store.schema_version()
-    if version is None and may_create and await store.is_empty():
-        async with store.engine.begin() as connection:
-            await connection.run_sync(upgrade)
+    scripts = await asyncio.to_thread(lambda: ScriptDirectory.from_config(configuration()))
+    newest = scripts.get_current_head()
+    with usable():
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                version = await store.schema_version()
+        except TimeoutError:
+            raise Unusable("The database cannot be used: it does not answer") from None
+        if version is None and may_create and await store.is_empty():
+            async with store.engine.begin() as connection:
+                await connection.run_sync(upgrade)
+            return
+    if version == newest:
         return
-    if version != newest:
+    check_known(version, scripts)
+    raise SchemaError(
+        f"The database is at migration {version or 'none'}, the code wants {newest}. Run: alembic upgrade head"
+    )
+
+
+def check_known(version: str | None, scripts: ScriptDirectory) -> None:
+    """Raises SchemaError where the database is of a newer version, which no upgrade helps."""
+    if version is not None and version not in {each.revision for each in scripts.walk_revisions()}:
         raise SchemaError(
-            f"The database is at migration {version or 'none'}, the code wants {newest}. Run: alembic upgrade head"
+            f"The database is at migration {version}, which a newer Number Desk has made; this one ends at "
+            f"{scripts.get_current_head()}. Start the newer one, or go back to a copy of the database"
         )
 
 

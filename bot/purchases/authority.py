@@ -11,12 +11,17 @@ from storage.models import Trouble, now
 
 log = logging.getLogger(__name__)
 
+NOTICES = "policy:notices"
+"""The key under which the database remembers which of the policy's notices were told."""
+
 
 class Authority:
     def __init__(self, app: App, file: PolicyFile) -> None:
         self._app = app
         self._file = file
         self._undecidable: Said | None = None
+        self._notices: tuple[Said, ...] | None = None
+        """Those that this process knows to be told."""
 
     @property
     def troubles(self) -> dict[str, Said]:
@@ -50,13 +55,13 @@ class Authority:
         if moved or changed:
             self._undecidable = await app.policy.undecidable(app.people)
             if self._undecidable:
-                log.error("by the policy there are requests that nobody could approve")
+                log.error("POLICY_FILE: there are requests that nobody could approve")
             if app.office.is_ours:
                 await count_all_again(app)
         await self._tell()
 
     async def _tell(self) -> None:
-        """The operators, once of each trouble as it is; by the worker, for all see the same."""
+        """The operators, once of each trouble as it is and of each notice; by the worker, for all see the same."""
         app = self._app
         if not app.office.is_ours:
             return
@@ -67,3 +72,7 @@ class Authority:
         for key, said in found.items():
             trouble = Trouble(key=key, workspace_id=app.workspace_id, since=now(), said=said)
             await app.store.open_trouble(trouble, [news.operators(app.settings, said)])
+        if self._notices != app.policy.notices:
+            owed = [news.operators(app.settings, each) for each in app.policy.notices]
+            await app.store.advise(app.workspace_id, NOTICES, owed)
+            self._notices = app.policy.notices

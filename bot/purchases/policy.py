@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+import json
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -22,8 +23,8 @@ from bot.errors import (
     NotYours,
     OwnRequest,
 )
-from bot.settings import SettingsError
 from bot.slack.people import People
+from bot.starting import Problem, SettingsError
 from bot.texts import N_, Said, person, say
 from storage.models import Purchase
 
@@ -375,8 +376,24 @@ def _is_own(person_id: str, purchase: Purchase) -> bool:
 # the file
 
 _OLD_SECTION = N_(
-    "The section [papers] of POLICY_FILE is called [bundles] now. The old name goes on working."
+    "The section [papers] of POLICY_FILE is called [bundles] now. Please rename it there; the old name goes on working."
 )
+
+
+IDS = {
+    "people": "a member ID such as U012ABCDEF",
+    "groups": "a user group's id such as S012ABCDEF",
+    "channels": "a channel's id such as C012ABCDEF",
+    "except": "a member ID such as U012ABCDEF",
+}
+SHAPES = {
+    **{name: f"a list, each of it {one} in quotes" for name, one in IDS.items()},
+    "approvals": "a whole number from 1 on",
+    "own_request": "true or false",
+}
+"""What a line of the file has to be, by its name."""
+EXAMPLES = {"U012ABCDEF", "S012ABCDEF", "C012ABCDEF", "U345GHIJKL"}
+"""The ids of policy.example.toml: nobody's."""
 
 
 def read(file: Path) -> Policy:
@@ -384,33 +401,57 @@ def read(file: Path) -> Policy:
     try:
         return parse(file.read_bytes(), file)
     except FileNotFoundError:
-        raise SettingsError(
-            f"POLICY_FILE: there is no {file}. Copy policy.example.toml and say who may approve."
-        ) from None
+        raise _wrong(f"there is no {file}; copy policy.example.toml and say who may approve") from None
     except OSError as error:
-        raise SettingsError(f"POLICY_FILE: {file} cannot be read: {error.strerror}") from None
+        raise _wrong(f"{file} cannot be read: {error.strerror}") from None
 
 
 def parse(content: bytes, file: Path) -> Policy:
     """Raises SettingsError."""
     try:
         given = tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows begin with a mark (rule 37)
-        policy = Policy.model_validate(given)
     except UnicodeDecodeError:
-        raise SettingsError(f"POLICY_FILE: {file} is not UTF-8.") from None
+        raise _wrong(f"{file} is not UTF-8; save it as that") from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"POLICY_FILE: {file} is not TOML: {error}") from None
+        raise _wrong(f"{file} is not TOML: {error}") from None
+    problems = [
+        f'{section}.{name}: "{each}" stands in the example and is nobody\'s; put a real id in its place'
+        for section, rules in given.items()
+        if isinstance(rules, dict)
+        for name, ids in rules.items()
+        if isinstance(ids, list)
+        for each in ids
+        if isinstance(each, str) and each in EXAMPLES
+    ]
+    try:
+        policy = Policy.model_validate(given)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-            for problem in error.errors(include_url=False)
-        ]
-        raise SettingsError(f"POLICY_FILE: {file} is not a policy:\n" + "\n".join(lines)) from None
-    if policy.approve.is_empty:
-        raise SettingsError(f"POLICY_FILE: {file} names nobody under [approve] who may approve.")
+        problems += [_in_words(each["loc"], each["type"], each["input"]) for each in error.errors()]
+    else:
+        if policy.approve.is_empty:
+            problems.append("approve: it names nobody who may approve")
+    if problems:
+        raise _wrong(*(f"{file}, {each}" for each in problems))
     policy._version = _version(content)
     policy._notices = (say(_OLD_SECTION),) if "papers" in given else ()
     return policy
+
+
+def _wrong(*sentences: str) -> SettingsError:
+    return SettingsError(*(Problem("POLICY_FILE", each) for each in sentences))
+
+
+def _in_words(where: tuple[int | str, ...], kind: str, given: Any) -> str:
+    """One of pydantic's findings, for somebody who has never heard of it."""
+    place = ".".join(map(str, where))
+    if kind == "missing":
+        return f"{place}: is missing; it says who may approve"
+    if kind == "extra_forbidden":
+        return f"{place}: does not belong there; policy.example.toml shows what may stand where"
+    if len(where) == 1:
+        return f"{place}: has to be a section, [{place}]"
+    wanted = (SHAPES if len(where) == 2 else IDS)[str(where[1])]
+    return f"{place}: has to be {wanted}, not {json.dumps(given, default=str)}"
 
 
 def _version(content: bytes) -> str:

@@ -152,7 +152,7 @@ class Courier:
         self._lanes: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._again: set[tuple[str, Lane]] = set()
         self._posts: dict[str, Pace] = {}
-        self._updates = Pace(per_second=50 / 60, burst=30)  # chat.update is tier 3: over 50 a minute
+        self._updates = Pace(app.settings.updates_per_minute / 60, app.settings.updates_at_once)
         self._troubles: dict[str, Trouble] = {}
         self._closed: dict[str, float] = {}
         self._loop: asyncio.Task[None] | None = None
@@ -237,7 +237,9 @@ class Courier:
     async def _drain(self, address: str, lane: Lane) -> None:
         key, pace = (address, lane), self._updates
         if lane is Lane.POSTS:
-            pace = self._posts.setdefault(address, Pace(per_second=0.95, burst=8))
+            pace = self._posts.setdefault(
+                address, Pace(self._settings.posts_per_second, self._settings.posts_at_once)
+            )
         try:
             while not self._stopping:
                 await pace.turn()  # first the turn, then the newest state

@@ -1,23 +1,27 @@
 """Alembic's entry: the database of DATABASE_URL (or the URL that a caller has set), one upgrade at a time."""
 
 import os
+import sys
 from typing import Any, Literal
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext
 from dotenv import dotenv_values
-from sqlalchemy import Connection, String, create_engine, text
+from sqlalchemy import URL, Connection, String, create_engine, text
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 import storage.models  # noqa: F401  (fills the metadata)
-from storage.database import configure, driver_url, sqlite_file
+from storage.database import Unusable, configure, driver_url, sqlite_file, usable
+from storage.schema import check_known
 
 DEFAULT_URL = "sqlite:///data/numberdesk.db"
 
 
 def url() -> str:
     given = context.config.get_main_option("sqlalchemy.url")
-    return given or os.environ.get("DATABASE_URL") or dotenv_values(".env").get("DATABASE_URL") or DEFAULT_URL
+    file = dotenv_values(".env", encoding="utf-8-sig")  # an editor's byte-order mark is no content (rule 37)
+    return given or os.environ.get("DATABASE_URL") or file.get("DATABASE_URL") or DEFAULT_URL
 
 
 def plain_type(kind: str, item: Any, _: Any) -> str | Literal[False]:
@@ -48,11 +52,20 @@ def run() -> None:
     if given is not None:
         migrate(given)
         return
-    address = driver_url(url())
+    try:
+        with usable():
+            upgrade(driver_url(url()))
+    except Unusable as error:  # an operator reads this, as in front of ``make run``
+        sys.exit(f"DATABASE_URL: {error}")
+
+
+def upgrade(address: URL) -> None:
     if file := sqlite_file(str(address)):
         file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(address.set(drivername=address.drivername.replace("+aiosqlite", "")))
     configure(engine)
+    with engine.connect() as connection:
+        check_known(MigrationContext.configure(connection).get_current_revision(), context.script)
     with engine.connect() as connection:
         migrate(connection)
     engine.dispose()

@@ -21,7 +21,7 @@ from bot.errors import (
 )
 from bot.purchases import policy as approval
 from bot.purchases.policy import MAY, Approve, Policy, PolicyFile, Role, Verb, may, shortage
-from bot.settings import SettingsError
+from bot.starting import SettingsError
 from bot.texts import Texts
 from tests import rows
 from tests.bot.conftest import Desk

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bot import settings
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings
+from bot.starting import SettingsError
 from bot.twilio.client import TwilioError, connect
 from sandbox.environment import settings as sandbox_settings
 from tests.proxy import closed_proxy

@@ -53,7 +53,14 @@ async def fill_in(person: Screen, prefix: str, country: str, purpose: str, servi
             "en",
             "is bought and in",
         ),
-        ("ja", "U0REQUESTERJA", "アメリカ", "予約のリマインダーを送るため", "ja", "まだ米国宛てに送信できません"),
+        (
+            "ja",
+            "U0REQUESTERJA",
+            "アメリカ",
+            "予約のリマインダーを送るため",
+            "ja",
+            "まだ米国宛てに送信できません",
+        ),
     ],
 )
 async def test_the_main_job_as_two_people(

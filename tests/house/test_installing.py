@@ -4,6 +4,7 @@ import re
 import subprocess
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from twilio.request_validator import RequestValidator
 from bot.bundles.memory import REASONS, BundleMemory
 from bot.bundles.watch import Watch
 from bot.purchases import policy as approval
-from bot.purchases.policy import Approve, Ask, Bundles, Operators, Policy
+from bot.purchases.policy import EXAMPLES, Approve, Ask, Bundles, Operators, Policy
 from bot.settings import CALLBACK_PATH, Settings
 from sandbox.environment import settings as sandbox_settings
 from tests.house.tree import ROOT
@@ -168,10 +169,21 @@ def test_only_the_newest_reasons_are_kept() -> None:
 # the policy
 
 
-def test_the_example_policy_can_be_read_and_lets_everybody_ask() -> None:
-    policy = approval.read(ROOT / "policy.example.toml")
+def filled_in(example: str) -> str:
+    """With ids of somebody's in place of the example's."""
+    return re.sub("|".join(EXAMPLES), lambda found: f"{found[0][0]}0FILLEDIN", example)
+
+
+def test_the_example_policy_lets_everybody_ask_once_it_is_filled_in(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(filled_in((ROOT / "policy.example.toml").read_text()))
+    policy = approval.read(file)
     assert policy.ask.is_empty and policy.ask.except_ == []
     assert (policy.approve.approvals, policy.approve.own_request) == (1, False)
+
+
+def test_every_id_of_the_example_policy_is_refused_as_one() -> None:
+    assert set(re.findall(r'"([A-Z0-9]+)"', (ROOT / "policy.example.toml").read_text())) == EXAMPLES
 
 
 def test_every_line_of_the_example_policy_can_be_used() -> None:

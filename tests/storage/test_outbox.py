@@ -299,6 +299,24 @@ async def test_a_trouble_is_told_once_and_its_end_once(store: Store, other: Stor
     assert len(await pending(store, "operators")) == 2 and await store.troubles() == []
 
 
+async def test_what_is_advised_is_told_once_until_it_has_ended_and_comes_back(
+    store: Store, other: Store
+) -> None:
+    def named(*texts: str) -> list[Owed]:
+        return [Owed("operators", "C0OPERATORS", {"say": each}) for each in texts]
+
+    async def told() -> int:
+        return len(await pending(store, "operators"))
+
+    await store.advise(WORKSPACE, "notices", named("a"))
+    await other.advise(WORKSPACE, "notices", named("a", "b"))
+    assert await told() == 2, "each once, whoever says it"
+    await store.advise(WORKSPACE, "notices", named("b"))
+    assert await told() == 2
+    await other.advise(WORKSPACE, "notices", named("a", "b"))
+    assert await told() == 3, "it has come back"
+
+
 async def test_who_waits_for_a_card_is_told_once_that_it_is_held_up(store: Store) -> None:
     held, there = await submitted(store), await submitted(store, phone_number=OTHER)
     await post(store, there)

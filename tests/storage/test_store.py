@@ -750,6 +750,7 @@ async def test_what_is_kept_comes_back_with_its_age(value: Any, store: Store) ->
     await store.keep(WORKSPACE, "key", value, read_at)
     await store.keep("T9", "key", "somebody else's", read_at)
     assert await store.kept(WORKSPACE) == {"key": (value, read_at)}
+    assert await store.is_kept("key") and not await store.is_kept("another")
 
 
 # columns

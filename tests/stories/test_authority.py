@@ -110,6 +110,58 @@ async def test_a_broken_edit_keeps_the_old_policy_and_is_told_to_the_operators_o
     assert await stage.bought() == [number] and len(await told()) == 1
 
 
+async def test_an_old_name_in_the_policy_is_told_to_the_operators_once_until_it_comes_back(
+    stage: Stage, policy: Path
+) -> None:
+    old = POLICY.format(approvals=1) + '[papers]\npeople = ["U0COMPLIANCE"]\n'
+
+    async def notices() -> int:
+        return len([each for each in await operators_read(stage) if "[papers]" in each])
+
+    async def mistakes() -> int:
+        return len([each for each in await operators_read(stage) if "is not TOML" in each])
+
+    async def all_is_told(mistake: str) -> None:
+        """A mistake is told after whatever was owed before it."""
+        before = await mistakes()
+        await asyncio.to_thread(policy.write_text, mistake)
+
+        async def told() -> bool:
+            return await mistakes() > before
+
+        await until(told, "the mistake is told")
+
+    await edited(stage, policy, old)
+    await until(notices, "the notice is told")
+    await stage.stop_app()
+    await stage.start_app()
+    await all_is_told("[one")
+    assert await notices() == 1, "not again at the next start"
+    await edited(stage, policy, POLICY.format(approvals=2))
+    await edited(stage, policy, old)
+
+    async def twice() -> bool:
+        return await notices() == 2
+
+    await until(twice, "it is told anew after it was mended")
+    await edited(stage, policy, old + "# the same in another version of the file\n")
+    await all_is_told("[two")
+    assert await notices() == 2
+
+
+async def test_a_policy_with_an_old_name_is_told_of_at_a_first_start(stage: Stage, policy: Path) -> None:
+    await stage.stop_app()
+    text = POLICY.format(approvals=1) + '[papers]\npeople = ["U0COMPLIANCE"]\n'
+    await asyncio.to_thread(policy.write_text, text)
+    await stage.start_app()
+
+    async def told() -> str:
+        return "\n".join(each for each in await operators_read(stage) if "[papers]" in each)
+
+    assert "[bundles]" in await until(told, "the operators are told")
+    assert await stage.store.troubles() == [], "it works, so the app is ready"
+
+
 async def test_a_request_that_nobody_could_approve_is_refused_on_the_command(
     stage: Stage, policy: Path, requester: Person, approver: Person
 ) -> None:

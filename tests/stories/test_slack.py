@@ -6,6 +6,8 @@ import socket
 import aiohttp
 import pytest
 
+from bot import announcements as news
+from bot.texts import say
 from tests.stories.stage import Person, Stage, asks, field_ids, options, sends, shown, state_of, until
 from tests.stories.stage import stage as set_stage
 
@@ -161,6 +163,26 @@ async def test_thirty_messages_keep_to_slacks_rate(tmp_path_factory: pytest.Temp
         calls = await limited.slack.get("calls")
         assert [each for each in calls if each.get("error") == "ratelimited"] == []
         assert "is bought and in" in shown((await limited.cards())[0])
+
+
+async def test_the_rate_of_posting_is_a_setting(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Set higher than Slack allows, Slack is what slows it down; nothing is lost."""
+    async with set_stage(tmp_path_factory.mktemp("rates"), rate_limits=True) as limited:
+        await limited.stop_app()
+        await limited.start_app(POSTS_PER_SECOND="100", POSTS_AT_ONCE="100")
+        lines = [f"Line {n}" for n in range(12)]
+        for each in lines:
+            said = news.operators(limited.app.settings, say(each))
+            await limited.store.owe(limited.app.workspace_id, said)
+
+        async def all_there() -> bool:
+            return [each["text"] for each in await limited.messages("C0OPERATORS")] == lines
+
+        await until(all_there, "every line is there, in order")
+        posts = [
+            each for each in await limited.slack.get("calls") if each.get("method") == "chat.postMessage"
+        ]
+        assert "ratelimited" in [each.get("error") for each in posts]
 
 
 async def test_a_page_waits_behind_its_loading_view_until_slack_takes_more_calls(
