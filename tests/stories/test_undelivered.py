@@ -166,7 +166,7 @@ async def test_a_deleted_card_is_posted_anew_and_its_thread_begins_again(
         return cards[-1] if cards else None
 
     new = await until(anew, "the card is there again")
-    line = await stage.in_thread(new, "posted anew")
+    line = await stage.in_thread(new, "here is a new one")
     assert "needs a bundle" in line
     await requester.clicks(new, "withdraw")
     await stage.card("withdrawn")
@@ -187,7 +187,7 @@ async def test_a_line_whose_card_is_gone_follows_it(
         return cards[-1] if len(cards) == 2 else None
 
     new = await until(anew, "the card is posted anew")
-    await stage.in_thread(new, "posted anew")
+    await stage.in_thread(new, "here is a new one")
     await stage.card("complete")
     await stage.in_thread(new, "is bought")
 
