@@ -264,15 +264,26 @@ class Acting:
         cleared = everything or self.workspace.newest(user) is not view or view["clear_on_close"]
         if cleared:
             view = self.workspace.open_views[view["root_view_id"]]
-        self.workspace.pop_view(view)
-        if view["notify_on_close"]:
-            payload = {
-                **payloads.interaction(self.workspace, "view_closed", user),
-                "view": {**payloads.view(view), "state": {"values": {}}},
-                "is_cleared": cleared,
-            }
-            await self.delivery.deliver("interactive", payload)
+        if told := self._taken_away(view, cleared):
+            await self.delivery.deliver("interactive", told)
         return {"ok": True}
+
+    def reload(self, user: str) -> None:
+        """The page was loaded anew: open views are gone for good. Told as the x is, to an app that asked [assumed]."""
+        stack = self.workspace.stacks.get(user)
+        if stack and (told := self._taken_away(self.workspace.open_views[stack[0]], cleared=True)):
+            self.delivery.later(self.delivery.deliver("interactive", told))
+
+    def _taken_away(self, view: Json, cleared: bool) -> Json | None:
+        """What the app is told of it, if it asked with ``notify_on_close``."""
+        self.workspace.pop_view(view)
+        if not view["notify_on_close"]:
+            return None
+        return {
+            **payloads.interaction(self.workspace, "view_closed", view["user"]),
+            "view": {**payloads.view(view), "state": {"values": {}}},
+            "is_cleared": cleared,
+        }
 
     # messages and the Home tab
 

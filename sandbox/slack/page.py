@@ -14,6 +14,7 @@ from aiohttp import web
 from babel.dates import format_date, format_time
 from markupsafe import Markup
 
+from sandbox.slack.acting import Acting
 from sandbox.slack.mrkdwn import Names, markdown, mrkdwn, plain_text, safe_url
 from sandbox.slack.workspace import BOT_ID, BOT_USER, SlackError, Workspace
 
@@ -117,8 +118,8 @@ WORDS: dict[str, tuple[str, str]] = {
 """What the page itself says, in English and Japanese."""
 
 
-def add_page(app: web.Application, workspace: Workspace) -> None:
-    page = Page(workspace)
+def add_page(app: web.Application, workspace: Workspace, acting: Acting) -> None:
+    page = Page(workspace, acting)
     app.router.add_get("/", page.whole)
     app.router.add_get("/page/events", page.events)
     app.router.add_get("/page/{piece:sidebar|messages|thread|home|modal}", page.piece)
@@ -228,8 +229,9 @@ class Look:
 
 
 class Page:
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, acting: Acting) -> None:
         self.workspace = workspace
+        self.acting = acting
         self._open: set[asyncio.Queue[Json]] = set()
         self._reloaded: dict[str, str] = {}
         """When each person last loaded the page anew: what only they saw before that is gone, as in Slack."""
@@ -238,8 +240,10 @@ class Page:
 
     async def whole(self, request: web.Request) -> web.Response:
         user = self._person(request)
-        if request.cookies.get(COOKIE) == user:  # to look as somebody else is no reload
+        # neither to look as somebody else nor to follow a link to a message is a reload
+        if request.cookies.get(COOKIE) == user and "link" not in request.query:
             self._reloaded[user] = self.workspace.next_ts()
+            self.acting.reload(user)
         seen = self._seen(request)
         response = self._answer("page.html", seen)
         response.set_cookie(COOKIE, seen["look"].user, samesite="Strict", httponly=True)

@@ -385,6 +385,38 @@ async def test_only_one_person_sees_an_ephemeral_message(page: Page, twin: Slack
     await expect(page.locator("[data-ts]")).to_have_count(0)
 
 
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_reload_closes_what_is_open_for_good(
+    page: Page, twin: SlackTwin, app: App, told: bool
+) -> None:
+    await look(page, twin)
+    twin.workspace.open_view("U0REQUESTER", {**find_view(), "notify_on_close": told})
+    second = modal("second", "More", [{"type": "divider"}])
+    twin.workspace.open_view("U0REQUESTER", second, push=True)
+    await expect(page.get_by_role("dialog", name="More")).to_be_visible()
+    await look(page, twin, "U0APPROVER")
+    await look(page, twin)
+    await expect(page.get_by_role("dialog", name="More")).to_be_visible()
+    await page.reload()
+    await page.wait_for_selector("html[data-live]")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert not twin.workspace.views("U0REQUESTER")
+    heard = [each for each in app.got if each["type"] == "view_closed"]
+    assert [(each["view"]["callback_id"], each["is_cleared"]) for each in heard] == [
+        ("buy_number.find", True)
+    ] * told
+
+
+async def test_a_link_to_a_message_takes_nothing_away(page: Page, twin: SlackTwin, app: App) -> None:
+    made = twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text="news")
+    await look(page, twin)
+    twin.workspace.add_ephemeral("C0NUMBERS", "U0REQUESTER", text="Only for you")
+    await page.goto(f"{twin.url}/archives/C0NUMBERS/p{made['ts'].replace('.', '')}")
+    await expect(page.locator("[data-ts]")).to_contain_text(["news", "Only for you"])
+    await page.reload()
+    await expect(page.locator("[data-ts]")).to_have_count(1)
+
+
 async def test_a_message_appears_changes_and_is_answered_in_its_thread(
     page: Page, twin: SlackTwin, app: App
 ) -> None:

@@ -250,6 +250,13 @@ function nameThePage() {
   $("#composer").setAttribute("aria-label", label);
 }
 
+function address() {
+  const query = new URLSearchParams({ as: here.as, channel: here.channel });
+  if (here.thread) query.set("thread", here.thread);
+  if (here.tab === "home") query.set("tab", "home");
+  return `/?${query}`;
+}
+
 async function go(place, { push = true } = {}) {
   const otherChannel = place.channel !== undefined && place.channel !== here.channel;
   Object.assign(here, place);
@@ -257,10 +264,7 @@ async function go(place, { push = true } = {}) {
     if (place.thread === undefined) here.thread = "";
     trouble($("#composer-form"), "");
   }
-  const query = new URLSearchParams({ as: here.as, channel: here.channel });
-  if (here.thread) query.set("thread", here.thread);
-  if (here.tab === "home") query.set("tab", "home");
-  if (push) history.pushState({ ...here }, "", `/?${query}`);
+  if (push) history.pushState({ ...here }, "", address());
   showSidebar(false);
   $("#main").dataset.tab = here.tab;
   const home = here.tab === "home";
@@ -1102,6 +1106,7 @@ function listen() {
 
 document.addEventListener("visibilitychange", markRead);
 
+history.replaceState({ ...here }, "", address() + location.hash); // names the person: to load it again is a reload
 remember($("#messages"));
 remember($("#thread-pane"));
 $("#thread-pane").dataset.thread = $("#thread-pane").dataset.drawnThread = $("#thread-pane").dataset.shown = here.thread;
