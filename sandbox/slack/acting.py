@@ -291,6 +291,8 @@ class Acting:
         self, user: str, channel: str, text: str, thread_ts: str | None, *, mention: bool = False
     ) -> Json:
         channel = self.channel_of(user, channel)
+        if self.workspace.is_read_only(channel):
+            raise CannotDo("sending messages to this app has been turned off")
         if thread_ts and self.workspace.find_message(channel, thread_ts) is None:
             raise CannotDo(f"there is no message {thread_ts} in {channel}")
         text = f"<@{BOT_USER}> {text}".strip() if mention else text

@@ -106,6 +106,8 @@ class Workspace:
     """What it is subscribed to, beside this perhaps app_mention."""
     home_tab: bool = field(default_factory=lambda: is_on("home_tab_enabled"))
     messages_tab: bool = field(default_factory=lambda: is_on("messages_tab_enabled"))
+    messages_read_only: bool = field(default_factory=lambda: is_on("messages_tab_read_only_enabled"))
+    """People cannot write to the app in its direct messages."""
     has_usergroups: bool = True
     """Not in workspaces without a paid plan."""
     edit_window: float | None = None
@@ -221,6 +223,10 @@ class Workspace:
             "usergroups": list(self.usergroups.values()),
             "connections": self.connections,
         }
+
+    def is_read_only(self, channel_id: str) -> bool:
+        """For people; the app writes there."""
+        return bool(self.channels[channel_id]["is_im"]) and self.messages_read_only
 
     # messages
 

@@ -578,10 +578,32 @@ async def test_a_file_is_uploaded(page: Page, twin: SlackTwin, app: App) -> None
     assert file["name"] == "proof.pdf"
 
 
+async def test_an_app_may_take_no_messages(page: Page, twin: SlackTwin, app: App) -> None:
+    told = twin.workspace.add_message(
+        twin.workspace.direct_channel("U0REQUESTER")["id"], user=BOT_USER, bot_id=BOT_ID, text="news"
+    )
+    await look(page, twin)
+    await page.get_by_role("link", name="Number Desk").click()
+    await expect(page.locator(f'[data-ts="{told["ts"]}"]')).to_be_visible()
+    note = page.get_by_text("Sending messages to this app has been turned off.")
+    await expect(note).to_be_visible()
+    await expect(page.get_by_role("textbox")).to_have_count(0)
+    await page.get_by_role("link", name="Reply in thread").click()
+    await expect(page.get_by_role("button", name="Close thread")).to_be_focused()
+    await expect(page.get_by_role("textbox")).to_have_count(0)
+    await page.get_by_role("link", name="numbers").click()
+    await expect(page.get_by_label("Message #numbers")).to_be_focused()
+    await expect(note).to_be_hidden()
+
+    twin.workspace.messages_read_only = False
+    await page.get_by_role("link", name="Number Desk").click()
+    await expect(page.get_by_label("Message Number Desk")).to_be_focused()
+
+
 async def test_home_is_live(page: Page, twin: SlackTwin, app: App) -> None:
     await look(page, twin)
     await page.get_by_role("link", name="Number Desk").click()
-    await expect(page.get_by_label("Message Number Desk")).to_be_focused()
+    await expect(page.get_by_role("heading", name="Number Desk")).to_be_focused()
     await expect(page.get_by_role("link", name="Home")).to_have_count(0)
     twin.workspace.homes["U0REQUESTER"] = {
         "id": "V0HOME",

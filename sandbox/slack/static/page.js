@@ -161,6 +161,7 @@ const drawMessages = onceAtATime(async () => {
   if (channel !== here.channel) return;
   drawList($("#messages"), html);
   nameThePage();
+  showComposers();
   markRead();
 });
 
@@ -257,6 +258,19 @@ function address() {
   return `/?${query}`;
 }
 
+/** Home has no box to write in, nor have direct messages that the app's manifest made read-only. */
+function showComposers() {
+  const home = here.tab === "home";
+  const readOnly = $("#messages .place")?.dataset.readOnly !== undefined;
+  $("#composer-form").hidden = home || readOnly;
+  $("#thread-form").hidden = readOnly;
+  $("#read-only").hidden = home || !readOnly;
+}
+
+function focusPlace() {
+  ($("#composer-form").hidden ? $("#messages .place h1") : $("#composer")).focus({ preventScroll: true });
+}
+
 async function go(place, { push = true } = {}) {
   const otherChannel = place.channel !== undefined && place.channel !== here.channel;
   Object.assign(here, place);
@@ -270,7 +284,7 @@ async function go(place, { push = true } = {}) {
   const home = here.tab === "home";
   await Promise.all([drawMessages(), drawThread(), drawSidebar(), home ? drawHome() : null]);
   $("#home").hidden = !home;
-  $("#composer-form").hidden = home;
+  showComposers();
   if (!home) toEndIfChannel(otherChannel);
 }
 
@@ -430,7 +444,7 @@ function showModal(html) {
     modal.dataset.viewCallback = "";
     if (modal.open) modal.close();
     modal.replaceChildren();
-    if (document.activeElement === document.body && here.tab !== "home") $("#composer").focus();
+    if (document.activeElement === document.body) focusPlace();
     return;
   }
   const same = shown && shown.dataset.viewId === next.dataset.viewId;
@@ -685,20 +699,23 @@ document.addEventListener("click", async (event) => {
     $("#sidebar [aria-current]").focus();
   } else if (get("#veil")) {
     showSidebar(false);
+  } else if (get(".skip")) {
+    event.preventDefault();
+    focusPlace();
   } else if (get("#close-thread")) {
     const from = here.thread;
     await go({ thread: "" });
-    ($(`#messages [data-thread="${from}"]`) || $("#composer")).focus();
+    ($(`#messages [data-thread="${from}"]`) || { focus: focusPlace }).focus();
   } else if (!event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
     if ((found = get("[data-go-channel]"))) {
       event.preventDefault();
       await go({ channel: found.dataset.goChannel, tab: found.dataset.goTab || "messages" });
       if (found.dataset.goTab) $(`[data-go-tab="${found.dataset.goTab}"]`)?.focus();
-      else if (here.tab !== "home") $("#composer").focus();
+      else focusPlace();
     } else if ((found = get("a[data-thread]"))) {
       event.preventDefault();
       await go({ thread: found.dataset.thread });
-      $("#thread-composer").focus();
+      ($("#thread-form").hidden ? $("#close-thread") : $("#thread-composer")).focus();
     }
   }
   for (const open of $$(".overflow[open]")) if (!open.contains(target)) open.open = false;
@@ -1119,5 +1136,5 @@ enliven(document);
 if ($("form", modal)) {
   modal.showModal();
   focusFirst($("form", modal));
-} else $("#composer").focus({ preventScroll: true });
+} else focusPlace();
 listen();
