@@ -15,7 +15,6 @@ from sandbox.slack.workspace import (
     APP_ID,
     BOT_ID,
     BOT_USER,
-    COMMANDS,
     Json,
     SlackError,
     Workspace,
@@ -36,7 +35,7 @@ class Acting:
 
     async def command(self, user: str, channel: str, command: str, text: str) -> Json:
         place = self.workspace.channels[self.channel_of(user, channel)]
-        if command not in COMMANDS:
+        if command not in {each.name for each in self.workspace.commands}:
             raise CannotDo(f"{command} is not a valid command")
         self.workspace.scopes_used.add("commands")
         before = self.workspace.newest(user)

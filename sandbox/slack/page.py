@@ -77,9 +77,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "hint_command": ("starts a slash command", "でコマンドを入力"),
     "sending": ("Sending…", "送信中…"),
     "running": ("Waiting for the app…", "アプリの応答を待っています…"),
+    "commands": ("Slash commands", "スラッシュコマンド"),
     "unknown_command": (
-        "{what} is not a valid command. This workspace knows /twilio.",
-        "{what} は有効なコマンドではありません。使えるのは /twilio です。",
+        "{what} is not a valid command. This workspace knows {known}.",
+        "{what} は有効なコマンドではありません。使えるのは {known} です。",
     ),
     "no_commands": (
         "Slash commands do not work in threads. Type it in the channel.",
@@ -333,6 +334,15 @@ class Page:
             "look": look,
             "t": look.words,
             "state": state,
+            "commands": [
+                {
+                    "name": each.name,
+                    "description": each.description,
+                    "usage_hint": each.usage_hint,
+                    "subcommands": each.subcommands,
+                }
+                for each in self.workspace.commands
+            ],
             "channels": mine,
             "direct": direct,
             "channel": channel,

@@ -370,6 +370,38 @@ async def test_a_command_that_fails_says_so(page: Page, twin: SlackTwin, app: Ap
     await expect(page.get_by_role("alert")).to_contain_text("/other is not a valid command")
 
 
+async def test_commands_are_offered_while_they_are_typed(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    box, keys = page.get_by_label("Message #numbers"), page.keyboard
+    offered = page.get_by_role("listbox", name="Slash commands").get_by_role("option")
+    await keys.type("/")
+    [given] = twin.workspace.commands
+    await expect(offered).to_have_text([f"{given.name} {given.usage_hint}{given.description}"])
+    await expect(box).to_have_attribute("aria-activedescendant", "command-0")
+    await keys.press("Enter")
+    await expect(box).to_have_value("/twilio ")
+    await expect(offered).to_have_text([f"/twilio {each}" for each in given.subcommands])
+    await keys.press("ArrowUp")
+    await keys.press("ArrowUp")
+    await keys.press("Tab")
+    await expect(box).to_have_value("/twilio status ")
+    await expect(offered).to_have_count(0)
+
+    await box.fill("/twilio b")
+    await expect(offered).to_have_text(["/twilio buy-number", "/twilio bundles"])
+    await offered.nth(1).click()
+    await expect(box).to_have_value("/twilio bundles ")
+    await expect(box).to_be_focused()
+    await box.fill("/tw")
+    await keys.press("Escape")
+    await expect(offered).to_have_count(0)
+    await box.fill("/twilio bu")
+    await expect(offered).to_have_count(2)
+    await keys.press("Enter")  # nothing was chosen: it is sent as it stands
+    await expect(page.get_by_role("dialog", name="Find a number")).to_be_visible()
+    assert app.got[-1]["text"] == "bu"
+
+
 async def test_only_one_person_sees_an_ephemeral_message(page: Page, twin: SlackTwin, app: App) -> None:
     await look(page, twin)
     await command(page, "/twilio help")

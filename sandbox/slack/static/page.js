@@ -653,7 +653,10 @@ document.addEventListener("input", (event) => {
       clearTimeout(typing.get(field));
       typing.set(field, setTimeout(() => act(field, readField(field), document.createElement("i")), 300));
     }
-  } else if (field.matches(".composer textarea")) grow(field);
+  } else if (field.matches(".composer textarea")) {
+    grow(field);
+    if (field.id === "composer") offerCommands();
+  }
 });
 
 document.addEventListener("change", (event) => {
@@ -694,6 +697,7 @@ document.addEventListener("click", async (event) => {
     box.value = found.dataset.try;
     grow(box);
     box.focus();
+    offerCommands();
   } else if (get(".menu-button")) {
     showSidebar(!document.body.classList.contains("with-sidebar"));
     $("#sidebar [aria-current]").focus();
@@ -898,16 +902,19 @@ function comboKey(event, field) {
 document.addEventListener("pointerdown", (event) => {
   const line = event.target.closest(".listbox [role=option]");
   if (event.target.closest(".listbox")) event.preventDefault(); // the focus stays in the field
-  if (line) pick($("[role=combobox]", line.closest(".combo")), line);
+  if (line?.dataset.fill) fillIn(line);
+  else if (line) pick($("[role=combobox]", line.closest(".combo")), line);
 });
 document.addEventListener("pointermove", (event) => {
   const line = event.target.closest?.(".listbox [role=option]");
   if (!line || line.getAttribute("aria-selected") === "true") return;
+  if (line.dataset.fill) return moveCommand(commandLines().indexOf(line));
   const field = $("[role=combobox]", line.closest(".combo"));
   move(field, $$("[role=option]", listOf(field)).indexOf(line));
 });
 document.addEventListener("focusout", (event) => {
   const field = event.target;
+  if (field.id === "composer") closeCommands();
   if (!field.matches?.("[role=combobox]") || !field.isConnected) return;
   closeList(field);
   const chosen = field.dataset.option ? option(field) : null;
@@ -1020,6 +1027,7 @@ function grow(box) {
 }
 
 function composerKey(event, box) {
+  if (box.id === "composer" && commandKey(event)) return;
   if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
     send(box.form);
@@ -1040,10 +1048,12 @@ async function send(form) {
   const text = box.value.trim();
   if (!text || form.getAttribute("aria-busy")) return;
   const inThread = form.id === "thread-form";
+  closeCommands();
   const command = /^\/\S*/.exec(text)?.[0];
   trouble(form, "");
   if (command && inThread) return trouble(form, words.no_commands);
-  if (command && command !== "/twilio") return trouble(form, say("unknown_command", { what: command }));
+  const known = data.commands.map((each) => each.name);
+  if (command && !known.includes(command)) return trouble(form, say("unknown_command", { what: command, known: known.join(", ") }));
   form.setAttribute("aria-busy", "true");
   box.value = "";
   grow(box);
@@ -1065,6 +1075,83 @@ async function send(form) {
   }
   await Promise.all([drawMessages(), inThread ? drawThread() : null, command ? drawModal() : null]);
   if (answer.ok !== false && !answer.error) toEnd(inThread ? $("#thread-pane") : $("#messages"));
+}
+
+// ---- slash commands, offered while they are typed
+
+const commandList = $("#commands");
+const commandLines = () => $$("[role=option]", commandList);
+
+/** What could be meant: commands, and after a command the words of its usage hint. */
+function completions(typed) {
+  const [, name, space, word] = /^(\/\S*)(\s+)?(\S*)$/.exec(typed) || [];
+  if (!name) return [];
+  if (!space) return data.commands.filter((each) => each.name.startsWith(name)).map((each) => ({ text: each.name, hint: each.usage_hint, about: each.description }));
+  const words = data.commands.find((each) => each.name === name)?.subcommands || [];
+  return words.filter((each) => each.startsWith(word) && each !== word).map((each) => ({ text: `${name} ${each}` }));
+}
+
+function offerCommands() {
+  const typed = $("#composer").value;
+  const found = completions(typed);
+  commandList.replaceChildren(
+    ...found.map(({ text, hint, about }, at) => {
+      const line = document.createElement("div");
+      line.setAttribute("role", "option");
+      line.id = `command-${at}`;
+      line.dataset.fill = `${text} `;
+      const name = document.createElement("strong");
+      name.textContent = text;
+      line.append(name);
+      if (hint) line.append(` ${hint}`);
+      if (about) {
+        const small = document.createElement("small");
+        small.textContent = about;
+        line.append(small);
+      }
+      return line;
+    }),
+  );
+  commandList.hidden = !found.length;
+  $("#commands-status").textContent = found.length ? say("results", { n: found.length }) : "";
+  // only a command that cannot be sent yet is completed by Enter; a subcommand has to be chosen
+  moveCommand(found.length && !/\s/.test(typed) && found[0].text !== typed ? 0 : -1);
+}
+
+function closeCommands() {
+  commandList.hidden = true;
+  moveCommand(-1);
+}
+
+function moveCommand(to) {
+  commandLines().forEach((line, at) => line.setAttribute("aria-selected", String(at === to)));
+  const line = commandLines()[to];
+  line?.scrollIntoView({ block: "nearest" });
+  if (line) $("#composer").setAttribute("aria-activedescendant", line.id);
+  else $("#composer").removeAttribute("aria-activedescendant");
+}
+
+function fillIn(line) {
+  const box = $("#composer");
+  box.value = line.dataset.fill;
+  grow(box);
+  offerCommands();
+}
+
+/** Whether the key was for the list. */
+function commandKey(event) {
+  if (commandList.hidden) return false;
+  const lines = commandLines();
+  const at = lines.findIndex((line) => line.getAttribute("aria-selected") === "true");
+  if (event.key === "ArrowDown") moveCommand((at + 1) % lines.length);
+  else if (event.key === "ArrowUp") moveCommand((at < 1 ? lines.length : at) - 1);
+  else if (event.key === "Tab" && !event.shiftKey) fillIn(lines[Math.max(at, 0)]);
+  else if (event.key === "Enter" && !event.shiftKey && at >= 0) fillIn(lines[at]);
+  else if (event.key === "Escape") closeCommands();
+  else return false;
+  event.preventDefault();
+  event.stopPropagation();
+  return true;
 }
 
 // ---- people
