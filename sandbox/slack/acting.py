@@ -304,8 +304,8 @@ class Acting:
             self.delivery.announce(payloads.event(told))
         return made
 
-    def open_home(self, user: str) -> Json | None:
-        """The person looks at the app's Home tab."""
+    def open_home(self, user: str, tab: str = "home") -> Json | None:
+        """The person looks at the app's Home tab, or at its ``messages``: the app is told of both."""
         self.person(user)
         home = self.workspace.home(user)
         if "app_home_opened" in self.workspace.events:
@@ -313,10 +313,10 @@ class Acting:
                 "type": "app_home_opened",
                 "user": user,
                 "channel": self.workspace.direct_channel(user)["id"],
-                "tab": "home",
+                "tab": tab,
                 "event_ts": self.workspace.next_ts(),
             }
-            if home is not None:  # absent the first time [assumed]
+            if home is not None and tab == "home":  # absent the first time [assumed]
                 inner["view"] = payloads.view(home)
             self.delivery.announce(payloads.event(inner))
         return home

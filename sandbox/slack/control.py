@@ -296,7 +296,11 @@ class Control:
         )
 
     async def open_home(self, request: web.Request) -> web.Response:
-        return web.json_response(self.acting.open_home(_text(await _body(request), "user")))
+        body = await _body(request)
+        tab = body.get("tab", "home")
+        if tab not in ("home", "messages"):
+            raise Wrong("tab is home or messages")
+        return web.json_response(self.acting.open_home(_text(body, "user"), tab))
 
     # what goes wrong, and how the app is reached
 

@@ -54,6 +54,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "home": ("Home", "ホーム"),
     "empty": ("Nothing here yet", "まだ何もありません"),
     "empty_hint": ("Type a message, or try", "メッセージを入力するか、次を試してください："),
+    "home_empty": ("The app has put nothing here yet", "アプリはまだ何も表示していません"),
     "app": ("App", "アプリ"),
     "only_you": ("Only visible to you", "あなただけに表示されています"),
     "edited": ("edited", "編集済み"),
@@ -329,6 +330,7 @@ class Page:
         thread = self._thread(channel["id"], user, query.get("thread"))
         views = self.workspace.views(user)
         home = self.workspace.home(user)
+        has_home = self.workspace.home_tab or home is not None
         look = Look(state, user)
         return {
             "look": look,
@@ -348,7 +350,8 @@ class Page:
             "channel": channel,
             "read_only": self.workspace.is_read_only(channel["id"]),
             "app_name": APP_NAME,
-            "tab": "home" if home and query.get("tab") == "home" and channel["is_im"] else "messages",
+            "has_home": has_home,
+            "tab": "home" if has_home and query.get("tab") == "home" and channel["is_im"] else "messages",
             "messages": self._messages(channel["id"], user),
             "latest": lambda each: self._latest(each, user),
             "thread": thread,

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from sandbox.slack.delivery import Acknowledged
+from sandbox.slack.delivery import Acknowledged, Retry
 from sandbox.slack.twin import SlackTwin
 from sandbox.slack.workspace import BOT_ID, BOT_USER
+from tests.sandbox.test_slack_web_api import speaker
 
 Json = dict[str, Any]
 
@@ -172,6 +174,15 @@ def card() -> list[Json]:
     ]
 
 
+def home(title: str) -> Json:
+    ask = {"type": "button", "action_id": "buy_number", "text": plain("Ask for a number")}
+    return {
+        "type": "home",
+        "callback_id": "home",
+        "blocks": [{"type": "header", "text": plain(title)}, {"type": "actions", "elements": [ask]}],
+    }
+
+
 class App:
     """Stands in for the app behind the twin's delivery."""
 
@@ -183,7 +194,7 @@ class App:
         self.loading = 0.0
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def deliver(self, kind: str, payload: Json) -> Acknowledged:
+    async def deliver(self, kind: str, payload: Json, retry: Retry | None = None) -> Acknowledged:
         self.got.append(payload)
         if self.error:
             return Acknowledged(error=self.error)
@@ -228,6 +239,8 @@ class App:
             blocks = find_view()["blocks"]
             blocks[0]["text"] = marked(f"Numbers in *{chosen}* cost about $3.")
             self.workspace.update_view(view, {**find_view(), "blocks": blocks})
+        elif action["action_id"] == "buy_number":
+            self.workspace.open_view(payload["user"]["id"], find_view())
         elif "message" in payload:
             message = self.workspace.find_message(payload["channel"]["id"], payload["message"]["ts"])
             assert message
@@ -242,6 +255,15 @@ class App:
                     }
                 ],
             )
+
+    async def hears_of_tabs(self, count: int) -> list[Json]:
+        """The ``app_home_opened`` so far, once there are so many."""
+        async with asyncio.timeout(SOON / 1000):
+            while True:
+                heard = [each["event"] for each in self.got if each.get("type") == "event_callback"]
+                if len(heard) >= count:
+                    return heard
+                await asyncio.sleep(0.02)
 
     def last(self, kind: str) -> Json:
         return next(each for each in reversed(self.got) if each.get("type") == kind)
@@ -636,18 +658,38 @@ async def test_home_is_live(page: Page, twin: SlackTwin, app: App) -> None:
     await look(page, twin)
     await page.get_by_role("link", name="Number Desk").click()
     await expect(page.get_by_role("heading", name="Number Desk")).to_be_focused()
-    await expect(page.get_by_role("link", name="Home")).to_have_count(0)
-    twin.workspace.homes["U0REQUESTER"] = {
-        "id": "V0HOME",
-        "type": "home",
-        "hash": "1",
-        "callback_id": "home",
-        "blocks": [{"type": "header", "block_id": "h", "text": plain("Your numbers")}],
-        "state": {"values": {}},
-    }
-    twin.workspace.tell({"type": "home", "user": "U0REQUESTER"})
     await page.get_by_role("link", name="Home").click()
-    await expect(page.get_by_role("heading", name="Your numbers")).to_be_visible()
+    await expect(page.get_by_text("The app has put nothing here yet")).to_be_visible()
+    opened = await app.hears_of_tabs(2)
+    assert [(each["tab"], "view" in each) for each in opened] == [("messages", False), ("home", False)]
+
+    async with aiohttp.ClientSession() as session:
+        client = speaker(twin, session)
+        await client.views_publish(user_id="U0REQUESTER", view=home("Your numbers"))
+        await expect(page.get_by_role("heading", name="Your numbers")).to_be_visible()
+        await page.get_by_role("button", name="Ask for a number").focus()
+        await client.views_publish(user_id="U0REQUESTER", view=home("Your number"))
+        await expect(page.get_by_role("heading", name="Your number", exact=True)).to_be_visible()
+    button = page.get_by_role("button", name="Ask for a number")
+    await expect(button).to_be_focused()
+    await button.press("Enter")
+    await expect(page.get_by_role("dialog", name="Find a number")).to_be_visible()
+    assert app.last("block_actions")["view"]["type"] == "home"
+    await page.keyboard.press("Escape")
+    await expect(button).to_be_focused()
+
+    app.error = "dispatch_failed"
+    await button.click()
+    await expect(page.get_by_role("alert")).to_have_text(
+        'This action failed with the error "dispatch_failed"'
+    )
+    app.error = None
+    await page.get_by_role("link", name="Messages", exact=True).click()
+    await expect(page.get_by_role("heading", name="Your number")).to_be_hidden()
+    await page.goto(f"{page.url}&tab=home")
+    await expect(page.get_by_role("heading", name="Your number")).to_be_visible()
+    opened = await app.hears_of_tabs(4)
+    assert opened[3]["view"]["callback_id"] == "home"
 
 
 async def test_unknown_blocks_and_markup_are_shown_not_run(page: Page, twin: SlackTwin, app: App) -> None:

@@ -84,9 +84,8 @@ function actionPath(element) {
 }
 
 function findAction(root, path) {
-  return $$("[data-action-id]", root).find(
-    (one) => one.dataset.actionId === path.action && one.dataset.ofBlock === path.block && (path.button ?? "") === (one.dataset.value ?? ""),
-  );
+  const same = $$("[data-action-id]", root).filter((one) => one.dataset.actionId === path.action && (path.button ?? "") === (one.dataset.value ?? ""));
+  return same.find((one) => one.dataset.ofBlock === path.block) || same[0]; // a block without an id of its own gets another each time
 }
 
 function focusAction(root, path) {
@@ -258,6 +257,11 @@ function address() {
   return `/?${query}`;
 }
 
+/** The app hears who opens one of its tabs. */
+function tellOpened() {
+  if (here.channel === data.direct) ask("home", { tab: here.tab });
+}
+
 /** Home has no box to write in, nor have direct messages that the app's manifest made read-only. */
 function showComposers() {
   const home = here.tab === "home";
@@ -273,7 +277,9 @@ function focusPlace() {
 
 async function go(place, { push = true } = {}) {
   const otherChannel = place.channel !== undefined && place.channel !== here.channel;
+  const otherTab = otherChannel || (place.tab !== undefined && place.tab !== here.tab);
   Object.assign(here, place);
+  if (otherTab) tellOpened();
   if (otherChannel) {
     if (place.thread === undefined) here.thread = "";
     trouble($("#composer-form"), "");
@@ -1220,6 +1226,7 @@ toEnd($("#thread-pane"));
 if (location.hash.startsWith("#p")) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: "center" });
 markRead();
 enliven(document);
+tellOpened();
 if ($("form", modal)) {
   modal.showModal();
   focusFirst($("form", modal));
