@@ -692,6 +692,46 @@ async def test_home_is_live(page: Page, twin: SlackTwin, app: App) -> None:
     assert opened[3]["view"]["callback_id"] == "home"
 
 
+COVERED = """() => {
+  const texts = document.createTreeWalker(document.querySelector("#messages .messages"), NodeFilter.SHOW_TEXT);
+  const covered = [];
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    text.parentElement.scrollIntoView({ block: "center" });
+    for (const box of range.getClientRects())
+      for (const x of [box.left + 1, box.right - 1]) {
+        const top = document.elementFromPoint(x, box.top + box.height / 2);
+        if (box.width > 2 && top && !text.parentElement.contains(top) && !top.contains(text)) covered.push(text.data.trim());
+      }
+  }
+  return covered;
+}"""
+
+
+async def test_nothing_covers_a_text_where_fingers_point(browser: Browser, twin: SlackTwin, app: App) -> None:
+    long = "Ask for it today and give the bundle later, which is the fastest way that I know of by far."
+    twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text=long)
+    twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text=long)
+    parent = twin.workspace.add_message("C0NUMBERS", user=BOT_USER, bot_id=BOT_ID, text="x", blocks=card())
+    twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text=long, thread_ts=parent["ts"])
+    phone = await browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
+    phone.set_default_timeout(SOON)
+    page = await phone.new_page()
+    await look(page, twin)
+    assert await page.locator("#messages [data-thread]").count() == 3
+    assert await page.evaluate(COVERED) == []
+    await by_action(page, "more").tap()
+    menu = page.locator(".overflow[open] .menu")
+    box = await menu.bounding_box()
+    assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert await page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    await phone.close()
+
+
 async def test_unknown_blocks_and_markup_are_shown_not_run(page: Page, twin: SlackTwin, app: App) -> None:
     blocks = [
         {"type": "carousel", "block_id": "p", "elements": ["<img src=x onerror=alert(1)>"]},

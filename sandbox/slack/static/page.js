@@ -1175,7 +1175,13 @@ function peopleKey(event, field) {
 }
 
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches(".overflow[open]")) $(".menu", event.target).scrollIntoView({ block: "nearest" });
+  if (event.target.matches(".overflow[open]")) {
+    const menu = $(".menu", event.target);
+    menu.style.translate = "";
+    const beyond = menu.getBoundingClientRect().right - innerWidth + 8;
+    if (beyond > 0) menu.style.translate = `${-beyond}px 0`;
+    menu.scrollIntoView({ block: "nearest" });
+  }
   if (event.target.id !== "people") return;
   $("#person-button").setAttribute("aria-expanded", String(event.newState === "open"));
   if (event.newState === "open") $("[aria-current]", event.target)?.focus();
