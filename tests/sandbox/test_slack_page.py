@@ -536,6 +536,26 @@ async def test_people_switch_and_unread_dots(page: Page, twin: SlackTwin, app: A
     await expect(page.get_by_role("link", name="operators")).to_be_visible()
 
 
+async def test_what_is_unread_is_marked_until_it_is_opened(page: Page, twin: SlackTwin, app: App) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await look(page, twin)
+    menu = page.get_by_role("button", name="Channels and people")
+    await expect(menu).to_have_accessible_name("Channels and people")
+    twin.workspace.add_message("C0APPROVALS", user="U0REQUESTER", text="my own is not news")
+    direct = twin.workspace.direct_channel("U0REQUESTER")["id"]
+    twin.workspace.add_message(direct, user=BOT_USER, bot_id=BOT_ID, text="news")
+    await expect(menu).to_have_accessible_name("Channels and people, unread")
+    await page.reload()
+    await menu.click()
+    await expect(page.get_by_role("link", name="approvals", exact=True)).to_be_visible()
+    await page.get_by_role("link", name="Number Desk unread").click()
+    await expect(page.locator("#messages [data-ts]")).to_contain_text("news")
+    await expect(menu).to_have_accessible_name("Channels and people")
+    await page.reload()
+    await menu.click()
+    await expect(page.get_by_role("link", name="Number Desk", exact=True)).to_be_visible()
+
+
 async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -> None:
     made = twin.workspace.add_message(
         "C0NUMBERS", user="U0REQUESTER", text="<!date^1767272400^{date_long}|x>"

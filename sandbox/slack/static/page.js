@@ -223,6 +223,7 @@ const readKey = () => `read ${here.as}`;
 
 function markRead() {
   let read = {};
+  let elsewhere = false;
   try {
     read = JSON.parse(localStorage.getItem(readKey())) || {};
   } catch {
@@ -236,7 +237,12 @@ function markRead() {
     const unread = latest > (read[channel] || 0);
     link.classList.toggle("unread", unread);
     $(".dot", link).hidden = !unread;
+    elsewhere ||= unread;
   }
+  // where the sidebar is out of sight, its button tells
+  const button = $(".menu-button");
+  $(".dot", button).hidden = !elsewhere;
+  button.setAttribute("aria-label", elsewhere ? `${words.menu}, ${words.unread}` : words.menu);
   localStorage.setItem(readKey(), JSON.stringify(read));
 }
 
