@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from sandbox.slack.acting import Acting
 from sandbox.slack.mrkdwn import Names, markdown, mrkdwn, plain_text, safe_url
+from sandbox.slack.tour import STEPS
 from sandbox.slack.workspace import BOT_ID, BOT_USER, SlackError, Workspace
 
 Json = dict[str, Any]
@@ -108,6 +109,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "sure": ("Are you sure?", "よろしいですか？"),
     "yes": ("Yes", "はい"),
     "cancel": ("Cancel", "キャンセル"),
+    "tour": ("Tour", "ツアー"),
+    "tour_start": ("Take the tour", "ツアーを見る"),
+    "tour_end": ("End tour", "ツアーを終了"),
+    "step": ("Step {n} of {all}", "ステップ {n} / {all}"),
+    "step_before": ("Previous step", "前のステップ"),
+    "step_after": ("Next step", "次のステップ"),
     "today": ("Today", "今日"),
     "reconnecting": ("Connection lost, trying again…", "接続が切れました。再接続しています…"),
     "unknown_block": ("Not drawn here", "この画面では表示できません"),
@@ -336,6 +343,8 @@ class Page:
             "look": look,
             "t": look.words,
             "state": state,
+            "tour": self._tour(look),
+            "attempt": query.get("try", ""),
             "commands": [
                 {
                     "name": each.name,
@@ -359,6 +368,21 @@ class Page:
             "depth": len(views),
             "home": home,
         }
+
+    def _tour(self, look: Look) -> list[Json]:
+        """Its steps in the person's language; none without the Twilio twin, to which it leads."""
+        twilio_page, language = self.workspace.twilio_page, int(look.language == "ja")
+        return [
+            {
+                "title": each.title[language],
+                "text": each.text[language],
+                "go": each.go[language],
+                "address": each.address(look.user, twilio_page),
+                "outside": not each.channel,
+                "own": not each.user,
+            }
+            for each in (STEPS if twilio_page else ())
+        ]
 
     def _thread(self, channel: str, user: str, ts: str | None) -> Json | None:
         messages = self._messages(channel, user, ts) if ts else []

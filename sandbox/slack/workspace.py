@@ -103,6 +103,8 @@ class Workspace:
     """What its calls needed, granted or not; ``commands`` once a slash command was delivered."""
     events: set[str] = field(default_factory=lambda: set(EVENTS))
     """What it is subscribed to, beside this perhaps app_mention."""
+    twilio_page: str = ""
+    """Where the Twilio twin's page is, when it runs beside this one: a tour leads there."""
     commands: tuple[SlashCommand, ...] = field(default_factory=slash_commands)
     home_tab: bool = field(default_factory=lambda: is_on("home_tab_enabled"))
     messages_tab: bool = field(default_factory=lambda: is_on("messages_tab_enabled"))

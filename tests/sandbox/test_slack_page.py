@@ -573,6 +573,51 @@ async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -
     )
 
 
+async def test_a_tour_leads_through_the_whole_job(browser: Browser, twin: SlackTwin, app: App) -> None:
+    twin.workspace.twilio_page = "http://127.0.0.1:3002"
+    window = await browser.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    window.set_default_timeout(SOON)
+    page = await window.new_page()
+    await look(page, twin, "U0REQUESTERJA", "C0BUNDLES")
+    tour = page.get_by_role("region", name="ツアー")
+    await expect(tour).to_contain_text("ステップ 1 / 5")
+    await tour.get_by_role("link", name="コマンドを入力").click()
+    await expect(page.get_by_label("#numbers へのメッセージ")).to_have_value("/twilio buy-number US")
+    await expect(page.get_by_label("#numbers へのメッセージ")).to_be_focused()
+
+    await tour.get_by_role("button", name="次のステップ").press("Enter")
+    await tour.get_by_role("link", name="Ada Approver に切り替え").click()
+    tour = page.get_by_role("region", name="Tour")
+    await expect(tour).to_contain_text("Step 2 of 5")
+    await expect(page.get_by_label("Message #approvals")).to_be_visible()
+    await tour.get_by_role("button", name="Next step").click()
+    await tour.get_by_role("link", name="Type it for me").click()  # as who asked before
+    await expect(page.get_by_label("#numbers へのメッセージ")).to_have_value("/twilio buy-number DE")
+    tour = page.get_by_role("region", name="ツアー")
+    await tour.get_by_role("button", name="次のステップ").click()
+    twilio = tour.get_by_role("link", name="Twilio のページを開く")
+    await expect(twilio).to_have_attribute("href", "http://127.0.0.1:3002")
+    await tour.get_by_role("button", name="次のステップ").click()
+    await expect(tour.get_by_role("heading")).to_have_text("番号をテストする")
+
+    await tour.get_by_role("button", name="ツアーを終了").click()
+    await expect(tour).to_be_hidden()
+    await page.reload()
+    await page.wait_for_selector("html[data-live]")
+    await expect(tour).to_be_hidden()
+    await page.get_by_role("button", name="チャンネルとユーザー").click()
+    await page.get_by_role("button", name="ツアーを見る").click()
+    await expect(tour.get_by_role("heading")).to_have_text("番号を申請する")
+    await expect(tour.get_by_role("link", name="コマンドを入力")).to_be_focused()
+    await window.close()
+
+
+async def test_without_the_twilio_twin_there_is_no_tour(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    await expect(page.get_by_role("region", name="Tour")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Take the tour")).to_have_count(0)
+
+
 async def test_everything_with_the_keyboard(page: Page, twin: SlackTwin, app: App) -> None:
     await look(page, twin)
     keys = page.keyboard

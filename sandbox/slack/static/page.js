@@ -705,16 +705,21 @@ document.addEventListener("click", async (event) => {
   } else if (get("[role=combobox]")) {
     suggest(get("[role=combobox]"));
   } else if ((found = get("[data-try]"))) {
-    const box = $("#composer");
-    box.value = found.dataset.try;
-    grow(box);
-    box.focus();
-    offerCommands();
+    attempt(found.dataset.try);
   } else if (get(".menu-button")) {
     showSidebar(!document.body.classList.contains("with-sidebar"));
     $("#sidebar [aria-current]").focus();
   } else if (get("#veil")) {
     showSidebar(false);
+  } else if ((found = get("[data-tour]"))) {
+    const step = Number(found.dataset.tour);
+    if (found.dataset.tour === "end") showTour({ ended: true });
+    else showTour({ ended: false, step: step ? tour().step + step : 0 });
+    if (tour().ended) focusPlace();
+    else if (!step) {
+      showSidebar(false);
+      $("#tour .step:not([hidden]) a").focus();
+    }
   } else if (get(".skip")) {
     event.preventDefault();
     focusPlace();
@@ -728,6 +733,12 @@ document.addEventListener("click", async (event) => {
       await go({ channel: found.dataset.goChannel, tab: found.dataset.goTab || "messages" });
       if (found.dataset.goTab) $(`[data-go-tab="${found.dataset.goTab}"]`)?.focus();
       else focusPlace();
+    } else if ((found = get("#tour a[href^='/']"))) {
+      const to = new URL(found.href).searchParams;
+      if (to.get("as") !== here.as) return; // somebody else's page is another one
+      event.preventDefault();
+      await go({ channel: to.get("channel"), tab: "messages" });
+      if (to.has("try")) attempt(to.get("try"));
     } else if ((found = get("a[data-thread]"))) {
       event.preventDefault();
       await go({ thread: found.dataset.thread });
@@ -1166,6 +1177,42 @@ function commandKey(event) {
   return true;
 }
 
+/** Types it for the person, who sends it. */
+function attempt(text) {
+  const box = $("#composer");
+  box.value = text;
+  grow(box);
+  box.focus();
+  offerCommands();
+}
+
+// ---- the tour
+
+function tour() {
+  try {
+    return { step: 0, ...JSON.parse(localStorage.getItem("tour")) };
+  } catch {
+    return { step: 0 };
+  }
+}
+
+function showTour(change = {}) {
+  const steps = $$("#tour .step");
+  if (!steps.length) return;
+  const now = { ...tour(), ...change };
+  if (now.step >= steps.length) Object.assign(now, { step: 0, ended: true });
+  if (now.step === 0) now.own = here.as; // who goes on later, after having been somebody else
+  localStorage.setItem("tour", JSON.stringify(now));
+  $("#tour").hidden = Boolean(now.ended);
+  steps.forEach((step, at) => (step.hidden = at !== now.step));
+  $("#tour [data-tour='-1']").disabled = now.step === 0;
+  for (const link of $$("#tour a[data-own][href^='/']")) {
+    const to = new URL(link.href);
+    to.searchParams.set("as", now.own || here.as);
+    link.setAttribute("href", to.pathname + to.search);
+  }
+}
+
 // ---- people
 
 function peopleKey(event, field) {
@@ -1233,6 +1280,7 @@ remember($("#messages"));
 remember($("#thread-pane"));
 $("#thread-pane").dataset.thread = $("#thread-pane").dataset.drawnThread = $("#thread-pane").dataset.shown = here.thread;
 $("#messages").dataset.thread = $("#messages").dataset.drawnThread = "";
+showTour();
 toEnd($("#messages"));
 toEnd($("#thread-pane"));
 if (location.hash.startsWith("#p")) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: "center" });
@@ -1242,5 +1290,8 @@ tellOpened();
 if ($("form", modal)) {
   modal.showModal();
   focusFirst($("form", modal));
-} else focusPlace();
+} else {
+  focusPlace();
+  if ($("#composer").value) attempt($("#composer").value);
+}
 listen();
