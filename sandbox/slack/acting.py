@@ -159,7 +159,7 @@ class Acting:
         if not view.get("submit"):
             raise CannotDo(f"the view {view['callback_id']} has no submit button")
         ignored = await self.values.fill(user, Place(view), given)
-        if said := refused_by_client(view):
+        if said := refused_by_client(view, self.workspace.people[user].get("locale") or "en-US"):
             return self._outcome(user, view, action="errors", errors=said, ignored=ignored)
         payload = {
             **payloads.interaction(self.workspace, "view_submission", user),

@@ -1,6 +1,7 @@
 """The Slack twin's page in a browser: what a person sees and does, with a small app behind the twin."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from sandbox.slack.delivery import Acknowledged, Retry
+from sandbox.slack.page import WORDS
 from sandbox.slack.twin import SlackTwin
+from sandbox.slack.values import SAID
 from sandbox.slack.workspace import BOT_ID, BOT_USER
 from tests.sandbox.test_slack_web_api import speaker
 
@@ -556,6 +559,12 @@ async def test_what_is_unread_is_marked_until_it_is_opened(page: Page, twin: Sla
     await expect(page.get_by_role("link", name="Number Desk", exact=True)).to_be_visible()
 
 
+@pytest.mark.parametrize("words", [WORDS, SAID], ids=["page", "errors"])
+def test_both_languages_fill_in_the_same(words: dict[str, tuple[str, str]]) -> None:
+    named = {key: [set(re.findall(r"\{\w+\}", each)) for each in pair] for key, pair in words.items()}
+    assert [key for key, (english, japanese) in named.items() if english != japanese] == []
+
+
 async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -> None:
     made = twin.workspace.add_message(
         "C0NUMBERS", user="U0REQUESTER", text="<!date^1767272400^{date_long}|x>"
@@ -571,6 +580,22 @@ async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -
     await expect(page.get_by_role("alert")).to_have_text(
         "/twilio はエラー「operation_timeout」で失敗しました"
     )
+    app.error = None
+    email = field("e", "メール", {"type": "email_text_input", "action_id": "email"})
+    proof = field("f", "書類", {"type": "file_input", "action_id": "file", "max_files": 1})
+    twin.workspace.open_view("U0REQUESTERJA", modal("x", "確認", [email, proof], submit=plain("送信")))
+    dialog = page.get_by_role("dialog", name="確認")
+    await expect(dialog).to_contain_text("ファイルを選択")
+    await expect(dialog.get_by_role("button", name="キャンセル")).to_be_visible()
+    await dialog.get_by_label("メール").fill("x")
+    await dialog.get_by_role("button", name="送信").click()
+    await expect(dialog.locator(".field-error:visible")).to_have_text(
+        ["有効なメールアドレスを入力してください。", "この項目は必須です。入力または選択してください。"]
+    )
+    await dialog.get_by_label("書類").set_input_files(
+        {"name": "書類.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
+    )
+    await expect(dialog.get_by_role("button", name="書類.pdf を削除")).to_be_visible()
 
 
 async def test_a_tour_leads_through_the_whole_job(browser: Browser, twin: SlackTwin, app: App) -> None:

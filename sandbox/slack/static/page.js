@@ -960,7 +960,7 @@ function lineWith(text, className, key, value) {
   button.type = "button";
   button.className = className;
   button.dataset[key] = value;
-  button.setAttribute("aria-label", `${words.remove} ${text}`);
+  button.setAttribute("aria-label", say("remove", { name: text }));
   button.textContent = "×";
   line.append(button);
   return line;
