@@ -75,6 +75,7 @@ async def main(given: argparse.Namespace) -> int:
                 why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
                 return failed(f"Port {number} {why}. Choose another with {option}.")
             stack.push_async_callback(twin.stop)
+        slack.workspace.twilio_page = twilio.url
         lines = [f"{name}={value}" for name, value in settings(slack.url, twilio.url).items()]
         if given.env:
             try:

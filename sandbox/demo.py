@@ -24,7 +24,7 @@ WELCOME = """
     Slack    {slack}
     Twilio   {twilio}
 
-  Open the first address and type in #numbers:   /twilio buy-number US
+  Open the first address and follow the tour. Or type in #numbers:   /twilio buy-number US
   Then be Ada Approver (bottom left) and press Approve in #approvals.
   For papers type /twilio new-bundle Germany, and decide about them at the second address.
 
@@ -56,6 +56,7 @@ async def main() -> int:
                 )
                 return 1
             stack.push_async_callback(twin.stop)
+        slack.workspace.twilio_page = twilio.url
         usual = slack_port == PORTS["SLACK_PORT"]
         folder = FOLDER if usual else FOLDER / str(slack_port)  # two demos at once have a database each
         _emptied(folder)

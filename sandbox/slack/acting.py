@@ -15,7 +15,6 @@ from sandbox.slack.workspace import (
     APP_ID,
     BOT_ID,
     BOT_USER,
-    COMMANDS,
     Json,
     SlackError,
     Workspace,
@@ -36,7 +35,7 @@ class Acting:
 
     async def command(self, user: str, channel: str, command: str, text: str) -> Json:
         place = self.workspace.channels[self.channel_of(user, channel)]
-        if command not in COMMANDS:
+        if command not in {each.name for each in self.workspace.commands}:
             raise CannotDo(f"{command} is not a valid command")
         self.workspace.scopes_used.add("commands")
         before = self.workspace.newest(user)
@@ -160,7 +159,7 @@ class Acting:
         if not view.get("submit"):
             raise CannotDo(f"the view {view['callback_id']} has no submit button")
         ignored = await self.values.fill(user, Place(view), given)
-        if said := refused_by_client(view):
+        if said := refused_by_client(view, self.workspace.people[user].get("locale") or "en-US"):
             return self._outcome(user, view, action="errors", errors=said, ignored=ignored)
         payload = {
             **payloads.interaction(self.workspace, "view_submission", user),
@@ -264,15 +263,26 @@ class Acting:
         cleared = everything or self.workspace.newest(user) is not view or view["clear_on_close"]
         if cleared:
             view = self.workspace.open_views[view["root_view_id"]]
-        self.workspace.pop_view(view)
-        if view["notify_on_close"]:
-            payload = {
-                **payloads.interaction(self.workspace, "view_closed", user),
-                "view": {**payloads.view(view), "state": {"values": {}}},
-                "is_cleared": cleared,
-            }
-            await self.delivery.deliver("interactive", payload)
+        if told := self._taken_away(view, cleared):
+            await self.delivery.deliver("interactive", told)
         return {"ok": True}
+
+    def reload(self, user: str) -> None:
+        """The page was loaded anew: open views are gone for good. Told as the x is, to an app that asked [assumed]."""
+        stack = self.workspace.stacks.get(user)
+        if stack and (told := self._taken_away(self.workspace.open_views[stack[0]], cleared=True)):
+            self.delivery.later(self.delivery.deliver("interactive", told))
+
+    def _taken_away(self, view: Json, cleared: bool) -> Json | None:
+        """What the app is told of it, if it asked with ``notify_on_close``."""
+        self.workspace.pop_view(view)
+        if not view["notify_on_close"]:
+            return None
+        return {
+            **payloads.interaction(self.workspace, "view_closed", view["user"]),
+            "view": {**payloads.view(view), "state": {"values": {}}},
+            "is_cleared": cleared,
+        }
 
     # messages and the Home tab
 
@@ -280,6 +290,8 @@ class Acting:
         self, user: str, channel: str, text: str, thread_ts: str | None, *, mention: bool = False
     ) -> Json:
         channel = self.channel_of(user, channel)
+        if self.workspace.is_read_only(channel):
+            raise CannotDo("sending messages to this app has been turned off")
         if thread_ts and self.workspace.find_message(channel, thread_ts) is None:
             raise CannotDo(f"there is no message {thread_ts} in {channel}")
         text = f"<@{BOT_USER}> {text}".strip() if mention else text
@@ -292,8 +304,8 @@ class Acting:
             self.delivery.announce(payloads.event(told))
         return made
 
-    def open_home(self, user: str) -> Json | None:
-        """The person looks at the app's Home tab."""
+    def open_home(self, user: str, tab: str = "home") -> Json | None:
+        """The person looks at the app's Home tab, or at its ``messages``: the app is told of both."""
         self.person(user)
         home = self.workspace.home(user)
         if "app_home_opened" in self.workspace.events:
@@ -301,10 +313,10 @@ class Acting:
                 "type": "app_home_opened",
                 "user": user,
                 "channel": self.workspace.direct_channel(user)["id"],
-                "tab": "home",
+                "tab": tab,
                 "event_ts": self.workspace.next_ts(),
             }
-            if home is not None:  # absent the first time [assumed]
+            if home is not None and tab == "home":  # absent the first time [assumed]
                 inner["view"] = payloads.view(home)
             self.delivery.announce(payloads.event(inner))
         return home

@@ -207,13 +207,14 @@ class Control:
         return web.json_response({"revoked": [name for name in tokens if tokens[name] in self.api.revoked]})
 
     async def change_app(self, request: web.Request) -> web.Response:
-        """``{"home_tab": false, "messages_tab": false}``: as another manifest would have it."""
+        """``{"home_tab": false, "messages_tab": false, "messages_read_only": false}``: as another manifest would have it."""
         body = await _body(request)
-        _only(body, "home_tab", "messages_tab")
-        self.workspace.home_tab = _flag(body, "home_tab", self.workspace.home_tab)
-        self.workspace.messages_tab = _flag(body, "messages_tab", self.workspace.messages_tab)
-        tabs = {"home_tab": self.workspace.home_tab, "messages_tab": self.workspace.messages_tab}
-        return web.json_response(tabs)
+        names = ("home_tab", "messages_tab", "messages_read_only")
+        _only(body, *names)
+        for name in names:
+            setattr(self.workspace, name, _flag(body, name, getattr(self.workspace, name)))
+        self.workspace.tell({"type": "state"})
+        return web.json_response({name: getattr(self.workspace, name) for name in names})
 
     async def change_team(self, request: web.Request) -> web.Response:
         """``{"has_usergroups": false, "edit_window": 60}``: a free plan, an admin's rule about edits (seconds or null)."""
@@ -295,7 +296,11 @@ class Control:
         )
 
     async def open_home(self, request: web.Request) -> web.Response:
-        return web.json_response(self.acting.open_home(_text(await _body(request), "user")))
+        body = await _body(request)
+        tab = body.get("tab", "home")
+        if tab not in ("home", "messages"):
+            raise Wrong("tab is home or messages")
+        return web.json_response(self.acting.open_home(_text(body, "user"), tab))
 
     # what goes wrong, and how the app is reached
 

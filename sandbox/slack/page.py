@@ -14,7 +14,9 @@ from aiohttp import web
 from babel.dates import format_date, format_time
 from markupsafe import Markup
 
+from sandbox.slack.acting import Acting
 from sandbox.slack.mrkdwn import Names, markdown, mrkdwn, plain_text, safe_url
+from sandbox.slack.tour import STEPS
 from sandbox.slack.workspace import BOT_ID, BOT_USER, SlackError, Workspace
 
 Json = dict[str, Any]
@@ -45,14 +47,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "connected": ("App connected", "アプリ接続中"),
     "not_connected": ("App not connected", "アプリ未接続"),
     "private": ("private", "プライベート"),
-    "members": ("members", "人のメンバー"),
+    "members": ("{n} members", "メンバー {n} 人"),
     "unread": ("unread", "未読"),
     "menu": ("Channels and people", "チャンネルとユーザー"),
-    "skip": ("Skip to the message box", "メッセージ入力欄へ移動"),
+    "skip": ("Skip to the content", "本文へ移動"),
     "messages": ("Messages", "メッセージ"),
     "home": ("Home", "ホーム"),
     "empty": ("Nothing here yet", "まだ何もありません"),
     "empty_hint": ("Type a message, or try", "メッセージを入力するか、次を試してください："),
+    "home_empty": ("The app has put nothing here yet", "アプリはまだ何も表示していません"),
     "app": ("App", "アプリ"),
     "only_you": ("Only visible to you", "あなただけに表示されています"),
     "edited": ("edited", "編集済み"),
@@ -66,15 +69,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "back": ("Back", "戻る"),
     "write_in": ("Message {where}", "{where} へのメッセージ"),
     "write_reply": ("Reply…", "返信する…"),
+    "read_only": (
+        "Sending messages to this app has been turned off.",
+        "このアプリへのメッセージの送信はオフになっています。",
+    ),
     "send": ("Send", "送信"),
     "hint": ("sends", "で送信"),
     "hint_line": ("new line", "で改行"),
     "hint_command": ("starts a slash command", "でコマンドを入力"),
     "sending": ("Sending…", "送信中…"),
     "running": ("Waiting for the app…", "アプリの応答を待っています…"),
+    "commands": ("Slash commands", "スラッシュコマンド"),
     "unknown_command": (
-        "{what} is not a valid command. This workspace knows /twilio.",
-        "{what} は有効なコマンドではありません。使えるのは /twilio です。",
+        "{what} is not a valid command. This workspace knows {known}.",
+        "{what} は有効なコマンドではありません。使えるのは {known} です。",
     ),
     "no_commands": (
         "Slash commands do not work in threads. Type it in the channel.",
@@ -94,13 +102,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "keep_typing": ("Keep typing…", "続けて入力してください…"),
     "results": ("{n} results", "{n} 件"),
     "clear": ("Clear", "クリア"),
-    "remove": ("Remove", "削除"),
+    "remove": ("Remove {name}", "{name} を削除"),
+    "choose_file": ("Choose a file", "ファイルを選択"),
+    "choose_files": ("Choose files", "ファイルを選択"),
+    "drop": ("or drop it here", "またはここにドロップ"),
     "uploading": ("Uploading…", "アップロード中…"),
     "more_actions": ("More actions", "その他の操作"),
     "loading": ("Loading…", "読み込み中…"),
     "sure": ("Are you sure?", "よろしいですか？"),
     "yes": ("Yes", "はい"),
     "cancel": ("Cancel", "キャンセル"),
+    "tour": ("Tour", "ツアー"),
+    "tour_start": ("Take the tour", "ツアーを見る"),
+    "tour_end": ("End tour", "ツアーを終了"),
+    "step": ("Step {n} of {all}", "ステップ {n} / {all}"),
+    "step_before": ("Previous step", "前のステップ"),
+    "step_after": ("Next step", "次のステップ"),
     "today": ("Today", "今日"),
     "reconnecting": ("Connection lost, trying again…", "接続が切れました。再接続しています…"),
     "unknown_block": ("Not drawn here", "この画面では表示できません"),
@@ -117,8 +134,8 @@ WORDS: dict[str, tuple[str, str]] = {
 """What the page itself says, in English and Japanese."""
 
 
-def add_page(app: web.Application, workspace: Workspace) -> None:
-    page = Page(workspace)
+def add_page(app: web.Application, workspace: Workspace, acting: Acting) -> None:
+    page = Page(workspace, acting)
     app.router.add_get("/", page.whole)
     app.router.add_get("/page/events", page.events)
     app.router.add_get("/page/{piece:sidebar|messages|thread|home|modal}", page.piece)
@@ -228,8 +245,9 @@ class Look:
 
 
 class Page:
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, acting: Acting) -> None:
         self.workspace = workspace
+        self.acting = acting
         self._open: set[asyncio.Queue[Json]] = set()
         self._reloaded: dict[str, str] = {}
         """When each person last loaded the page anew: what only they saw before that is gone, as in Slack."""
@@ -238,8 +256,10 @@ class Page:
 
     async def whole(self, request: web.Request) -> web.Response:
         user = self._person(request)
-        if request.cookies.get(COOKIE) == user:  # to look as somebody else is no reload
+        # neither to look as somebody else nor to follow a link to a message is a reload
+        if request.cookies.get(COOKIE) == user and "link" not in request.query:
             self._reloaded[user] = self.workspace.next_ts()
+            self.acting.reload(user)
         seen = self._seen(request)
         response = self._answer("page.html", seen)
         response.set_cookie(COOKIE, seen["look"].user, samesite="Strict", httponly=True)
@@ -320,16 +340,30 @@ class Page:
         thread = self._thread(channel["id"], user, query.get("thread"))
         views = self.workspace.views(user)
         home = self.workspace.home(user)
+        has_home = self.workspace.home_tab or home is not None
         look = Look(state, user)
         return {
             "look": look,
             "t": look.words,
             "state": state,
+            "tour": self._tour(look),
+            "attempt": query.get("try", ""),
+            "commands": [
+                {
+                    "name": each.name,
+                    "description": each.description,
+                    "usage_hint": each.usage_hint,
+                    "subcommands": each.subcommands,
+                }
+                for each in self.workspace.commands
+            ],
             "channels": mine,
             "direct": direct,
             "channel": channel,
+            "read_only": self.workspace.is_read_only(channel["id"]),
             "app_name": APP_NAME,
-            "tab": "home" if home and query.get("tab") == "home" and channel["is_im"] else "messages",
+            "has_home": has_home,
+            "tab": "home" if has_home and query.get("tab") == "home" and channel["is_im"] else "messages",
             "messages": self._messages(channel["id"], user),
             "latest": lambda each: self._latest(each, user),
             "thread": thread,
@@ -337,6 +371,21 @@ class Page:
             "depth": len(views),
             "home": home,
         }
+
+    def _tour(self, look: Look) -> list[Json]:
+        """Its steps in the person's language; none without the Twilio twin, to which it leads."""
+        twilio_page, language = self.workspace.twilio_page, int(look.language == "ja")
+        return [
+            {
+                "title": each.title[language],
+                "text": each.text[language],
+                "go": each.go[language],
+                "address": each.address(look.user, twilio_page),
+                "outside": not each.channel,
+                "own": not each.user,
+            }
+            for each in (STEPS if twilio_page else ())
+        ]
 
     def _thread(self, channel: str, user: str, ts: str | None) -> Json | None:
         messages = self._messages(channel, user, ts) if ts else []

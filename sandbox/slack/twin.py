@@ -49,7 +49,7 @@ class SlackTwin:
         app.router.add_post("/upload/v1/{ticket}", self._api.files.upload)
         app.router.add_get("/archives/{channel}/{message}", self._permalink)
         self._control.add_to(app)
-        add_page(app, self.workspace)
+        add_page(app, self.workspace, self._acting)
         app.on_shutdown.append(lambda _: self.delivery.close())
         # a caller that gives up does not undo its call: handlers run to their end
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
@@ -70,6 +70,6 @@ class SlackTwin:
             self._runner = None
 
     async def _permalink(self, request: web.Request) -> web.Response:
-        """A link to a message opens the page there, as whoever looked last."""
+        """A link to a message opens a page there, as whoever looked last."""
         channel = request.match_info["channel"]
-        raise web.HTTPFound(f"/?channel={channel}#{request.match_info['message']}")
+        raise web.HTTPFound(f"/?channel={channel}&link=1#{request.match_info['message']}")

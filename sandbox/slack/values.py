@@ -13,7 +13,6 @@ from sandbox.slack.workspace import BOT_USER, Json, Workspace
 
 MOST_FILES = 10
 LONGEST_TEXT = 3000
-REQUIRED = "Please complete this required field."
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 URL = re.compile(r"https?://[^\s/]+\S*")
@@ -200,10 +199,26 @@ def suggestion_problems(answer: Any) -> list[str]:
 
 # what the client says before anything is sent
 
+SAID = {
+    "required": ("Please complete this required field.", "この項目は必須です。入力または選択してください。"),
+    "shortest": ("Please enter at least {n} characters.", "{n} 文字以上で入力してください。"),
+    "longest": ("Please enter no more than {n} characters.", "{n} 文字以内で入力してください。"),
+    "email": ("Please enter a valid email address.", "有効なメールアドレスを入力してください。"),
+    "url": ("Please enter a valid URL.", "有効な URL を入力してください。"),
+    "number": ("Please enter a number.", "数値を入力してください。"),
+    "whole": ("Please enter a whole number.", "整数を入力してください。"),
+    "least": ("Please enter a number of at least {n}.", "{n} 以上の数値を入力してください。"),
+    "most": ("Please enter a number of at most {n}.", "{n} 以下の数値を入力してください。"),
+}
+"""In English and Japanese. The words but the first are [assumed]."""
 
-def refused_by_client(view: Json) -> Json:
-    """Sentences by block_id: required fields, lengths, numbers, addresses. The words but the first are [assumed]."""
-    said: Json = {}
+Complaint = tuple[str, Any]
+"""What of ``SAID``, and its ``{n}``."""
+
+
+def refused_by_client(view: Json, locale: str) -> Json:
+    """Sentences by block_id in the person's language: required fields, lengths, numbers, addresses."""
+    said: dict[str, Complaint] = {}
     for block in view["blocks"]:
         if block["type"] != "input":
             continue
@@ -212,33 +227,34 @@ def refused_by_client(view: Json) -> Json:
         value = state.get(STATE_KEYS[element["type"]][0])
         if value in (None, "", []):
             if not block.get("optional"):
-                said[block["block_id"]] = REQUIRED
-        elif isinstance(value, str) and (sentence := _said_of_text(element, value)):
-            said[block["block_id"]] = sentence
-    return said
+                said[block["block_id"]] = ("required", None)
+        elif isinstance(value, str) and (complaint := _wrong_text(element, value)):
+            said[block["block_id"]] = complaint
+    language = int(locale.startswith("ja"))
+    return {block_id: SAID[name][language].format(n=n) for block_id, (name, n) in said.items()}
 
 
-def _said_of_text(element: Json, value: str) -> str | None:
+def _wrong_text(element: Json, value: str) -> Complaint | None:
     kind = element["type"]
     most = element.get("max_length", LONGEST_TEXT)
     if len(value) < element.get("min_length", 0):
-        return f"Please enter at least {element['min_length']} characters."
+        return "shortest", element["min_length"]
     if len(value) > most:
-        return f"Please enter no more than {most} characters."
+        return "longest", most
     if kind == "email_text_input" and not EMAIL.fullmatch(value):
-        return "Please enter a valid email address."
+        return "email", None
     if kind == "url_text_input" and not URL.fullmatch(value):
-        return "Please enter a valid URL."
-    return _said_of_number(element, value) if kind == "number_input" else None
+        return "url", None
+    return _wrong_number(element, value) if kind == "number_input" else None
 
 
-def _said_of_number(element: Json, value: str) -> str | None:
+def _wrong_number(element: Json, value: str) -> Complaint | None:
     if not NUMBER.fullmatch(value):
-        return "Please enter a number."
+        return "number", None
     if "." in value and not element["is_decimal_allowed"]:
-        return "Please enter a whole number."
+        return "whole", None
     if "min_value" in element and float(value) < float(element["min_value"]):
-        return f"Please enter a number of at least {element['min_value']}."
+        return "least", element["min_value"]
     if "max_value" in element and float(value) > float(element["max_value"]):
-        return f"Please enter a number of at most {element['max_value']}."
+        return "most", element["max_value"]
     return None

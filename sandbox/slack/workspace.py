@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.slack.elements import as_echoed, initial_values
-from sandbox.slack.manifest import is_on
+from sandbox.slack.manifest import SlashCommand, is_on, slash_commands
 
 Json = dict[str, Any]
 
@@ -29,7 +29,6 @@ SCOPES = (
     "usergroups:read",
     "users:read",
 )
-COMMANDS = ("/twilio",)
 
 PEOPLE = {
     "U0REQUESTER": ("Rita Requester", "en-US"),
@@ -104,8 +103,13 @@ class Workspace:
     """What its calls needed, granted or not; ``commands`` once a slash command was delivered."""
     events: set[str] = field(default_factory=lambda: set(EVENTS))
     """What it is subscribed to, beside this perhaps app_mention."""
+    twilio_page: str = ""
+    """Where the Twilio twin's page is, when it runs beside this one: a tour leads there."""
+    commands: tuple[SlashCommand, ...] = field(default_factory=slash_commands)
     home_tab: bool = field(default_factory=lambda: is_on("home_tab_enabled"))
     messages_tab: bool = field(default_factory=lambda: is_on("messages_tab_enabled"))
+    messages_read_only: bool = field(default_factory=lambda: is_on("messages_tab_read_only_enabled"))
+    """People cannot write to the app in its direct messages."""
     has_usergroups: bool = True
     """Not in workspaces without a paid plan."""
     edit_window: float | None = None
@@ -221,6 +225,10 @@ class Workspace:
             "usergroups": list(self.usergroups.values()),
             "connections": self.connections,
         }
+
+    def is_read_only(self, channel_id: str) -> bool:
+        """For people; the app writes there."""
+        return bool(self.channels[channel_id]["is_im"]) and self.messages_read_only
 
     # messages
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from slack_sdk.web.async_client import AsyncWebClient
 
-from sandbox.slack.manifest import is_on
+from sandbox.slack.manifest import SlashCommand, is_on, slash_commands
 from sandbox.slack.twin import SlackTwin
 from tests.catalogue import ROOT
 from tests.sandbox.test_slack_web_api import client, refusal, session, speaker, twin
@@ -158,6 +158,7 @@ async def test_the_tabs_are_those_of_the_manifest_until_it_changes(
     tabs = yaml.safe_load((ROOT / "app-manifest.yml").read_text())["features"]["app_home"]
     assert twin.workspace.home_tab is is_on("home_tab_enabled") is tabs["home_tab_enabled"]
     assert twin.workspace.messages_tab is is_on("messages_tab_enabled") is tabs["messages_tab_enabled"]
+    assert twin.workspace.messages_read_only is tabs["messages_tab_read_only_enabled"]
     home = {"type": "home", "blocks": [{"type": "divider"}]}
     await control(session, twin, "POST", "app", {"home_tab": False, "messages_tab": False})
     refused = await refusal(client.views_publish(user_id="U0REQUESTER", view=home))
@@ -200,6 +201,36 @@ async def test_a_person_whom_the_app_cannot_see(
     for call in (client.users_info(user="U0APPROVER"), client.conversations_open(users="U0APPROVER")):
         assert (await refusal(call))["error"] == "user_not_visible"
     assert "U0APPROVER" not in [each["id"] for each in (await client.users_list())["members"]]
+
+
+def test_slash_commands_are_those_of_the_manifest() -> None:
+    listed = yaml.safe_load((ROOT / "app-manifest.yml").read_text())["features"]["slash_commands"]
+    assert slash_commands() == tuple(
+        SlashCommand(each["command"], each["description"], each["usage_hint"]) for each in listed
+    )
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        ("[buy [country] | help]", ["buy", "help"]),
+        ("[one | two x | ]", ["one", "two"]),
+        ("[country]", []),
+        ("", []),
+    ],
+)
+def test_a_usage_hint_names_subcommands(hint: str, words: list[str]) -> None:
+    assert SlashCommand("/x", "", hint).subcommands == words
+
+
+async def test_people_write_to_the_app_only_where_its_manifest_lets_them(
+    twin: SlackTwin, session: aiohttp.ClientSession
+) -> None:
+    said = {"user": "U0REQUESTER", "channel": "U0REQUESTER", "text": "hello"}
+    for read_only, status in ((True, 400), (False, 200)):
+        await control(session, twin, "POST", "app", {"messages_read_only": read_only})
+        async with session.post(f"{twin.url}/twin/message", json=said) as answer:
+            assert answer.status == status
 
 
 @pytest.mark.parametrize(

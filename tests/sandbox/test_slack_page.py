@@ -1,15 +1,20 @@
 """The Slack twin's page in a browser: what a person sees and does, with a small app behind the twin."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from sandbox.slack.delivery import Acknowledged
+from sandbox.slack.delivery import Acknowledged, Retry
+from sandbox.slack.page import WORDS
 from sandbox.slack.twin import SlackTwin
+from sandbox.slack.values import SAID
 from sandbox.slack.workspace import BOT_ID, BOT_USER
+from tests.sandbox.test_slack_web_api import speaker
 
 Json = dict[str, Any]
 
@@ -172,6 +177,15 @@ def card() -> list[Json]:
     ]
 
 
+def home(title: str) -> Json:
+    ask = {"type": "button", "action_id": "buy_number", "text": plain("Ask for a number")}
+    return {
+        "type": "home",
+        "callback_id": "home",
+        "blocks": [{"type": "header", "text": plain(title)}, {"type": "actions", "elements": [ask]}],
+    }
+
+
 class App:
     """Stands in for the app behind the twin's delivery."""
 
@@ -183,7 +197,7 @@ class App:
         self.loading = 0.0
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def deliver(self, kind: str, payload: Json) -> Acknowledged:
+    async def deliver(self, kind: str, payload: Json, retry: Retry | None = None) -> Acknowledged:
         self.got.append(payload)
         if self.error:
             return Acknowledged(error=self.error)
@@ -228,6 +242,8 @@ class App:
             blocks = find_view()["blocks"]
             blocks[0]["text"] = marked(f"Numbers in *{chosen}* cost about $3.")
             self.workspace.update_view(view, {**find_view(), "blocks": blocks})
+        elif action["action_id"] == "buy_number":
+            self.workspace.open_view(payload["user"]["id"], find_view())
         elif "message" in payload:
             message = self.workspace.find_message(payload["channel"]["id"], payload["message"]["ts"])
             assert message
@@ -242,6 +258,15 @@ class App:
                     }
                 ],
             )
+
+    async def hears_of_tabs(self, count: int) -> list[Json]:
+        """The ``app_home_opened`` so far, once there are so many."""
+        async with asyncio.timeout(SOON / 1000):
+            while True:
+                heard = [each["event"] for each in self.got if each.get("type") == "event_callback"]
+                if len(heard) >= count:
+                    return heard
+                await asyncio.sleep(0.02)
 
     def last(self, kind: str) -> Json:
         return next(each for each in reversed(self.got) if each.get("type") == kind)
@@ -370,6 +395,38 @@ async def test_a_command_that_fails_says_so(page: Page, twin: SlackTwin, app: Ap
     await expect(page.get_by_role("alert")).to_contain_text("/other is not a valid command")
 
 
+async def test_commands_are_offered_while_they_are_typed(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    box, keys = page.get_by_label("Message #numbers"), page.keyboard
+    offered = page.get_by_role("listbox", name="Slash commands").get_by_role("option")
+    await keys.type("/")
+    [given] = twin.workspace.commands
+    await expect(offered).to_have_text([f"{given.name} {given.usage_hint}{given.description}"])
+    await expect(box).to_have_attribute("aria-activedescendant", "command-0")
+    await keys.press("Enter")
+    await expect(box).to_have_value("/twilio ")
+    await expect(offered).to_have_text([f"/twilio {each}" for each in given.subcommands])
+    await keys.press("ArrowUp")
+    await keys.press("ArrowUp")
+    await keys.press("Tab")
+    await expect(box).to_have_value("/twilio status ")
+    await expect(offered).to_have_count(0)
+
+    await box.fill("/twilio b")
+    await expect(offered).to_have_text(["/twilio buy-number", "/twilio bundles"])
+    await offered.nth(1).click()
+    await expect(box).to_have_value("/twilio bundles ")
+    await expect(box).to_be_focused()
+    await box.fill("/tw")
+    await keys.press("Escape")
+    await expect(offered).to_have_count(0)
+    await box.fill("/twilio bu")
+    await expect(offered).to_have_count(2)
+    await keys.press("Enter")  # nothing was chosen: it is sent as it stands
+    await expect(page.get_by_role("dialog", name="Find a number")).to_be_visible()
+    assert app.got[-1]["text"] == "bu"
+
+
 async def test_only_one_person_sees_an_ephemeral_message(page: Page, twin: SlackTwin, app: App) -> None:
     await look(page, twin)
     await command(page, "/twilio help")
@@ -383,6 +440,38 @@ async def test_only_one_person_sees_an_ephemeral_message(page: Page, twin: Slack
     await page.reload()
     await expect(page.get_by_label("Message #numbers")).to_be_visible()
     await expect(page.locator("[data-ts]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_reload_closes_what_is_open_for_good(
+    page: Page, twin: SlackTwin, app: App, told: bool
+) -> None:
+    await look(page, twin)
+    twin.workspace.open_view("U0REQUESTER", {**find_view(), "notify_on_close": told})
+    second = modal("second", "More", [{"type": "divider"}])
+    twin.workspace.open_view("U0REQUESTER", second, push=True)
+    await expect(page.get_by_role("dialog", name="More")).to_be_visible()
+    await look(page, twin, "U0APPROVER")
+    await look(page, twin)
+    await expect(page.get_by_role("dialog", name="More")).to_be_visible()
+    await page.reload()
+    await page.wait_for_selector("html[data-live]")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    assert not twin.workspace.views("U0REQUESTER")
+    heard = [each for each in app.got if each["type"] == "view_closed"]
+    assert [(each["view"]["callback_id"], each["is_cleared"]) for each in heard] == [
+        ("buy_number.find", True)
+    ] * told
+
+
+async def test_a_link_to_a_message_takes_nothing_away(page: Page, twin: SlackTwin, app: App) -> None:
+    made = twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text="news")
+    await look(page, twin)
+    twin.workspace.add_ephemeral("C0NUMBERS", "U0REQUESTER", text="Only for you")
+    await page.goto(f"{twin.url}/archives/C0NUMBERS/p{made['ts'].replace('.', '')}")
+    await expect(page.locator("[data-ts]")).to_contain_text(["news", "Only for you"])
+    await page.reload()
+    await expect(page.locator("[data-ts]")).to_have_count(1)
 
 
 async def test_a_message_appears_changes_and_is_answered_in_its_thread(
@@ -450,6 +539,32 @@ async def test_people_switch_and_unread_dots(page: Page, twin: SlackTwin, app: A
     await expect(page.get_by_role("link", name="operators")).to_be_visible()
 
 
+async def test_what_is_unread_is_marked_until_it_is_opened(page: Page, twin: SlackTwin, app: App) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await look(page, twin)
+    menu = page.get_by_role("button", name="Channels and people")
+    await expect(menu).to_have_accessible_name("Channels and people")
+    twin.workspace.add_message("C0APPROVALS", user="U0REQUESTER", text="my own is not news")
+    direct = twin.workspace.direct_channel("U0REQUESTER")["id"]
+    twin.workspace.add_message(direct, user=BOT_USER, bot_id=BOT_ID, text="news")
+    await expect(menu).to_have_accessible_name("Channels and people, unread")
+    await page.reload()
+    await menu.click()
+    await expect(page.get_by_role("link", name="approvals", exact=True)).to_be_visible()
+    await page.get_by_role("link", name="Number Desk unread").click()
+    await expect(page.locator("#messages [data-ts]")).to_contain_text("news")
+    await expect(menu).to_have_accessible_name("Channels and people")
+    await page.reload()
+    await menu.click()
+    await expect(page.get_by_role("link", name="Number Desk", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("words", [WORDS, SAID], ids=["page", "errors"])
+def test_both_languages_fill_in_the_same(words: dict[str, tuple[str, str]]) -> None:
+    named = {key: [set(re.findall(r"\{\w+\}", each)) for each in pair] for key, pair in words.items()}
+    assert [key for key, (english, japanese) in named.items() if english != japanese] == []
+
+
 async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -> None:
     made = twin.workspace.add_message(
         "C0NUMBERS", user="U0REQUESTER", text="<!date^1767272400^{date_long}|x>"
@@ -465,6 +580,67 @@ async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -
     await expect(page.get_by_role("alert")).to_have_text(
         "/twilio はエラー「operation_timeout」で失敗しました"
     )
+    app.error = None
+    email = field("e", "メール", {"type": "email_text_input", "action_id": "email"})
+    proof = field("f", "書類", {"type": "file_input", "action_id": "file", "max_files": 1})
+    twin.workspace.open_view("U0REQUESTERJA", modal("x", "確認", [email, proof], submit=plain("送信")))
+    dialog = page.get_by_role("dialog", name="確認")
+    await expect(dialog).to_contain_text("ファイルを選択")
+    await expect(dialog.get_by_role("button", name="キャンセル")).to_be_visible()
+    await dialog.get_by_label("メール").fill("x")
+    await dialog.get_by_role("button", name="送信").click()
+    await expect(dialog.locator(".field-error:visible")).to_have_text(
+        ["有効なメールアドレスを入力してください。", "この項目は必須です。入力または選択してください。"]
+    )
+    await dialog.get_by_label("書類").set_input_files(
+        {"name": "書類.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
+    )
+    await expect(dialog.get_by_role("button", name="書類.pdf を削除")).to_be_visible()
+
+
+async def test_a_tour_leads_through_the_whole_job(browser: Browser, twin: SlackTwin, app: App) -> None:
+    twin.workspace.twilio_page = "http://127.0.0.1:3002"
+    window = await browser.new_context(viewport={"width": 390, "height": 844}, reduced_motion="reduce")
+    window.set_default_timeout(SOON)
+    page = await window.new_page()
+    await look(page, twin, "U0REQUESTERJA", "C0BUNDLES")
+    tour = page.get_by_role("region", name="ツアー")
+    await expect(tour).to_contain_text("ステップ 1 / 5")
+    await tour.get_by_role("link", name="コマンドを入力").click()
+    await expect(page.get_by_label("#numbers へのメッセージ")).to_have_value("/twilio buy-number US")
+    await expect(page.get_by_label("#numbers へのメッセージ")).to_be_focused()
+
+    await tour.get_by_role("button", name="次のステップ").press("Enter")
+    await tour.get_by_role("link", name="Ada Approver に切り替え").click()
+    tour = page.get_by_role("region", name="Tour")
+    await expect(tour).to_contain_text("Step 2 of 5")
+    await expect(page.get_by_label("Message #approvals")).to_be_visible()
+    await tour.get_by_role("button", name="Next step").click()
+    await tour.get_by_role("link", name="Type it for me").click()  # as who asked before
+    await expect(page.get_by_label("#numbers へのメッセージ")).to_have_value("/twilio buy-number DE")
+    tour = page.get_by_role("region", name="ツアー")
+    await tour.get_by_role("button", name="次のステップ").click()
+    twilio = tour.get_by_role("link", name="Twilio のページを開く")
+    await expect(twilio).to_have_attribute("href", "http://127.0.0.1:3002")
+    await tour.get_by_role("button", name="次のステップ").click()
+    await expect(tour.get_by_role("heading")).to_have_text("番号をテストする")
+
+    await tour.get_by_role("button", name="ツアーを終了").click()
+    await expect(tour).to_be_hidden()
+    await page.reload()
+    await page.wait_for_selector("html[data-live]")
+    await expect(tour).to_be_hidden()
+    await page.get_by_role("button", name="チャンネルとユーザー").click()
+    await page.get_by_role("button", name="ツアーを見る").click()
+    await expect(tour.get_by_role("heading")).to_have_text("番号を申請する")
+    await expect(tour.get_by_role("link", name="コマンドを入力")).to_be_focused()
+    await window.close()
+
+
+async def test_without_the_twilio_twin_there_is_no_tour(page: Page, twin: SlackTwin, app: App) -> None:
+    await look(page, twin)
+    await expect(page.get_by_role("region", name="Tour")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Take the tour")).to_have_count(0)
 
 
 async def test_everything_with_the_keyboard(page: Page, twin: SlackTwin, app: App) -> None:
@@ -546,22 +722,104 @@ async def test_a_file_is_uploaded(page: Page, twin: SlackTwin, app: App) -> None
     assert file["name"] == "proof.pdf"
 
 
+async def test_an_app_may_take_no_messages(page: Page, twin: SlackTwin, app: App) -> None:
+    told = twin.workspace.add_message(
+        twin.workspace.direct_channel("U0REQUESTER")["id"], user=BOT_USER, bot_id=BOT_ID, text="news"
+    )
+    await look(page, twin)
+    await page.get_by_role("link", name="Number Desk").click()
+    await expect(page.locator(f'[data-ts="{told["ts"]}"]')).to_be_visible()
+    note = page.get_by_text("Sending messages to this app has been turned off.")
+    await expect(note).to_be_visible()
+    await expect(page.get_by_role("textbox")).to_have_count(0)
+    await page.get_by_role("link", name="Reply in thread").click()
+    await expect(page.get_by_role("button", name="Close thread")).to_be_focused()
+    await expect(page.get_by_role("textbox")).to_have_count(0)
+    await page.get_by_role("link", name="numbers").click()
+    await expect(page.get_by_label("Message #numbers")).to_be_focused()
+    await expect(note).to_be_hidden()
+
+    twin.workspace.messages_read_only = False
+    await page.get_by_role("link", name="Number Desk").click()
+    await expect(page.get_by_label("Message Number Desk")).to_be_focused()
+
+
 async def test_home_is_live(page: Page, twin: SlackTwin, app: App) -> None:
     await look(page, twin)
     await page.get_by_role("link", name="Number Desk").click()
-    await expect(page.get_by_label("Message Number Desk")).to_be_focused()
-    await expect(page.get_by_role("link", name="Home")).to_have_count(0)
-    twin.workspace.homes["U0REQUESTER"] = {
-        "id": "V0HOME",
-        "type": "home",
-        "hash": "1",
-        "callback_id": "home",
-        "blocks": [{"type": "header", "block_id": "h", "text": plain("Your numbers")}],
-        "state": {"values": {}},
-    }
-    twin.workspace.tell({"type": "home", "user": "U0REQUESTER"})
+    await expect(page.get_by_role("heading", name="Number Desk")).to_be_focused()
     await page.get_by_role("link", name="Home").click()
-    await expect(page.get_by_role("heading", name="Your numbers")).to_be_visible()
+    await expect(page.get_by_text("The app has put nothing here yet")).to_be_visible()
+    opened = await app.hears_of_tabs(2)
+    assert [(each["tab"], "view" in each) for each in opened] == [("messages", False), ("home", False)]
+
+    async with aiohttp.ClientSession() as session:
+        client = speaker(twin, session)
+        await client.views_publish(user_id="U0REQUESTER", view=home("Your numbers"))
+        await expect(page.get_by_role("heading", name="Your numbers")).to_be_visible()
+        await page.get_by_role("button", name="Ask for a number").focus()
+        await client.views_publish(user_id="U0REQUESTER", view=home("Your number"))
+        await expect(page.get_by_role("heading", name="Your number", exact=True)).to_be_visible()
+    button = page.get_by_role("button", name="Ask for a number")
+    await expect(button).to_be_focused()
+    await button.press("Enter")
+    await expect(page.get_by_role("dialog", name="Find a number")).to_be_visible()
+    assert app.last("block_actions")["view"]["type"] == "home"
+    await page.keyboard.press("Escape")
+    await expect(button).to_be_focused()
+
+    app.error = "dispatch_failed"
+    await button.click()
+    await expect(page.get_by_role("alert")).to_have_text(
+        'This action failed with the error "dispatch_failed"'
+    )
+    app.error = None
+    await page.get_by_role("link", name="Messages", exact=True).click()
+    await expect(page.get_by_role("heading", name="Your number")).to_be_hidden()
+    await page.goto(f"{page.url}&tab=home")
+    await expect(page.get_by_role("heading", name="Your number")).to_be_visible()
+    opened = await app.hears_of_tabs(4)
+    assert opened[3]["view"]["callback_id"] == "home"
+
+
+COVERED = """() => {
+  const texts = document.createTreeWalker(document.querySelector("#messages .messages"), NodeFilter.SHOW_TEXT);
+  const covered = [];
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    text.parentElement.scrollIntoView({ block: "center" });
+    for (const box of range.getClientRects())
+      for (const x of [box.left + 1, box.right - 1]) {
+        const top = document.elementFromPoint(x, box.top + box.height / 2);
+        if (box.width > 2 && top && !text.parentElement.contains(top) && !top.contains(text)) covered.push(text.data.trim());
+      }
+  }
+  return covered;
+}"""
+
+
+async def test_nothing_covers_a_text_where_fingers_point(browser: Browser, twin: SlackTwin, app: App) -> None:
+    long = "Ask for it today and give the bundle later, which is the fastest way that I know of by far."
+    twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text=long)
+    twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text=long)
+    parent = twin.workspace.add_message("C0NUMBERS", user=BOT_USER, bot_id=BOT_ID, text="x", blocks=card())
+    twin.workspace.add_message("C0NUMBERS", user="U0APPROVER", text=long, thread_ts=parent["ts"])
+    phone = await browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
+    phone.set_default_timeout(SOON)
+    page = await phone.new_page()
+    await look(page, twin)
+    assert await page.locator("#messages [data-thread]").count() == 3
+    assert await page.evaluate(COVERED) == []
+    await by_action(page, "more").tap()
+    menu = page.locator(".overflow[open] .menu")
+    box = await menu.bounding_box()
+    assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert await page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    await phone.close()
 
 
 async def test_unknown_blocks_and_markup_are_shown_not_run(page: Page, twin: SlackTwin, app: App) -> None:

@@ -84,9 +84,8 @@ function actionPath(element) {
 }
 
 function findAction(root, path) {
-  return $$("[data-action-id]", root).find(
-    (one) => one.dataset.actionId === path.action && one.dataset.ofBlock === path.block && (path.button ?? "") === (one.dataset.value ?? ""),
-  );
+  const same = $$("[data-action-id]", root).filter((one) => one.dataset.actionId === path.action && (path.button ?? "") === (one.dataset.value ?? ""));
+  return same.find((one) => one.dataset.ofBlock === path.block) || same[0]; // a block without an id of its own gets another each time
 }
 
 function focusAction(root, path) {
@@ -161,6 +160,7 @@ const drawMessages = onceAtATime(async () => {
   if (channel !== here.channel) return;
   drawList($("#messages"), html);
   nameThePage();
+  showComposers();
   markRead();
 });
 
@@ -223,6 +223,7 @@ const readKey = () => `read ${here.as}`;
 
 function markRead() {
   let read = {};
+  let elsewhere = false;
   try {
     read = JSON.parse(localStorage.getItem(readKey())) || {};
   } catch {
@@ -236,7 +237,12 @@ function markRead() {
     const unread = latest > (read[channel] || 0);
     link.classList.toggle("unread", unread);
     $(".dot", link).hidden = !unread;
+    elsewhere ||= unread;
   }
+  // where the sidebar is out of sight, its button tells
+  const button = $(".menu-button");
+  $(".dot", button).hidden = !elsewhere;
+  button.setAttribute("aria-label", elsewhere ? `${words.menu}, ${words.unread}` : words.menu);
   localStorage.setItem(readKey(), JSON.stringify(read));
 }
 
@@ -250,23 +256,47 @@ function nameThePage() {
   $("#composer").setAttribute("aria-label", label);
 }
 
+function address() {
+  const query = new URLSearchParams({ as: here.as, channel: here.channel });
+  if (here.thread) query.set("thread", here.thread);
+  if (here.tab === "home") query.set("tab", "home");
+  return `/?${query}`;
+}
+
+/** The app hears who opens one of its tabs. */
+function tellOpened() {
+  if (here.channel === data.direct) ask("home", { tab: here.tab });
+}
+
+/** Home has no box to write in, nor have direct messages that the app's manifest made read-only. */
+function showComposers() {
+  const home = here.tab === "home";
+  const readOnly = $("#messages .place")?.dataset.readOnly !== undefined;
+  $("#composer-form").hidden = home || readOnly;
+  $("#thread-form").hidden = readOnly;
+  $("#read-only").hidden = home || !readOnly;
+}
+
+function focusPlace() {
+  ($("#composer-form").hidden ? $("#messages .place h1") : $("#composer")).focus({ preventScroll: true });
+}
+
 async function go(place, { push = true } = {}) {
   const otherChannel = place.channel !== undefined && place.channel !== here.channel;
+  const otherTab = otherChannel || (place.tab !== undefined && place.tab !== here.tab);
   Object.assign(here, place);
+  if (otherTab) tellOpened();
   if (otherChannel) {
     if (place.thread === undefined) here.thread = "";
     trouble($("#composer-form"), "");
   }
-  const query = new URLSearchParams({ as: here.as, channel: here.channel });
-  if (here.thread) query.set("thread", here.thread);
-  if (here.tab === "home") query.set("tab", "home");
-  if (push) history.pushState({ ...here }, "", `/?${query}`);
+  if (push) history.pushState({ ...here }, "", address());
   showSidebar(false);
   $("#main").dataset.tab = here.tab;
   const home = here.tab === "home";
   await Promise.all([drawMessages(), drawThread(), drawSidebar(), home ? drawHome() : null]);
   $("#home").hidden = !home;
-  $("#composer-form").hidden = home;
+  showComposers();
   if (!home) toEndIfChannel(otherChannel);
 }
 
@@ -426,7 +456,7 @@ function showModal(html) {
     modal.dataset.viewCallback = "";
     if (modal.open) modal.close();
     modal.replaceChildren();
-    if (document.activeElement === document.body && here.tab !== "home") $("#composer").focus();
+    if (document.activeElement === document.body) focusPlace();
     return;
   }
   const same = shown && shown.dataset.viewId === next.dataset.viewId;
@@ -635,7 +665,10 @@ document.addEventListener("input", (event) => {
       clearTimeout(typing.get(field));
       typing.set(field, setTimeout(() => act(field, readField(field), document.createElement("i")), 300));
     }
-  } else if (field.matches(".composer textarea")) grow(field);
+  } else if (field.matches(".composer textarea")) {
+    grow(field);
+    if (field.id === "composer") offerCommands();
+  }
 });
 
 document.addEventListener("change", (event) => {
@@ -672,29 +705,44 @@ document.addEventListener("click", async (event) => {
   } else if (get("[role=combobox]")) {
     suggest(get("[role=combobox]"));
   } else if ((found = get("[data-try]"))) {
-    const box = $("#composer");
-    box.value = found.dataset.try;
-    grow(box);
-    box.focus();
+    attempt(found.dataset.try);
   } else if (get(".menu-button")) {
     showSidebar(!document.body.classList.contains("with-sidebar"));
     $("#sidebar [aria-current]").focus();
   } else if (get("#veil")) {
     showSidebar(false);
+  } else if ((found = get("[data-tour]"))) {
+    const step = Number(found.dataset.tour);
+    if (found.dataset.tour === "end") showTour({ ended: true });
+    else showTour({ ended: false, step: step ? tour().step + step : 0 });
+    if (tour().ended) focusPlace();
+    else if (!step) {
+      showSidebar(false);
+      $("#tour .step:not([hidden]) a").focus();
+    }
+  } else if (get(".skip")) {
+    event.preventDefault();
+    focusPlace();
   } else if (get("#close-thread")) {
     const from = here.thread;
     await go({ thread: "" });
-    ($(`#messages [data-thread="${from}"]`) || $("#composer")).focus();
+    ($(`#messages [data-thread="${from}"]`) || { focus: focusPlace }).focus();
   } else if (!event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
     if ((found = get("[data-go-channel]"))) {
       event.preventDefault();
       await go({ channel: found.dataset.goChannel, tab: found.dataset.goTab || "messages" });
       if (found.dataset.goTab) $(`[data-go-tab="${found.dataset.goTab}"]`)?.focus();
-      else if (here.tab !== "home") $("#composer").focus();
+      else focusPlace();
+    } else if ((found = get("#tour a[href^='/']"))) {
+      const to = new URL(found.href).searchParams;
+      if (to.get("as") !== here.as) return; // somebody else's page is another one
+      event.preventDefault();
+      await go({ channel: to.get("channel"), tab: "messages" });
+      if (to.has("try")) attempt(to.get("try"));
     } else if ((found = get("a[data-thread]"))) {
       event.preventDefault();
       await go({ thread: found.dataset.thread });
-      $("#thread-composer").focus();
+      ($("#thread-form").hidden ? $("#close-thread") : $("#thread-composer")).focus();
     }
   }
   for (const open of $$(".overflow[open]")) if (!open.contains(target)) open.open = false;
@@ -877,16 +925,19 @@ function comboKey(event, field) {
 document.addEventListener("pointerdown", (event) => {
   const line = event.target.closest(".listbox [role=option]");
   if (event.target.closest(".listbox")) event.preventDefault(); // the focus stays in the field
-  if (line) pick($("[role=combobox]", line.closest(".combo")), line);
+  if (line?.dataset.fill) fillIn(line);
+  else if (line) pick($("[role=combobox]", line.closest(".combo")), line);
 });
 document.addEventListener("pointermove", (event) => {
   const line = event.target.closest?.(".listbox [role=option]");
   if (!line || line.getAttribute("aria-selected") === "true") return;
+  if (line.dataset.fill) return moveCommand(commandLines().indexOf(line));
   const field = $("[role=combobox]", line.closest(".combo"));
   move(field, $$("[role=option]", listOf(field)).indexOf(line));
 });
 document.addEventListener("focusout", (event) => {
   const field = event.target;
+  if (field.id === "composer") closeCommands();
   if (!field.matches?.("[role=combobox]") || !field.isConnected) return;
   closeList(field);
   const chosen = field.dataset.option ? option(field) : null;
@@ -909,7 +960,7 @@ function lineWith(text, className, key, value) {
   button.type = "button";
   button.className = className;
   button.dataset[key] = value;
-  button.setAttribute("aria-label", `${words.remove} ${text}`);
+  button.setAttribute("aria-label", say("remove", { name: text }));
   button.textContent = "×";
   line.append(button);
   return line;
@@ -999,6 +1050,7 @@ function grow(box) {
 }
 
 function composerKey(event, box) {
+  if (box.id === "composer" && commandKey(event)) return;
   if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
     send(box.form);
@@ -1019,10 +1071,12 @@ async function send(form) {
   const text = box.value.trim();
   if (!text || form.getAttribute("aria-busy")) return;
   const inThread = form.id === "thread-form";
+  closeCommands();
   const command = /^\/\S*/.exec(text)?.[0];
   trouble(form, "");
   if (command && inThread) return trouble(form, words.no_commands);
-  if (command && command !== "/twilio") return trouble(form, say("unknown_command", { what: command }));
+  const known = data.commands.map((each) => each.name);
+  if (command && !known.includes(command)) return trouble(form, say("unknown_command", { what: command, known: known.join(", ") }));
   form.setAttribute("aria-busy", "true");
   box.value = "";
   grow(box);
@@ -1046,6 +1100,119 @@ async function send(form) {
   if (answer.ok !== false && !answer.error) toEnd(inThread ? $("#thread-pane") : $("#messages"));
 }
 
+// ---- slash commands, offered while they are typed
+
+const commandList = $("#commands");
+const commandLines = () => $$("[role=option]", commandList);
+
+/** What could be meant: commands, and after a command the words of its usage hint. */
+function completions(typed) {
+  const [, name, space, word] = /^(\/\S*)(\s+)?(\S*)$/.exec(typed) || [];
+  if (!name) return [];
+  if (!space) return data.commands.filter((each) => each.name.startsWith(name)).map((each) => ({ text: each.name, hint: each.usage_hint, about: each.description }));
+  const words = data.commands.find((each) => each.name === name)?.subcommands || [];
+  return words.filter((each) => each.startsWith(word) && each !== word).map((each) => ({ text: `${name} ${each}` }));
+}
+
+function offerCommands() {
+  const typed = $("#composer").value;
+  const found = completions(typed);
+  commandList.replaceChildren(
+    ...found.map(({ text, hint, about }, at) => {
+      const line = document.createElement("div");
+      line.setAttribute("role", "option");
+      line.id = `command-${at}`;
+      line.dataset.fill = `${text} `;
+      const name = document.createElement("strong");
+      name.textContent = text;
+      line.append(name);
+      if (hint) line.append(` ${hint}`);
+      if (about) {
+        const small = document.createElement("small");
+        small.textContent = about;
+        line.append(small);
+      }
+      return line;
+    }),
+  );
+  commandList.hidden = !found.length;
+  $("#commands-status").textContent = found.length ? say("results", { n: found.length }) : "";
+  // only a command that cannot be sent yet is completed by Enter; a subcommand has to be chosen
+  moveCommand(found.length && !/\s/.test(typed) && found[0].text !== typed ? 0 : -1);
+}
+
+function closeCommands() {
+  commandList.hidden = true;
+  moveCommand(-1);
+}
+
+function moveCommand(to) {
+  commandLines().forEach((line, at) => line.setAttribute("aria-selected", String(at === to)));
+  const line = commandLines()[to];
+  line?.scrollIntoView({ block: "nearest" });
+  if (line) $("#composer").setAttribute("aria-activedescendant", line.id);
+  else $("#composer").removeAttribute("aria-activedescendant");
+}
+
+function fillIn(line) {
+  const box = $("#composer");
+  box.value = line.dataset.fill;
+  grow(box);
+  offerCommands();
+}
+
+/** Whether the key was for the list. */
+function commandKey(event) {
+  if (commandList.hidden) return false;
+  const lines = commandLines();
+  const at = lines.findIndex((line) => line.getAttribute("aria-selected") === "true");
+  if (event.key === "ArrowDown") moveCommand((at + 1) % lines.length);
+  else if (event.key === "ArrowUp") moveCommand((at < 1 ? lines.length : at) - 1);
+  else if (event.key === "Tab" && !event.shiftKey) fillIn(lines[Math.max(at, 0)]);
+  else if (event.key === "Enter" && !event.shiftKey && at >= 0) fillIn(lines[at]);
+  else if (event.key === "Escape") closeCommands();
+  else return false;
+  event.preventDefault();
+  event.stopPropagation();
+  return true;
+}
+
+/** Types it for the person, who sends it. */
+function attempt(text) {
+  const box = $("#composer");
+  box.value = text;
+  grow(box);
+  box.focus();
+  offerCommands();
+}
+
+// ---- the tour
+
+function tour() {
+  try {
+    return { step: 0, ...JSON.parse(localStorage.getItem("tour")) };
+  } catch {
+    return { step: 0 };
+  }
+}
+
+function showTour(change = {}) {
+  const steps = $$("#tour .step");
+  if (!steps.length) return;
+  const now = { ...tour(), ...change };
+  if (now.step >= steps.length) Object.assign(now, { step: 0, ended: true });
+  if (now.step === 0) now.own = here.as; // who goes on later, after having been somebody else
+  localStorage.setItem("tour", JSON.stringify(now));
+  $("#tour").hidden = Boolean(now.ended);
+  steps.forEach((step, at) => (step.hidden = at !== now.step));
+  $("#tour [data-tour='-1']").disabled = now.step === 0;
+  for (const link of $$("#tour a[data-own][href^='/']")) {
+    const to = new URL(link.href);
+    to.searchParams.set("as", now.own || here.as);
+    link.setAttribute("href", to.pathname + to.search);
+  }
+}
+
 // ---- people
 
 function peopleKey(event, field) {
@@ -1061,7 +1228,13 @@ function peopleKey(event, field) {
 }
 
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches(".overflow[open]")) $(".menu", event.target).scrollIntoView({ block: "nearest" });
+  if (event.target.matches(".overflow[open]")) {
+    const menu = $(".menu", event.target);
+    menu.style.translate = "";
+    const beyond = menu.getBoundingClientRect().right - innerWidth + 8;
+    if (beyond > 0) menu.style.translate = `${-beyond}px 0`;
+    menu.scrollIntoView({ block: "nearest" });
+  }
   if (event.target.id !== "people") return;
   $("#person-button").setAttribute("aria-expanded", String(event.newState === "open"));
   if (event.newState === "open") $("[aria-current]", event.target)?.focus();
@@ -1102,17 +1275,23 @@ function listen() {
 
 document.addEventListener("visibilitychange", markRead);
 
+history.replaceState({ ...here }, "", address() + location.hash); // names the person: to load it again is a reload
 remember($("#messages"));
 remember($("#thread-pane"));
 $("#thread-pane").dataset.thread = $("#thread-pane").dataset.drawnThread = $("#thread-pane").dataset.shown = here.thread;
 $("#messages").dataset.thread = $("#messages").dataset.drawnThread = "";
+showTour();
 toEnd($("#messages"));
 toEnd($("#thread-pane"));
 if (location.hash.startsWith("#p")) document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: "center" });
 markRead();
 enliven(document);
+tellOpened();
 if ($("form", modal)) {
   modal.showModal();
   focusFirst($("form", modal));
-} else $("#composer").focus({ preventScroll: true });
+} else {
+  focusPlace();
+  if ($("#composer").value) attempt($("#composer").value);
+}
 listen();
