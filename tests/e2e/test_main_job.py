@@ -51,7 +51,7 @@ async def fill_in(person: Screen, prefix: str, country: str, purpose: str, servi
             "united st",
             "Appointment reminders for the Leeds office",
             "en",
-            "is bought and in",
+            "is bought, and cannot text US phones yet",
         ),
         (
             "ja",
