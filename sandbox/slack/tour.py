@@ -74,8 +74,8 @@ STEPS = (
     Step(
         ("Test the number", "番号をテストする"),
         (
-            "A number's card says what is still missing before it can text. Where it offers a test message, send one: Twilio's page shows it among the messages.",
-            "番号のカードには、メッセージを送信できるようになるまでに必要なことが表示されます。テストメッセージを送信できる場合は送信し、Twilio のページで結果を確認してください。",
+            "A number's card says what is still missing before it can text. Press *Send a test message* there: Twilio's page shows what became of it.",
+            "番号のカードには、送信できるようになるまでに必要なことが表示されます。カードの *Send a test message*（テストメッセージを送信）を押し、Twilio のページで結果を確認してください。",
         ),
         ("Show the card", "カードを表示"),
         channel="C0APPROVALS",

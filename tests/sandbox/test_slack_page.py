@@ -10,10 +10,13 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from sandbox.slack.delivery import Acknowledged, Retry
+from sandbox.slack.manifest import slash_commands
 from sandbox.slack.page import WORDS
+from sandbox.slack.tour import STEPS
 from sandbox.slack.twin import SlackTwin
 from sandbox.slack.values import SAID
 from sandbox.slack.workspace import BOT_ID, BOT_USER
+from tests.catalogue import in_code
 from tests.sandbox.test_slack_web_api import speaker
 
 Json = dict[str, Any]
@@ -635,6 +638,14 @@ async def test_a_tour_leads_through_the_whole_job(browser: Browser, twin: SlackT
     await expect(tour.get_by_role("heading")).to_have_text("番号を申請する")
     await expect(tour.get_by_role("link", name="コマンドを入力")).to_be_focused()
     await window.close()
+
+
+def test_the_tour_uses_the_words_of_the_app() -> None:
+    commands = [step.types.split()[1] for step in STEPS if step.types]
+    assert set(commands) <= set(slash_commands()[0].subcommands)
+    buttons = {name for step in STEPS for text in step.text for name in re.findall(r"\*([^*]+)\*", text)}
+    texts = [str(entry.id) for entry in in_code()]
+    assert buttons and all(any(each.startswith(name) for each in texts) for name in buttons)
 
 
 async def test_without_the_twilio_twin_there_is_no_tour(page: Page, twin: SlackTwin, app: App) -> None:
