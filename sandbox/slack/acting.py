@@ -268,7 +268,8 @@ class Acting:
         return {"ok": True}
 
     def reload(self, user: str) -> None:
-        """The page was loaded anew: open views are gone for good. Told as the x is, to an app that asked [assumed]."""
+        """What lived in the client only is gone for good. An app that asked hears of its view as of the x [assumed]."""
+        self.workspace.forget_ephemeral(user)
         stack = self.workspace.stacks.get(user)
         if stack and (told := self._taken_away(self.workspace.open_views[stack[0]], cleared=True)):
             self.delivery.later(self.delivery.deliver("interactive", told))

@@ -249,8 +249,6 @@ class Page:
         self.workspace = workspace
         self.acting = acting
         self._open: set[asyncio.Queue[Json]] = set()
-        self._reloaded: dict[str, str] = {}
-        """When each person last loaded the page anew: what only they saw before that is gone, as in Slack."""
 
     # what the browser fetches
 
@@ -258,7 +256,6 @@ class Page:
         user = self._person(request)
         # neither to look as somebody else nor to follow a link to a message is a reload
         if request.cookies.get(COOKIE) == user and "link" not in request.query:
-            self._reloaded[user] = self.workspace.next_ts()
             self.acting.reload(user)
         seen = self._seen(request)
         response = self._answer("page.html", seen)
@@ -324,11 +321,6 @@ class Page:
         wanted = [request.query.get("as") or "", request.cookies.get(COOKIE) or ""]
         return next((each for each in wanted if each in known), known[0])
 
-    def _messages(self, channel: str, user: str, thread_ts: str | None = None) -> list[Json]:
-        found = self.workspace.messages(channel, user, thread_ts)
-        since = self._reloaded.get(user, "")
-        return [each for each in found if not each.get("ephemeral") or each["ts"] > since]
-
     def _seen(self, request: web.Request) -> Json:
         """All that a template shows to the person of this request, at the place that it names."""
         query, user = request.query, self._person(request)
@@ -364,7 +356,7 @@ class Page:
             "app_name": APP_NAME,
             "has_home": has_home,
             "tab": "home" if has_home and query.get("tab") == "home" and channel["is_im"] else "messages",
-            "messages": self._messages(channel["id"], user),
+            "messages": self.workspace.messages(channel["id"], user),
             "latest": lambda each: self._latest(each, user),
             "thread": thread,
             "view": views[-1] if views else None,
@@ -388,13 +380,13 @@ class Page:
         ]
 
     def _thread(self, channel: str, user: str, ts: str | None) -> Json | None:
-        messages = self._messages(channel, user, ts) if ts else []
+        messages = self.workspace.messages(channel, user, ts) if ts else []
         return {"ts": ts, "messages": messages} if messages else None
 
     def _latest(self, channel: str, user: str) -> str:
         """When somebody else last wrote there, for the unread dot."""
         try:
-            messages = self._messages(channel, user)
+            messages = self.workspace.messages(channel, user)
         except SlackError:
             return ""
         return max((each["ts"] for each in messages if each.get("user") != user), key=float, default="")

@@ -292,6 +292,11 @@ class Workspace:
         self.tell({"type": "message", "channel": channel, "user": user})
         return made
 
+    def forget_ephemeral(self, user: str) -> None:
+        """Slack does not keep what only one person sees."""
+        self._ephemeral = [each for each in self._ephemeral if each["to"] != user]
+        self.tell({"type": "state", "user": user})
+
     def find_message(self, channel: str, ts: str) -> Json | None:
         return next((each for each in self._messages.get(channel, ()) if each["ts"] == ts), None)
 

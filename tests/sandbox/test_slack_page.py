@@ -475,6 +475,7 @@ async def test_a_link_to_a_message_takes_nothing_away(page: Page, twin: SlackTwi
     await expect(page.locator("[data-ts]")).to_contain_text(["news", "Only for you"])
     await page.reload()
     await expect(page.locator("[data-ts]")).to_have_count(1)
+    assert [each["text"] for each in twin.workspace.messages("C0NUMBERS", "U0REQUESTER")] == ["news"]
 
 
 async def test_a_message_appears_changes_and_is_answered_in_its_thread(
