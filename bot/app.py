@@ -88,6 +88,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         stack.push_async_callback(store.close)
         store.take_lock()
         await prepare(store)
+        await store.open_connections()
         username, secret = config.twilio_credentials
         twilio = await stack.enter_async_context(
             twilio_client.connect(

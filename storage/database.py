@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,6 +22,8 @@ DRIVERS = {
 }
 
 
+AT_ONCE = 16
+"""Connections to a SQLite file: more readers than that at once wait for each other."""
 Unavailable = (OperationalError, InterfaceError, InternalError)
 """The database did not answer, or gave up a transaction: nobody's fault, and tried again."""
 
@@ -123,13 +125,16 @@ class Database:
         # pool_pre_ping: the server may have closed a connection that lay idle
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options = {} if self.is_sqlite else {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
+        size: dict[str, Any] = {"pool_size": AT_ONCE, "max_overflow": 0} if self.is_sqlite else {}
         self.engine = create_async_engine(
-            self.url, hide_parameters=True, pool_pre_ping=True, connect_args=options
+            self.url, hide_parameters=True, pool_pre_ping=True, connect_args=options, **size
         )
         configure(self.engine.sync_engine)
         self.durable_engine = self.engine
         if self.is_sqlite:
-            self.durable_engine = create_async_engine(self.url, hide_parameters=True)
+            self.durable_engine = create_async_engine(
+                self.url, hide_parameters=True, pool_size=1, max_overflow=0
+            )
             configure(self.durable_engine.sync_engine, durable=True)
         self._writer = asyncio.Lock()
         self.on_commit: list[Callable[[], None]] = []
@@ -149,6 +154,15 @@ class Database:
                 f"Another process uses {file} already. With SQLite only one may run; stop it first."
             ) from error
         self._lock_file = lock
+
+    async def open_connections(self) -> None:
+        """All that are ever used on SQLite: one that is opened while what asks for it is cut off would stay open for good."""
+        if not self.is_sqlite:
+            return
+        async with AsyncExitStack() as stack:
+            for _ in range(AT_ONCE):
+                await stack.enter_async_context(self.engine.connect())
+            await stack.enter_async_context(self.durable_engine.connect())
 
     async def close(self) -> None:
         await self.engine.dispose()
