@@ -188,10 +188,12 @@ def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) ->
     if purchase.wants_service:
         service = quote.service_name or quote.service_sid or ""
         into = N_("into “{service}” (new)") if quote.service == Service.NEW else N_("into “{service}”")
+        if purchase.attached_at is not None:
+            into = N_("in “{service}”")
         number.append(t(into, service=service))
     facts = [" · ".join(each for each in number if each)]
     if purchase.state != State.AWAITING_APPROVAL:
-        asked = t("asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
+        asked = t("Asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
         price = purchase.charged if purchase.charged is not None else quote.price
         facts.append(f"{asked} · " + t("{price} a month", price=t.money(price, quote.currency)))
     if quote.regulated and quote.end_user_type:
