@@ -9,6 +9,7 @@ from bot.bundles.operations import APPROVED, DELETED, DRAFT, REJECTED, UNDER_REV
 from bot.purchases.possible import ENDINGS, WAYS_ON, possible
 from handlers import screen
 from handlers.card import add_bundle, choose, decide
+from handlers.card import test as proof
 from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State, now
 from tests import rows
 
@@ -51,7 +52,7 @@ def bundle_in(status: str) -> Bundle:
 
 @given(reachable())
 def test_every_button_is_heard(found: tuple[Purchase, Bundle | None]) -> None:
-    assert set(possible(*found)) <= HEARD, (choose, add_bundle)
+    assert set(possible(*found)) <= HEARD, (choose, add_bundle, proof)
 
 
 @given(reachable())

@@ -28,6 +28,7 @@ async def test_a_japanese_person_reads_japanese(stage: Stage, requester_ja: Pers
     await stage.card("complete")
     assert await stage.bought() == [number]
 
+    await stage.told(requester_ja, "購入")
     told = await requester_ja.direct_messages()
     assert told and all(japanese(each) for each in told)
     answer = await requester_ja.types("status")
