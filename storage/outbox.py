@@ -265,6 +265,11 @@ class Outbox(Database):
             await self._drawn(session, row, version)
 
     async def _drawn(self, session: AsyncSession, row: Outgoing, version: int, **values: Any) -> None:
+        """A process that was frozen may have drawn an old picture over a newer one: then it is drawn again (rule 20)."""
+        newer = select(Card.drawn_version).where(
+            Card.purchase_id == row.drawing_of, col(Card.drawn_version) > version
+        )
+        was_newer = (await session.exec(newer)).first() is not None
         await session.exec(
             update(Card)
             .where(col(Card.purchase_id) == row.drawing_of)
@@ -272,6 +277,8 @@ class Outbox(Database):
         )
         row.version = version
         await self._done(session, row, DELIVERED, **values)
+        if was_newer and row.drawing_of:
+            await card_changed(session, row.drawing_of)
 
     async def card_linked(self, row: Outgoing, ts: str, permalink: str) -> None:
         """ts: of the card whose link it is."""

@@ -83,6 +83,20 @@ async def test_a_card_that_changed_while_it_was_drawn_is_drawn_again(store: Stor
     assert len(await pending(store, "card")) == 1, "whatever version it says"
 
 
+async def test_an_old_picture_that_a_frozen_process_drew_over_a_newer_one_is_drawn_again(
+    store: Store,
+) -> None:
+    before = await submitted(store)
+    await post(store, before)
+    after = await approve(store, before)
+    frozen = await store.next_owed(CHANNEL, UPDATES)
+    assert frozen is not None
+    await store.card_drawn(frozen, after.version)  # by the process that took over
+    await store.card_drawn(frozen, before.version)  # and by the one that was frozen while it drew
+    (row,) = await pending(store, "card")
+    assert row.version == after.version
+
+
 async def test_of_a_change_and_the_end_of_a_drawing_at_once_none_is_lost(store: Store, other: Store) -> None:
     purchase = await submitted(store)
     await post(store, purchase)
