@@ -20,9 +20,8 @@ EXCLUDED = {
     "no_local": "exclude_local_address_required",
     "no_foreign": "exclude_foreign_address_required",
 }
-FOLDED = frozenset(
-    {"contains", "in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance"}
-)
+AREA = ("in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance")
+FOLDED = frozenset({"contains", *AREA})
 """Of page 1's fields those that are checked, and mean the same on every keyboard; the purpose stays as it was typed."""
 
 
@@ -174,15 +173,13 @@ def typed_again(purchase: Purchase) -> dict[str, Any]:
         where = str(quote.filters.get("contains") or "")
         at_start = where.startswith("+") and not quote.contains.startswith("+")
         typed["position"] = "end" if where.endswith("$") else "start" if at_start else "anywhere"
-    for name in ("in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance"):
-        if name in quote.filters:
-            typed[name] = str(quote.filters[name])
+    advanced: dict[str, Any] = {name: str(quote.filters[name]) for name in AREA if name in quote.filters}
     for answer, name in EXCLUDED.items():
         if quote.filters.get(name):
-            typed["address_requirement"] = answer
+            advanced["address_requirement"] = answer
     if quote.filters.get("beta") is False:
-        typed["beta"] = []
-    typed["advanced"] = len(typed) > 6 or "address_requirement" in typed or "beta" in typed
+        advanced["beta"] = []
+    typed |= {**advanced, "advanced": bool(advanced)}
     return {name: value for name, value in typed.items() if value is not None}
 
 

@@ -10,7 +10,18 @@ from bot.purchases import operations
 from storage.models import Outgoing
 from storage.purchases import Happened
 from tests.stories import filling
-from tests.stories.stage import Control, Person, Stage, asks, field_ids, reviews, sends, shown, until
+from tests.stories.stage import (
+    Control,
+    Person,
+    Stage,
+    asks,
+    field_ids,
+    options,
+    reviews,
+    sends,
+    shown,
+    until,
+)
 
 BY_NAME = """
 [ask]
@@ -200,3 +211,22 @@ async def test_what_keeps_the_number_from_being_bought_is_said_before_anybody_ap
     await asks(requester, "DE", number_type="local", end_user=end_user)
     card = await stage.card("awaiting_approval")
     assert "It cannot be bought before a bundle is added" in shown(card)
+
+
+async def test_what_was_searched_for_by_place_is_filled_in_again_too(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await requester.types("buy-number US")
+    await requester.presses("advanced")
+    await requester.view("buy_number.find")
+    await requester.submits(purpose="Reminders", in_region="LA")
+    choose = await requester.view("buy_number.choose")
+    await requester.submits(phone_number=options(choose, "phone_number")[0])
+    await sends(requester)
+    await approver.clicks(await stage.card("awaiting_approval"), "deny")
+    await approver.submits(reason="Another state")
+    await stage.told(requester, "Another state")
+    message = (await stage.slack.get("messages", channel=requester.id))[-1]
+    await pressed(requester, message, "ask_again", requester.id)
+    view = await requester.view("buy_number.find")
+    assert "'LA'" in str(view["state"]), "the filter is shown, and so not lost"
