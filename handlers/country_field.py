@@ -48,16 +48,15 @@ def suggested(among: Callable[[App], Collection[str]]) -> Suggester:
 
 def named(words: Sequence[str], app: App, t: Texts) -> tuple[Named, str | None]:
     """What a command names, if it can be had, and what to say of it if not."""
-    typed = countries.of_command(words)
-    if typed.country and typed.country not in sold(app):
+    typed, here = countries.of_command(words), sold(app)
+    if typed.country and typed.country not in here:
         said = t("Twilio sells no numbers in {country}.", country=t.country(typed.country))
         return Named(digits=typed.digits), said
     if typed.unknown is None:
         return typed, None
     unknown = blocks.cut(typed.unknown, 40)
-    likely = countries.matching(typed.unknown, sold(app), t.language)[:3]
-    if not likely:
-        likely = countries.matching(typed.unknown.split()[0], sold(app), t.language)[:3]
+    likely = countries.matching(typed.unknown, here, t.language)
+    likely = (likely or countries.matching(typed.unknown.split()[0], here, t.language))[:3]
     if not likely:
         return typed, t("There is no country “{word}”. Choose one from the list.", word=unknown)
     return typed, t(
