@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import announcements as news
@@ -91,7 +91,7 @@ async def sentence(error: Exception, app: App) -> Said:
         return error.said
     if isinstance(error, Lost | DraftMoved):
         return DraftGone().said
-    if isinstance(error, SlackApiError | SlackClientError | aiohttp.ClientError | TimeoutError):
+    if isinstance(error, SlackClientError | aiohttp.ClientError | TimeoutError):
         refusal = of_slack(error)
         if refusal.kind is Kind.PASSING or refusal.code in FORGOTTEN:
             log.warning("Slack was slow: %s", refusal.code)
