@@ -187,10 +187,17 @@ def _by_name() -> dict[str, frozenset[str]]:
     return {each: frozenset(meant) for each, meant in found.items()}
 
 
+def names(country: str) -> list[str]:
+    """In every language of ours, as they are written; what people say instead last."""
+    return [
+        *(each for every_form in _cldr()[country].values() for each in every_form),
+        *ALSO.get(country, ()),
+    ]
+
+
 @cache
 def _names(code: str) -> tuple[str, ...]:
-    named = (each for names in _cldr()[code].values() for each in names)
-    plain = [loose(each) for each in (*named, *ALSO.get(code, ()))]
+    plain = [loose(each) for each in names(code)]
     return *plain, *(re.sub(r"\bst\b", "saint", each) for each in plain if re.search(r"\bst\b", each))
 
 

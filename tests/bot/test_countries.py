@@ -50,12 +50,7 @@ def test_a_country_is_taken_by_code_full_name_or_alias_alone(typed: str, code: s
     assert exact(typed) == code
 
 
-EVERY = [
-    (name, code)
-    for code in countries.every()
-    for names in countries._cldr()[code].values()
-    for name in (*names, *countries.ALSO.get(code, ()))
-]
+EVERY = [(name, code) for code in countries.every() for name in countries.names(code)]
 
 
 def test_every_name_of_every_country_in_every_language_means_that_country() -> None:
