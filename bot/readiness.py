@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.core import App
 from bot.texts import CAPABILITIES, N_, Said, country, say
+from bot.twilio.account import is_trial
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import capabilities
 from storage.models import Purchase, Quote, Service
@@ -249,7 +250,7 @@ async def _ask_account(subject: Subject, app: App) -> Any:
 
 
 def _judge_trial(_: Subject, answer: Any) -> Finding:
-    if answer is not None and str(answer.type).casefold() == "trial":
+    if is_trial(answer):
         return Finding("trial", Verdict.MISSING, say(TRIAL), link=f"{CONSOLE}billing")
     return Finding("trial", Verdict.FINE, say(N_("The account is no trial account.")))
 

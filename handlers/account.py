@@ -19,7 +19,7 @@ async def opened(turn: Turn) -> None:
     await app.policy.check_ask(turn.person_id, app.people)
 
     async def work(_: str) -> View:
-        found = await account.read(app.twilio, app.settings.twilio_account_sid, app.market)
+        found = await account.read(app.twilio, app.settings.twilio_account_sid, app.market.price_of)
         return page(found, app, turn.t)
 
     await loading.behind(turn, turn.t("Reading the account from Twilio…"), work)

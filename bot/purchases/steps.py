@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from bot import readiness
@@ -37,6 +37,7 @@ from bot.errors import (
 from bot.purchases.operations import still_approved
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, moment, money, phone, say
+from bot.twilio import account
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
 from bot.twilio.client import TwilioError
@@ -232,7 +233,7 @@ async def check_conditions(purchase: Purchase, app: App) -> Terms | Done | Wait:
         owned(app.twilio, quote.phone_number),
         _bundle_now(purchase, app),
         app.market.fresh_offer(quote.country, quote.number_type),
-        _balance(purchase, app),
+        account.balance(app.twilio, purchase.account_sid),
         _services_now(purchase, app, fresh=True) if wanted != Service.NONE else _nothing(),
     )
     if earlier is not None:
@@ -286,23 +287,14 @@ def _check_price(quote: Quote, offer: Offer) -> None:
     )
 
 
-async def _balance(purchase: Purchase, app: App) -> tuple[Decimal, str] | None:
-    """Amount and currency; None where it cannot be read or compared (rule 30: a subaccount, a restricted key ...)."""
-    try:
-        found: Any = await app.twilio.api.v2010.accounts(purchase.account_sid).balance.fetch_async()
-        amount = Decimal(found.balance)
-    except TwilioError as error:
-        log.info("the balance cannot be read: %s", error)
-        return None
-    except (InvalidOperation, TypeError):
-        return None
-    return (amount, str(found.currency or "").upper()) if amount >= 0 else None
-
-
-async def _too_low(
-    purchase: Purchase, app: App, balance: tuple[Decimal, str] | None, offer: Offer
-) -> Wait | None:
-    if balance is None or purchase.despite_balance_by is not None or balance[1] != offer.currency.upper():
+async def _too_low(purchase: Purchase, app: App, balance: account.Money | None, offer: Offer) -> Wait | None:
+    """A balance that is negative, or in another currency, says nothing (rule 30)."""
+    if (
+        balance is None
+        or balance[0] < 0
+        or purchase.despite_balance_by is not None
+        or balance[1] != offer.currency.upper()
+    ):
         return None
     amount, currency = balance
     left = amount - await app.store.open_intents(purchase.account_sid, purchase.id)

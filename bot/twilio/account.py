@@ -1,6 +1,8 @@
 """The account as its key may see it: type, balance, numbers and what they cost a month."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -8,8 +10,9 @@ from typing import Any
 import phonenumbers
 from twilio.rest import Client
 
-from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
+
+log = logging.getLogger(__name__)
 
 KINDS = {
     phonenumbers.PhoneNumberType.TOLL_FREE: "toll-free",
@@ -33,24 +36,27 @@ class Account:
     """numbers whose price is not known"""
 
 
-async def read(twilio: Client, account_sid: str, market: Market) -> Account:
-    """Three reads side by side. Raises TwilioError where not even the numbers can be read."""
-    account, balance, owned = await asyncio.gather(
-        _or_none(twilio.api.v2010.accounts(account_sid).fetch_async()),
-        _or_none(twilio.api.v2010.accounts(account_sid).balance.fetch_async()),
+Money = tuple[Decimal, str]
+"""An amount and its currency."""
+
+
+async def read(twilio: Client, account_sid: str, price_of: Callable[[str], Money | None]) -> Account:
+    """Three reads side by side. price_of: what a number costs a month. Raises TwilioError where not even the numbers can be read."""
+    account, left, owned = await asyncio.gather(
+        resource(twilio, account_sid),
+        balance(twilio, account_sid),
         twilio.incoming_phone_numbers.list_async(page_size=1000),
     )
-    amount = _amount(balance)
-    prices = [_price(each, market) for each in owned]
+    prices = [price_of(each.phone_number) for each in owned]
     known = [each for each in prices if each is not None]
-    currency = str(getattr(balance, "currency", None) or (known[0][1] if known else "USD")).upper()
+    currency = (left[1] if left else known[0][1] if known else "") or "USD"
     mine = [price for price, of in known if of == currency]
     owner = getattr(account, "owner_account_sid", None)
     return Account(
         str(account.type) if account else None,
         str(account.status) if account else None,
         None if owner is None else owner != account_sid,
-        amount,
+        left[0] if left else None,
         currency,
         len(owned),
         sum(mine, Decimal(0)),
@@ -58,24 +64,31 @@ async def read(twilio: Client, account_sid: str, market: Market) -> Account:
     )
 
 
-async def _or_none(asked: Any) -> Any:
+async def resource(twilio: Client, account_sid: str) -> Any | None:
+    """The account itself; None where this key may not see it (rule 29) or Twilio does not answer."""
     try:
-        return await asked
+        return await twilio.api.v2010.accounts(account_sid).fetch_async()
     except TwilioError:
         return None
 
 
-def _amount(balance: Any) -> Decimal | None:
+def is_trial(account: Any | None) -> bool:
+    return account is not None and str(account.type).casefold() == "trial"
+
+
+async def balance(twilio: Client, account_sid: str) -> Money | None:
+    """None where it cannot be read or says nothing (rule 30: a subaccount, a restricted key ...); negative where it is invoiced.
+
+    The currency is empty where Twilio does not say it.
+    """
     try:
-        return Decimal(balance.balance) if balance is not None else None
+        found: Any = await twilio.api.v2010.accounts(account_sid).balance.fetch_async()
+        return Decimal(found.balance), str(found.currency or "").upper()
+    except TwilioError as error:
+        log.info("the balance cannot be read: %s", error)
     except (InvalidOperation, TypeError):
-        return None
-
-
-def _price(number: Any, market: Market) -> tuple[Decimal, str] | None:
-    country, kind = kind_of(number.phone_number)
-    offer = market.offer(country, kind) or market.offer(country, "local")
-    return (offer.price, offer.currency) if offer else None
+        pass
+    return None
 
 
 def kind_of(phone_number: str) -> tuple[str | None, str]:

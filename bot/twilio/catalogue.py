@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from twilio.rest import Client
 
 from bot.errors import NotSoldAnyMore, StartAgain
 from bot.texts import country as named
-from bot.twilio import regulations
+from bot.twilio import account, regulations
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import IN_COUNTRY_LIST, IN_PRICES, abilities, available
 from bot.twilio.regulations import Regulation
@@ -91,19 +90,13 @@ class Market:
     async def _refresh_account(self) -> None:
         if not self._is_old("account", ACCOUNT_FOR):
             return
-        account: Any
-        balance: Any
-        account, balance = await asyncio.gather(
-            self._twilio.api.v2010.account.fetch_async(),
-            self._twilio.api.v2010.account.balance.fetch_async(),
-            return_exceptions=True,
+        sid = str(self._twilio.account_sid)
+        found, left = await asyncio.gather(
+            account.resource(self._twilio, sid), account.balance(self._twilio, sid)
         )
-        kept: dict[str, Any] = {"trial": str(getattr(account, "type", "")).casefold() == "trial"}
-        with suppress(InvalidOperation, TypeError, AttributeError):  # an answer that says nothing
-            amount = Decimal(balance.balance)
-            if amount >= 0:
-                currency = str(balance.currency or "USD").upper()
-                kept["balance"] = {"amount": str(amount), "currency": currency}
+        kept: dict[str, Any] = {"trial": account.is_trial(found)}
+        if left is not None and left[0] >= 0:
+            kept["balance"] = {"amount": str(left[0]), "currency": left[1] or "USD"}
         await self._keep("account", kept)
 
     # countries, types, prices
@@ -136,6 +129,12 @@ class Market:
         if prices is None or number_type not in prices["types"]:
             raise NotSoldAnyMore(country=named(country))
         return Offer(number_type, Decimal(prices["types"][number_type]), prices["currency"])
+
+    def price_of(self, phone_number: str) -> account.Money | None:
+        """What a number costs a month, as far as its digits tell its type."""
+        country, kind = account.kind_of(phone_number)
+        offer = self.offer(country, kind) or self.offer(country, "local")
+        return (offer.price, offer.currency) if offer else None
 
     def abilities(self, country: str, number_type: str) -> frozenset[str] | None:
         """What numbers of this kind can do; None where that is not known."""
