@@ -68,7 +68,7 @@ async def _subject(number: str, app: App) -> Subject:
 
 def page(number: str, findings: list[Finding], t: Texts) -> View:
     shown = [blocks.header(t.phone(number))]
-    for each in sorted(findings, key=lambda each: each.verdict == Verdict.FINE):
+    for each in sorted(findings, key=lambda each: (each.verdict == Verdict.FINE, not each.blocks)):
         line = [rich.text(f"{SIGNS[each.verdict]} ", bold=True), *rich.said(each.said, t, {})]
         if each.link and each.verdict in (Verdict.MISSING, Verdict.WAITING):
             line += [rich.text(" "), rich.link(each.link, t("Open the Console"))]

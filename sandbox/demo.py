@@ -28,7 +28,7 @@ WELCOME = """
 
   Open the first address and follow the tour. Or type in #numbers:   /twilio buy-number US
   Then be Ada Approver (bottom left) and press Approve in #approvals.
-  For papers type /twilio new-bundle Germany, and decide about them at the second address.
+  For a bundle type /twilio new-bundle Germany, and decide about it at the second address.
 
   Ctrl-C ends everything.
 """
