@@ -263,6 +263,26 @@ def typeahead(
     return _input(name, label, element, mark, hint, optional=False, dispatch=dispatch)
 
 
+def typeahead_for_several(
+    name: str,
+    label: str,
+    *,
+    initial: Sequence[Option] = (),
+    most: int,
+    placeholder: str | None = None,
+    mark: str = "",
+    hint: str | None = None,
+    dispatch: bool = False,
+) -> Block:
+    """Any number of them up to ``most``, or none."""
+    element: Block = {"type": "multi_external_select", "min_query_length": 0, "max_selected_items": most}
+    if initial:
+        element["initial_options"] = list(initial)
+    if placeholder:
+        element["placeholder"] = plain(placeholder, 150)
+    return _input(name, label, element, mark, hint, optional=True, dispatch=dispatch)
+
+
 def select(
     name: str,
     label: str,

@@ -33,6 +33,31 @@ def field(name: str, country: str | None, t: Texts, *, mark: str = "", dispatch:
     )
 
 
+MOST = 20
+"""Countries in one field."""
+
+
+def several(
+    name: str,
+    label: str,
+    chosen: Sequence[str],
+    t: Texts,
+    *,
+    mark: str = "",
+    hint: str | None = None,
+    dispatch: bool = False,
+) -> Block:
+    return blocks.typeahead_for_several(
+        name,
+        label,
+        initial=[option(each, t) for each in chosen],
+        most=MOST,
+        mark=mark,
+        hint=hint,
+        dispatch=dispatch,
+    )
+
+
 def option(country: str, t: Texts) -> Option:
     return blocks.option(country, countries.label(country, t.language))
 

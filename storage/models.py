@@ -73,7 +73,7 @@ MOVES: dict[State, frozenset[State]] = {
         {State.IN_PROGRESS, State.AWAITING_APPROVAL, State.WITHDRAWN, State.ENDED}
     ),
     State.FAILED: frozenset({State.IN_PROGRESS, State.ENDED, State.RELEASED}),
-    State.COMPLETE: frozenset({State.RELEASED}),
+    State.COMPLETE: frozenset({State.IN_PROGRESS, State.RELEASED}),
 }
 """Where a purchase may go; the states that are missing are ends."""
 
@@ -261,6 +261,9 @@ class Purchase(SQLModel, table=True):
     bought_at: datetime | None = column(Utc, "when it was bought or found to be ours", nullable=True)
     charged: Decimal | None = column(Money, "the price that was read directly before buying", nullable=True)
     messaging_service_sid: str | None = column(String, "step: the service is there", nullable=True)
+    leaves_service_sid: str | None = column(
+        String, "the service that it is moved out of, before it can join another one", nullable=True
+    )
     attached_at: datetime | None = column(Utc, "step: the number is in the service", nullable=True)
     checked_at: datetime | None = column(
         Utc, "step: number and service were looked at; when that was last", nullable=True
@@ -391,6 +394,11 @@ class Quote(SQLModel, table=True):
     @property
     def can_text(self) -> bool:
         return can_text(self.capabilities)
+
+    @property
+    def texts_to(self) -> tuple[str, ...]:
+        """The countries that it shall text: its own where nothing was said."""
+        return tuple(self.destinations or (self.country,)) if self.can_text else ()
 
     @property
     def needs_address(self) -> bool:

@@ -13,7 +13,7 @@ from bot.texts import CAPABILITIES, N_, Said, number_type, say
 from bot.texts import country as named
 from bot.twilio.catalogue import Market, Offer
 from bot.twilio.numbers import CONTAINS, LONGEST_PATTERN, pattern
-from storage.models import Draft, IfGone, Purchase
+from storage.models import Draft, IfGone, Purchase, can_text
 
 EXCLUDED = {
     "none": "exclude_all_address_required",
@@ -35,6 +35,8 @@ class Search:
     contains: str | None
     purpose: str
     filters: dict[str, Any]
+    destinations: list[str]
+    """the countries that it shall text, where that was said"""
 
 
 def search_of(typed: Mapping[str, Any], market: Market) -> Search:
@@ -72,6 +74,7 @@ def search_of(typed: Mapping[str, Any], market: Market) -> Search:
         contains,
         typed["purpose"],
         filters,
+        typed.get("destinations") or [],
     )
 
 
@@ -166,6 +169,7 @@ def typed_again(purchase: Purchase) -> dict[str, Any]:
         "country": quote.country,
         "number_type": quote.number_type,
         "capabilities": quote.wanted,
+        "destinations": quote.destinations,
         "contains": quote.contains or None,
         "purpose": purchase.purpose,
     }
@@ -207,6 +211,7 @@ def quote_of(
         "region": number.get("region") or "",
         "contains": search.contains or "",
         "filters": search.filters,
+        "destinations": search.destinations if can_text(number["capabilities"]) else [],
         "address_requirements": draft.address_requirements,
         "address_sid": draft.address_sid,
         "regulated": bool(draft.regulated),

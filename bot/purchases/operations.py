@@ -13,10 +13,11 @@ from bot.errors import (
     NotPossibleNow,
     NumberTaken,
     OldQuote,
+    SecondOnTrial,
 )
 from bot.purchases.policy import Verb
 from bot.purchases.possible import possible
-from bot.texts import N_, Said, channels, mention, moment, money, person, phone, say
+from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
 from storage.models import MOVES, Bundle, Draft, Purchase, Quote, State, now
 from storage.models import Service as Kind
@@ -29,8 +30,10 @@ from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
 async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) -> Purchase:
     """The draft before the approvers, as a purchase with its first quote (``bot/purchases/draft.py``).
 
-    Raises NumberHeld, and NotPossibleNow when it was sent before.
+    Raises NumberHeld, SecondOnTrial, and NotPossibleNow when it was sent before.
     """
+    if app.market.is_trial and app.market.owns_numbers:
+        raise SecondOnTrial()
     settings = app.settings
     number = phone(quote["phone_number"])
     asked = say(
@@ -39,12 +42,12 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         number=number,
         purpose=purpose,
     )
-    called, told = app.policy.calls(draft.requester_id, app.people)
+    _, told = app.policy.calls(draft.requester_id, app.people)
     sent = {
         **say(
             N_("Your request for {number} has been sent for approval to {approvers}."),
             number=number,
-            approvers=mention(called) if called else channels(app.policy.approve.channels),
+            approvers=app.policy.named_approvers(draft.requester_id, app.people),
         ),
         "offer": "withdraw",
     }
@@ -353,7 +356,7 @@ async def choose_service(
                 happened,
                 choice,
                 person_id,
-                **_going_on(),
+                **going_on(),
                 messaging_service_sid=None,
                 attached_at=None,
                 checked_at=None,
@@ -379,10 +382,10 @@ async def choose_address(
     try:
         if first:
             purchase = await app.store.revise(
-                purchase, happened, {"address_sid": address_sid}, person_id, **_going_on()
+                purchase, happened, {"address_sid": address_sid}, person_id, **going_on()
             )
         elif quote.address_sid == address_sid:
-            purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
+            purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **going_on(False))
         else:
             needs = quote.address_requirements if quote.needs_address else "any"
             changed = {"address_sid": address_sid, "address_requirements": needs}
@@ -445,7 +448,7 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
     owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
     happened = Happened("bundle_given", person_id, {"bundle_sid": bundle.sid}, owed)
     in_hand = purchase.state != State.AWAITING_APPROVAL
-    on = _going_on() if in_hand else {}
+    on = going_on() if in_hand else {}
     try:
         if first:
             purchase = await app.store.revise(
@@ -457,7 +460,7 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
             )
         elif quote.bundle_id == bundle.id:
             if purchase.state == State.NEEDS_CHANGES:
-                purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
+                purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **going_on(False))
         else:
             changed = {"regulated": True, "end_user_type": bundle.end_user_type, "bundle_id": bundle.id}
             purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
@@ -505,7 +508,7 @@ def _go_on(app: App, what: str, person_id: str, text: str) -> Happened:
     return Happened(what, person_id, owed=(news.thread(app.settings, said),))
 
 
-def _going_on(with_state: bool = True) -> dict[str, Any]:
+def going_on(with_state: bool = True) -> dict[str, Any]:
     """The columns of a purchase that is in the worker's hands again."""
     values: dict[str, Any] = {"problem": None, "waiting": None, "alternatives": [], "tries": 0}
     return {"state": State.IN_PROGRESS, **values} if with_state else values
@@ -513,7 +516,7 @@ def _going_on(with_state: bool = True) -> dict[str, Any]:
 
 async def _resumed(purchase: Purchase, happened: Happened, app: App, **values: Any) -> Purchase:
     try:
-        purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False), **values)
+        purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **going_on(False), **values)
     except Lost as lost:
         raise NotPossibleNow() from lost
     return purchase

@@ -72,6 +72,14 @@ async def resource(twilio: Client, account_sid: str) -> Any | None:
         return None
 
 
+async def owns_numbers(twilio: Client) -> bool:
+    """False where it cannot be read: then Twilio says so when it is bought."""
+    try:
+        return bool(await twilio.incoming_phone_numbers.list_async(limit=1))
+    except TwilioError:
+        return False
+
+
 def is_trial(account: Any | None) -> bool:
     return account is not None and str(account.type).casefold() == "trial"
 

@@ -9,6 +9,7 @@ from bot.errors import FormErrors, NotSoldAnyMore
 from bot.folding import folded, loose
 from bot.purchases import operations
 from bot.purchases.draft import quote_of, search_of
+from bot.readiness import Plan, foreseen
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, money, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
@@ -40,6 +41,7 @@ def page(
     offer = _offer(draft, app)
     shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
     shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
+    shown += [rich.warning(each, t) for each in _foreseen(draft, bundle, offer, app)]
     if draft.can_text:
         shown += service_fields(app, typed, t, mark=mark)
     else:
@@ -66,6 +68,23 @@ def page(
     return blocks.modal(
         CALLBACK_ID, t("Check and send"), shown, close=t("Cancel"), submit=t("Send for approval"), about=draft
     )
+
+
+def _foreseen(draft: Draft, bundle: Bundle | None, offer: Offer, app: App) -> list[Said]:
+    """For the messaging service that is chosen by now."""
+    assert draft.country and draft.number_type
+    chosen = draft.typed("review").get("messaging_service")
+    own = draft.typed("find").get("destinations") or [draft.country]
+    plan = Plan(
+        draft.country,
+        draft.number_type,
+        tuple(own) if draft.can_text else (),
+        (offer.price, offer.currency),
+        bool(draft.regulated),
+        bundle,
+        None if chosen in (NEW, NONE) else chosen,
+    )
+    return foreseen(plan, app.market)
 
 
 def _if_gone(offer: Offer, typed: dict[str, Any], t: Texts, mark: str) -> list[Block]:
@@ -103,6 +122,8 @@ def _summary(draft: Draft, bundle: Bundle | None, t: Texts) -> Block:
     assert draft.phone_number and draft.country and draft.number_type
     kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     lines = [kind, t.capabilities(draft.number.get("capabilities", []))]
+    if draft.can_text and (chosen := draft.typed("find").get("destinations")):
+        lines.append(t("Will text: {countries}", countries=t.listed(map(t.country, chosen))))
     if draft.regulated:
         assert draft.end_user_type is not None
         given = t("“{bundle}”", bundle=bundle.friendly_name) if bundle else t("bundle to be added")

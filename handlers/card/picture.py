@@ -196,6 +196,8 @@ def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) ->
         asked = t("Asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
         price = purchase.charged if purchase.charged is not None else quote.price
         facts.append(f"{asked} · " + t("{price} a month", price=t.money(price, quote.currency)))
+    if quote.destinations:
+        facts.append(t("Will text: {countries}", countries=t.listed(map(t.country, quote.destinations))))
     if quote.regulated and quote.end_user_type:
         facts.append(f"{t(END_USERS[quote.end_user_type])} · {_bundle(bundle, t)}")
     if purchase.is_unbought and purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS):
@@ -226,16 +228,7 @@ def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
         return [*found, *([t.said(outcome(purchase.proof))] if purchase.proof else [])]
     if purchase.state != State.AWAITING_APPROVAL:
         return []
-    return [*_documents(purchase, around.bundle, t), *map(t.said, around.foreseen)]
-
-
-def _documents(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]:
-    if purchase.is_regulated:
-        if bundle is None:
-            return [t("It cannot be bought before a bundle is added, and Twilio has approved it")]
-        if not bundles.usable(bundle):
-            return [t("It cannot be bought before Twilio has approved the bundle")]
-    return []
+    return [t.said(each) for each in around.foreseen]
 
 
 def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:
@@ -292,6 +285,9 @@ LABELS = {
     "choose_service": N_("Choose service"),
     "take_over": N_("It is ours"),
     "test": N_("Send a test message"),
+    "enable_geo": N_("Enable texting…"),
+    "set_inbound": N_("Handle replies…"),
+    "move_service": N_("Move to a registered service…"),
     "check": N_("Check again"),
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
@@ -419,9 +415,7 @@ async def around(purchase: Purchase, app: App) -> Around:
         app.policy.approve.approvals,
         names,
         tuple(calls),
-        readiness.foreseen(
-            purchase.quote, app.market.is_registered(purchase.quote.service_sid), app.market.is_trial
-        ),
+        readiness.foreseen(readiness.plan_of(purchase.quote, bundle), app.market),
         app.market.balance(),
     )
 
