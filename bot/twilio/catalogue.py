@@ -135,8 +135,8 @@ class Market:
             found: Any = await self._twilio.accounts.v1.messaging_geopermissions.fetch_async()
         except TwilioError as error:
             log.info("the geo permissions cannot be read: %s", error)
-            if not error.definite:
-                return
+            if not (error.definite or error.status in (401, 403)):
+                return  # it did not answer: what was known before is better than nothing
         else:
             kept = {
                 "enabled": [each["country_code"] for each in found.permissions if each["enabled"]],
