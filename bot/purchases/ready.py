@@ -71,7 +71,12 @@ async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
     proof = purchase.proof or {}
     try:
         sent = await messages.send(
-            app.twilio, to, purchase.phone_number, purchase.messaging_service_sid, body
+            app.twilio,
+            to,
+            purchase.phone_number,
+            purchase.messaging_service_sid,
+            body,
+            app.settings.message_callback(purchase.id),
         )
     except TwilioError as error:
         if not error.definite:

@@ -62,6 +62,10 @@ OF_BUNDLE = {
 }
 
 
+MOST_WARNINGS = 6
+"""Before the decision: a number may be meant for twenty countries."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """What a card says, whatever Slack's blocks for it are."""
@@ -228,7 +232,10 @@ def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
         return [*found, *([t.said(outcome(purchase.proof))] if purchase.proof else [])]
     if purchase.state != State.AWAITING_APPROVAL:
         return []
-    return [t.said(each) for each in around.foreseen]
+    shown = [t.said(each) for each in around.foreseen[:MOST_WARNINGS]]
+    if left := len(around.foreseen) - len(shown):
+        shown.append(t.n("and one more", "and {n} more", left))
+    return shown
 
 
 def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:

@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.stories.conftest import Clock
 from tests.stories.stage import Control, Person, Stage, asks, field_ids, shown, until
+from tests.stories.test_bundle_news import signed, with_callbacks
 
 PHONE = "+14155550123"
 NEW = {"messaging_service": "new", "messaging_service_name": "Leeds"}
@@ -236,3 +238,46 @@ async def test_the_account_is_shown_as_far_as_the_key_may_see_it(
     await requester.slack.post("close", user=requester.id, view_id=(await requester.view())["id"])
     await requester.types("account")
     assert "does not cover the next month" in shown(await requester.view("account"))
+
+
+@pytest.mark.parametrize("fault", [None, "lost", "twice", "late"])
+async def test_what_becomes_of_a_test_message_is_reported_or_asked_for(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock, fault: str | None
+) -> None:
+    """A callback only wakes the worker, so that none can do harm, and none is needed."""
+    await with_callbacks(stage)
+    card = await bought(stage, requester, approver)
+    await verified(stage)
+    if fault is not None:
+        await twilio.post("faults", times=1, fault={"callback": fault})
+    await texts(stage, requester, card)
+    if fault == "lost":
+        await clock.forward(61)
+    await stage.in_thread(card, "A test message was delivered")
+    await stage.twilio_twin.callbacks.settled()
+    told = [each for each in await stage.thread(card) if "was delivered" in each]
+    assert len(told) == 1
+    state = await twilio.get("state")
+    assert len(state["messages"]) == 1
+
+
+async def test_a_forged_report_on_a_message_is_refused(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await with_callbacks(stage)
+    card = await bought(stage, requester, approver)
+    url = stage.app.settings.message_callback(card["metadata"]["event_payload"]["id"])
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    token = stage.environment["TWILIO_AUTH_TOKEN"]
+    assert url is not None
+    async with aiohttp.ClientSession() as session:
+        for signature, status in (
+            ("", 403),
+            (signed("guessed", url, form), 403),
+            (signed(token, url, form), 204),
+        ):
+            async with session.post(url, data=form, headers={"X-Twilio-Signature": signature}) as answer:
+                assert answer.status == status
+    assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] == "no", (
+        "nothing of it is believed"
+    )
