@@ -281,3 +281,21 @@ async def test_a_forged_report_on_a_message_is_refused(
     assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] == "no", (
         "nothing of it is believed"
     )
+
+
+async def test_a_number_is_tested_by_a_command_too(
+    stage: Stage, requester: Person, approver: Person, outsider: Person
+) -> None:
+    card = await bought(stage, requester, approver)
+    await verified(stage)
+    (number,) = await stage.bought()
+    answer = await outsider.types(f"test {number}")
+    assert "Only" in answer["shown"][0]["text"], "who has nothing to do with it may not"
+    await requester.types(f"test {number}")
+    await requester.view("card.test")
+    await requester.submits(to=PHONE)
+    await stage.in_thread(card, "A test message was delivered")
+    answer = await requester.types("test +442079460000")
+    assert "was not bought with Number Desk" in answer["shown"][0]["text"]
+    answer = await requester.types("test")
+    assert "`/twilio test +14155550123`" in answer["shown"][0]["text"]
