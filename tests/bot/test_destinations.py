@@ -143,6 +143,14 @@ def test_french_phones_may_not_get_what_foreign_numbers_text() -> None:
     assert "may not arrive" in (said("FR", "DE") or "")
 
 
+def test_a_network_of_hong_kong_takes_no_foreign_numbers() -> None:
+    assert said("HK", "HK") is None
+    assert "may not arrive" in (said("HK", "GB") or "")
+    assert "Hong Kong numbers, alphanumeric sender IDs (once registered, usually ready in 18 days)" in (
+        said("HK", "GB") or ""
+    )
+
+
 def test_australia_and_germany_take_both() -> None:
     assert [said(to, origin) for to in ("AU", "DE") for origin in (to, "GB", "US")] == [None] * 6
 
