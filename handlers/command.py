@@ -9,7 +9,7 @@ from bot.errors import CannotCheck, NotAllowed
 from bot.folding import folded
 from bot.slack.people import People
 from bot.texts import N_
-from handlers import account, check, status
+from handlers import account, atlas, check, status
 from handlers.blocks import section
 from handlers.bundle import list as bundles
 from handlers.bundle import start
@@ -117,6 +117,12 @@ SUBCOMMANDS = {
     ),
     "test": Subcommand(
         "test NUMBER", N_("a test message from a number that was bought here"), test.asked, _may_ask
+    ),
+    "atlas": Subcommand(
+        "atlas COUNTRY",
+        N_("what a country asks of whom, and which senders reach its phones"),
+        atlas.opened,
+        _may_ask,
     ),
     "account": Subcommand(
         "account", N_("the Twilio account: type, balance, numbers and their cost"), account.opened, _may_ask

@@ -71,9 +71,11 @@ def suggested(among: Callable[[App], Collection[str]]) -> Suggester:
     return suggest
 
 
-def named(words: Sequence[str], app: App, t: Texts) -> tuple[Named, str | None]:
+def named(
+    words: Sequence[str], app: App, t: Texts, *, among: Callable[[App], Collection[str]] = sold
+) -> tuple[Named, str | None]:
     """What a command names, if it can be had, and what to say of it if not."""
-    typed, here = countries.of_command(words), sold(app)
+    typed, here = countries.of_command(words), among(app)
     if typed.country and typed.country not in here:
         said = t("Twilio sells no numbers in {country}.", country=t.country(typed.country))
         return Named(digits=typed.digits), said

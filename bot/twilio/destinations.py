@@ -126,27 +126,27 @@ def rules(destination: str) -> Rules | None:
 # in words
 
 TIMES = {
-    "days": N_("usually {n} days"),
-    "business days": N_("usually {n} business days"),
-    "weeks": N_("usually {n} weeks"),
+    "days": N_("usually ready in {n} days"),
+    "business days": N_("usually ready in {n} business days"),
+    "weeks": N_("usually ready in {n} weeks"),
 }
 SENDERS = {
-    Sender.DOMESTIC: N_("a number from {country}"),
-    Sender.FOREIGN: N_("a number from another country"),
-    Sender.TOLL_FREE: N_("a toll-free number"),
-    Sender.ALPHANUMERIC: N_("an alphanumeric sender ID"),
-    Sender.SHORT_CODE: N_("a short code"),
+    Sender.DOMESTIC: N_("{country} numbers"),
+    Sender.FOREIGN: N_("numbers from other countries"),
+    Sender.TOLL_FREE: N_("toll-free numbers"),
+    Sender.ALPHANUMERIC: N_("alphanumeric sender IDs"),
+    Sender.SHORT_CODE: N_("short codes"),
 }
 NOTES = {
-    Fate.ARRIVES: N_("arrives"),
+    Fate.ARRIVES: N_("delivered"),
     Fate.REGISTERED: N_("once registered"),
     Fate.VERIFIED: N_("once verified"),
     Fate.FILTERED: N_("filtered by carriers"),
     Fate.CONVERSATIONS: N_("for conversations only"),
-    Fate.REPLACED: N_("arrives under another sender"),
+    Fate.REPLACED: N_("delivered under another sender"),
     Fate.UNCERTAIN: N_("delivery not guaranteed"),
     Fate.SUSPECT: N_("shown as “Likely-SCAM”"),
-    Fate.FAILS: N_("does not arrive"),
+    Fate.FAILS: N_("not delivered"),
 }
 WHOSE = {
     Brands.DOMESTIC: N_("for companies of that country only"),
@@ -154,22 +154,20 @@ WHOSE = {
 }
 PROBLEMS = {
     Fate.REGISTERED: N_(
-        "A number from {origin} has to be registered before it can text phones in {destination}."
+        "{origin} numbers have to be registered before they can text phones in {destination}."
     ),
-    Fate.FILTERED: N_("Carriers in {destination} filter what numbers from {origin} text."),
+    Fate.FILTERED: N_("Carriers in {destination} filter texts from {origin} numbers."),
     Fate.CONVERSATIONS: N_(
-        "A number from {origin} may text phones in {destination} in conversations only, not with one-way messages."
+        "{origin} numbers may text phones in {destination} in conversations only, not with one-way messages."
     ),
     Fate.REPLACED: N_(
-        "What a number from {origin} texts to {destination} arrives under another sender, so that nobody can reply to it."
+        "Texts from {origin} numbers to {destination} arrive under another sender, so nobody can reply to the number."
     ),
     Fate.UNCERTAIN: N_(
-        "What a number from {origin} texts to {destination} may not arrive: Twilio does not guarantee delivery there."
+        "Texts from {origin} numbers to {destination} may not arrive: Twilio does not guarantee their delivery."
     ),
-    Fate.SUSPECT: N_(
-        "What a number from {origin} texts to {destination} is shown there as sent by “Likely-SCAM”."
-    ),
-    Fate.FAILS: N_("A number from {origin} cannot text phones in {destination}."),
+    Fate.SUSPECT: N_("Texts from {origin} numbers are shown in {destination} as sent by “Likely-SCAM”."),
+    Fate.FAILS: N_("{origin} numbers cannot text phones in {destination}."),
 }
 
 
@@ -182,7 +180,7 @@ def advice(destination: str, number_country: str, number_type: str) -> Said | No
     own, home = rules(destination), rules(number_country)
     said = {"origin": country(number_country), "destination": country(destination)}
     if home is not None and home.stays_home and destination != number_country:
-        problem = say(N_("A number from {origin} cannot text other countries."), origin=said["origin"])
+        problem = say(N_("{origin} numbers cannot text other countries."), origin=said["origin"])
         return _with_ways(problem, own, Fate.FAILS) if own is not None else problem
     fate = _fate(own, number_country, number_type) if own is not None else None
     if own is None or fate is None or fate not in PROBLEMS:
@@ -190,7 +188,7 @@ def advice(destination: str, number_country: str, number_type: str) -> Said | No
     if fate is Fate.REGISTERED and own.registry:
         return say(
             N_(
-                "A number from {origin} has to be registered with {registry} and Twilio before it can text phones in {destination}."
+                "{origin} numbers have to be registered with {registry} and Twilio before they can text phones in {destination}."
             ),
             registry=own.registry,
             **said,
@@ -200,25 +198,24 @@ def advice(destination: str, number_country: str, number_type: str) -> Said | No
 
 
 def _fate(rules: Rules, number_country: str, number_type: str) -> Fate | None:
-    """What becomes of what a number texts there; of toll-free ones nothing is known abroad."""
+    """What becomes of what a number texts there.
+
+    Toll-free numbers of the US text other countries as its local ones do (support.twilio.com, "Toll-Free SMS and MMS messaging
+    throughput", read 2026-11); of those of other countries nothing is known.
+    """
+    is_toll_free = number_type == "toll-free"
     if number_country == rules.country:
-        by_type = {"toll-free": Sender.TOLL_FREE}
-        fate = rules.fates.get(by_type.get(number_type, Sender.DOMESTIC))
+        fate = rules.fates.get(Sender.TOLL_FREE if is_toll_free else Sender.DOMESTIC)
         return None if number_country == "US" or fate is Fate.VERIFIED else fate
-    if number_type == "toll-free" or {number_country, rules.country} == {"US", "CA"}:
+    if {number_country, rules.country} == {"US", "CA"} or (is_toll_free and number_country != "US"):
         return None
     return rules.fates.get(Sender.FOREIGN)
 
 
 def _with_ways(problem: Said, rules: Rules, fate: Fate) -> Said:
     """With what works there, the best first."""
-    better = GOOD if fate in FAIR else (*GOOD, *FAIR)
-    ways = [
-        _way(sender, rules)
-        for group in (GOOD, FAIR)
-        for sender in Sender
-        if rules.fates.get(sender) in group and rules.fates[sender] in better
-    ]
+    groups = (GOOD,) if fate in FAIR else (GOOD, FAIR)
+    ways = [_way(sender, rules) for group in groups for sender in Sender if rules.fates.get(sender) in group]
     if not ways:
         return say(
             N_("{problem} Twilio's guidelines name no sender that reaches it better."), problem=problem

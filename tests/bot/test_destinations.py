@@ -70,8 +70,8 @@ def test_a_row_of_another_form_is_refused(row: dict[str, object]) -> None:
 
 
 def test_a_time_may_be_a_range() -> None:
-    assert ENGLISH.said(Time.parse("8-12 weeks").said()) == "usually 8–12 weeks"
-    assert ENGLISH.said(Time.parse("18 days").said()) == "usually 18 days"
+    assert ENGLISH.said(Time.parse("8-12 weeks").said()) == "usually ready in 8–12 weeks"
+    assert ENGLISH.said(Time.parse("18 days").said()) == "usually ready in 18 days"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -102,24 +102,24 @@ def test_all_of_it_can_be_said_in_every_language(language: str) -> None:
 def test_the_united_kingdom_does_not_take_foreign_long_codes() -> None:
     assert said("GB", "GB") is None
     assert said("GB", "US", "local") == (
-        "A number from United States cannot text phones in United Kingdom. What works there: a number from United Kingdom, an alphanumeric sender ID, a short code (usually 8–12 weeks)."
+        "United States numbers cannot text phones in United Kingdom. What works there: United Kingdom numbers, alphanumeric sender IDs, short codes (usually ready in 8–12 weeks)."
     )
 
 
 def test_no_number_reaches_the_united_arab_emirates() -> None:
     assert said("AE", "GB") == (
-        "A number from United Kingdom cannot text phones in United Arab Emirates. Do not buy a number for that country. What works there: an alphanumeric sender ID (once registered, usually 2 weeks)."
+        "United Kingdom numbers cannot text phones in United Arab Emirates. Do not buy a number for that country. What works there: alphanumeric sender IDs (once registered, usually ready in 2 weeks)."
     )
     assert said("AE", "GB", t=JAPANESE) == (
-        "イギリスの番号からアラブ首長国連邦の電話にはSMSを送信できません。この国への送信のために番号を購入しないでください。届く送信元: 英数字送信者ID（登録後、通常2週間）。"
+        "イギリスの番号からアラブ首長国連邦の電話にはSMSを送信できません。この国への送信のために番号を購入しないでください。届く送信元：英数字送信者ID（登録が必要、通常2週間で利用可能）。"
     )
 
 
 def test_india_replaces_numbers_and_registers_its_own_companies_sender_ids() -> None:
     text = said("IN", "US", "local") or ""
-    assert "arrives under another sender" in text
+    assert "arrive under another sender" in text
     assert (
-        "once registered with DLT and Twilio, usually 10 business days, for companies of that country only"
+        "once registered with DLT and Twilio, usually ready in 10 business days, for companies of that country only"
         in text
     )
 
@@ -127,20 +127,28 @@ def test_india_replaces_numbers_and_registers_its_own_companies_sender_ids() -> 
 def test_japan_takes_foreign_numbers_only() -> None:
     assert said("JP", "US", "local") is None
     assert said("JP", "JP") == (
-        "A number from Japan cannot text phones in Japan. What works there: a number from another country, an alphanumeric sender ID."
+        "Japan numbers cannot text phones in Japan. What works there: numbers from other countries, alphanumeric sender IDs."
     )
 
 
 def test_singapore_marks_what_is_not_registered() -> None:
     assert "“Likely-SCAM”" in (said("SG", "GB") or "")
     assert said("SG", "SG") == (
-        "A number from Singapore has to be registered with SGNIC and Twilio before it can text phones in Singapore."
+        "Singapore numbers have to be registered with SGNIC and Twilio before they can text phones in Singapore."
     )
 
 
 def test_french_phones_may_not_get_what_foreign_numbers_text() -> None:
     assert said("FR", "FR") is None
     assert "may not arrive" in (said("FR", "DE") or "")
+
+
+def test_a_network_of_hong_kong_takes_no_foreign_numbers() -> None:
+    assert said("HK", "HK") is None
+    assert "may not arrive" in (said("HK", "GB") or "")
+    assert "Hong Kong numbers, alphanumeric sender IDs (once registered, usually ready in 18 days)" in (
+        said("HK", "GB") or ""
+    )
 
 
 def test_australia_and_germany_take_both() -> None:
@@ -153,10 +161,8 @@ def test_nothing_reaches_china_for_certain() -> None:
 
 def test_spanish_numbers_stay_at_home() -> None:
     assert said("ES", "ES") is None
-    assert (said("FR", "ES") or "").startswith(
-        "A number from Spain cannot text other countries. What works there"
-    )
-    assert said("PE", "ES") == "A number from Spain cannot text other countries."
+    assert (said("FR", "ES") or "").startswith("Spain numbers cannot text other countries. What works there")
+    assert said("PE", "ES") == "Spain numbers cannot text other countries."
 
 
 @pytest.mark.parametrize(
@@ -164,6 +170,11 @@ def test_spanish_numbers_stay_at_home() -> None:
 )
 def test_the_registration_of_us_numbers_is_looked_at_elsewhere(to: str, kind: str) -> None:
     assert advice(to, "US", kind) is None
+
+
+def test_toll_free_numbers_of_the_us_text_abroad_as_its_others_do() -> None:
+    assert advice("FR", "US", "toll-free") == advice("FR", "US", "local") is not None
+    assert advice("DE", "US", "toll-free") is None
 
 
 def test_canadian_carriers_filter_its_local_numbers() -> None:
@@ -175,6 +186,6 @@ def test_canadian_carriers_filter_its_local_numbers() -> None:
 def test_where_nothing_is_known_nothing_is_said() -> None:
     assert "PE" not in TABLE
     assert said("PE", "US", "local") is None
-    assert said("GB", "GB", "toll-free") is None and said("FR", "US", "toll-free") is None
+    assert said("GB", "GB", "toll-free") is None and said("FR", "GB", "toll-free") is None
     assert Sender.FOREIGN not in TABLE["CA"].fates
     assert said("CA", "GB") is None

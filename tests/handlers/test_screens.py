@@ -32,7 +32,7 @@ from bot.twilio.catalogue import Balance, Market, Offer, Service
 from bot.twilio.client import connect
 from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Contents, Document, EndUser, Page
 from bot.twilio.regulations import Part, Regulation
-from handlers import address_fields, blocks, country_field, loading
+from handlers import address_fields, atlas, blocks, country_field, loading
 from handlers import errors as shown_errors
 from handlers.bundle import address as bundle_address
 from handlers.bundle import document, document_set, start
@@ -258,6 +258,20 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
     for regulation in ALL:
         asked = {regulation.end_user_type: regulation}
         yield "end user of a country", end_user.page(draft(), asked, {}, (), {}, t)
+    offers = Shop(many=True).offers("GB")
+    for code in sorted({*destinations.table(), *(each.country for each in ALL)}):
+        asked_there: dict[str, dict[str, Regulation]] = {each.number_type: {} for each in offers}
+        for each in ALL:
+            if each.country == code:
+                asked_there[each.number_type][each.end_user_type] = each
+        yield f"atlas, {code}", atlas.page(code, offers, {}, asked_there, t)
+    differing = {
+        each.number_type: {kind: replace(one, groups=one.groups * n) for kind, one in regulations.items()}
+        for n, each in enumerate(offers, start=1)
+    }
+    yield "atlas, much", atlas.page("GB", offers, {}, differing, t)
+    yield "atlas, nothing sold", atlas.page("PE", [], {}, {}, t)
+    yield "atlas, which country", atlas.choice(t, notice=LONG[:150])
     yield "new address", address.page(draft(), t, typed=ADDRESS, problem=suggestion(t))
     yield "deny", decide.deny_page(purchase(), t)
     for each in mend.WORDS:
