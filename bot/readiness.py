@@ -433,14 +433,16 @@ class Plan:
     price: Money
     regulated: bool = False
     bundle: Bundle | None = None
+    elsewhere: str | None = None
+    """the number's town, where its address lies in another one"""
     service_sid: str | None = None
     """the messaging service that it goes into; none where it is to be made, or there is none"""
 
 
 def plan_of(quote: Quote, bundle: Bundle | None) -> Plan:
     sid = quote.service_sid if quote.service == Service.EXISTING else None
-    price = (quote.price, quote.currency)
-    return Plan(quote.country, quote.number_type, quote.texts_to, price, quote.regulated, bundle, sid)
+    price, town = (quote.price, quote.currency), quote.locality if quote.address_elsewhere else None
+    return Plan(quote.country, quote.number_type, quote.texts_to, price, quote.regulated, bundle, town, sid)
 
 
 def foreseen(plan: Plan, market: Market) -> list[Said]:
@@ -458,6 +460,13 @@ def foreseen(plan: Plan, market: Market) -> list[Said]:
 
 
 def _documents(plan: Plan) -> list[Said]:
+    text = N_(
+        "The address is in another town than the number, which is in {town}. Twilio refuses it unless its town is on the number's own list."
+    )
+    return [*_bundle(plan), *([say(text, town=plan.elsewhere)] if plan.elsewhere else [])]
+
+
+def _bundle(plan: Plan) -> list[Said]:
     if not plan.regulated or (plan.bundle is not None and bundles.usable(plan.bundle)):
         return []
     if plan.bundle is None:

@@ -158,10 +158,13 @@ def option(value: str, text: str, description: str | None = None) -> Option:
     return made
 
 
-def bundle_option(bundle: Bundle, t: Texts) -> Option:
+def bundle_option(bundle: Bundle, t: Texts, *, elsewhere: bool = False) -> Option:
+    """elsewhere: whether its address lies in another town than the number."""
     status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
     if bundle.valid_until is not None:
         status = t("{status}, until {date}", status=status, date=bundle.valid_until.date().isoformat())
+    if elsewhere:
+        status += t.separator + t("in another town than the number")
     return option(bundle.sid, bundle.friendly_name, status)
 
 

@@ -208,6 +208,12 @@ class Draft(SQLModel, table=True):
         needed = not self.regulated and self.address_requirements != "none"
         return chosen if needed and chosen.startswith("AD") else None
 
+    def address_is_elsewhere(self, bundle: "Bundle | None") -> bool:
+        """Whether every address that it could be bought with lies in another town than the number, as page 3 found."""
+        sids = (bundle.address_sids if bundle else [self.address_sid]) or []
+        away = self.typed("end_user").get("elsewhere") or ()
+        return bool(sids) and all(each in away for each in sids)
+
     @property
     def address_requirements(self) -> str:
         return self.number.get("address_requirements") or "none"
@@ -369,6 +375,9 @@ class Quote(SQLModel, table=True):
     )
     address_sid: str | None = column(
         String, "AD...; none: not needed, in the bundle, or to be added", nullable=True
+    )
+    address_elsewhere: bool = column(
+        Boolean, "whether that, or the bundle's, lay in another town than the number", default=False
     )
     regulated: bool = column(Boolean, "whether it needs a bundle", default=False)
     end_user_type: str | None = column(

@@ -13,7 +13,7 @@ from bot.texts import CAPABILITIES, N_, Said, number_type, say
 from bot.texts import country as named
 from bot.twilio.catalogue import Market, Offer
 from bot.twilio.numbers import CONTAINS, LONGEST_PATTERN, pattern
-from storage.models import Draft, IfGone, Purchase, can_text
+from storage.models import Bundle, Draft, IfGone, Purchase, can_text
 
 EXCLUDED = {
     "none": "exclude_all_address_required",
@@ -189,6 +189,7 @@ def typed_again(purchase: Purchase) -> dict[str, Any]:
 
 def quote_of(
     draft: Draft,
+    bundle: Bundle | None,
     search: Search,
     offer: Offer,
     service: Mapping[str, Any],
@@ -214,6 +215,7 @@ def quote_of(
         "destinations": search.destinations if can_text(number["capabilities"]) else [],
         "address_requirements": draft.address_requirements,
         "address_sid": draft.address_sid,
+        "address_elsewhere": draft.address_is_elsewhere(bundle),
         "regulated": bool(draft.regulated),
         "end_user_type": draft.end_user_type,
         "bundle_id": draft.bundle_id if draft.regulated else None,

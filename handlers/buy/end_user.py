@@ -25,6 +25,8 @@ from storage.models import Bundle, Draft, now
 
 CALLBACK_ID = "buy_number.end_user"
 LATER = "later"
+LOOKED_INTO = 10
+"""Bundles whose addresses are looked at before a page is shown; each costs its calls once."""
 NEW = "new"
 
 
@@ -52,7 +54,11 @@ def page(
     else:
         needs = draft.address_requirements
         shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
-        options = [blocks.option(each.sid, each.label) for each in known[:99]]
+        away = typed.get("elsewhere") or ()
+        note = t("In another town than the number")
+        options = [
+            blocks.option(each.sid, each.label, note if each.sid in away else None) for each in known[:99]
+        ]
         options.append(blocks.option(NEW, t("A new address")))
         only = options[0]["value"] if len(known) < 2 else None  # one of several may be somebody else's
         chosen = typed.get("address") or only
@@ -74,7 +80,10 @@ def _papers(
     if chosen not in regulations:
         chosen = next(iter(regulations))
     bundles_of = fitting.get(chosen, ())
-    options = [blocks.bundle_option(bundle, t) for bundle in bundles_of[:98]]
+    options = [
+        blocks.bundle_option(bundle, t, elsewhere=draft.address_is_elsewhere(bundle))
+        for bundle in bundles_of[:98]
+    ]
     options.append(blocks.option(NEW, t("A new bundle"), t("Its pages come next")))
     options.append(
         blocks.option(LATER, t("Add it later"), t("The number is bought once a bundle is approved"))
@@ -169,10 +178,17 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
     answers = await asyncio.gather(
         *(bundles.fitting(app, draft.country, draft.number_type, kind) for kind in regulations)
     )
-    needs = draft.address_requirements
+    needs, town = draft.address_requirements, draft.number.get("locality")
     known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
         known = await addresses.known(app.twilio, draft.country, needs)
+    away: list[str] = []
+    if needs == "local" and town:
+        away, looked_into = await asyncio.gather(
+            addresses.elsewhere(app.twilio, draft.country, town),
+            bundles.with_addresses(app, [each for found in answers for each in found][:LOOKED_INTO]),
+        )
+        answers = [[looked_into.get(each.id, each) for each in found] for found in answers]
     regulated = bool(regulations)
     nothing_to_choose = not regulated and needs == "none"
     draft = await app.store.record_draft(
@@ -180,7 +196,7 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
         draft.version,
         regulated=regulated,
         page="review" if nothing_to_choose else "end_user",
-        answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
+        answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat(), "elsewhere": away}),
     )
     if nothing_to_choose:
         return review.page(draft, None, app, turn.t, mark=mark)

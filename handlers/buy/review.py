@@ -82,6 +82,7 @@ def _foreseen(draft: Draft, bundle: Bundle | None, offer: Offer, app: App) -> li
         (offer.price, offer.currency),
         bool(draft.regulated),
         bundle,
+        draft.number.get("locality") if draft.address_is_elsewhere(bundle) else None,
         None if chosen in (NEW, NONE) else chosen,
     )
     return foreseen(plan, app.market)
@@ -216,7 +217,7 @@ def unasked(typed: forms.Answers) -> bool:
     return names or (typed.get("if_gone") == IfGone.CLOSEST and "price_limit" not in typed)
 
 
-def read(typed: forms.Answers, draft: Draft, app: App) -> dict[str, Any]:
+def read(typed: forms.Answers, draft: Draft, bundle: Bundle | None, app: App) -> dict[str, Any]:
     """The quote that this page, with those before it, asks for. Raises FormErrors."""
     wrong: dict[str, Said] = {}
     offer = _offer(draft, app)
@@ -228,7 +229,7 @@ def read(typed: forms.Answers, draft: Draft, app: App) -> dict[str, Any]:
     if wrong:
         raise FormErrors(wrong)
     search = search_of(draft.typed("find"), app.market)
-    return quote_of(draft, search, offer, chosen, if_gone=if_gone, ceiling=limit)
+    return quote_of(draft, bundle, search, offer, chosen, if_gone=if_gone, ceiling=limit)
 
 
 def service(typed: forms.Answers, app: App, wrong: dict[str, Said]) -> dict[str, Any]:
@@ -308,4 +309,5 @@ async def submit(turn: Turn, draft: Draft) -> None:
     """Raises NumberHeld when somebody else was quicker."""
     app = turn.app
     await app.policy.check_ask(draft.requester_id, app.people)
-    await operations.submit(draft, app, read(turn.answers, draft, app), draft.purpose)
+    bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
+    await operations.submit(draft, app, read(turn.answers, draft, bundle, app), draft.purpose)

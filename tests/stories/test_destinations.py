@@ -2,8 +2,20 @@
 
 import pytest
 
+from tests.stories import filling
 from tests.stories.conftest import Clock
-from tests.stories.stage import Control, Person, Stage, asks, field_ids, finds, reviews, shown
+from tests.stories.stage import (
+    Control,
+    Person,
+    Stage,
+    asks,
+    field_ids,
+    finds,
+    options,
+    reviews,
+    shown,
+    until,
+)
 from tests.stories.test_ready import NEW, bought
 
 
@@ -105,3 +117,32 @@ async def test_a_second_number_on_a_trial_account_is_refused_before_anybody_appr
     await requester.submits(agree=["yes"], messaging_service="none")
     assert "has one already" in shown(await requester.view("problem"))
     assert len(await stage.cards()) == 1
+
+
+async def test_a_bundle_whose_address_is_in_another_town_is_said_before_the_money(
+    stage: Stage, requester: Person, compliance: Person, twilio: Control
+) -> None:
+    """A Munich number with a Berlin bundle is refused with 21615, which cannot be known for sure beforehand."""
+    sid = await filling.makes(stage, compliance, "DE", "local", "business", city="Berlin")
+    await twilio.post(f"bundles/{sid}/review", verdict="approve")
+    await stage.running.watch.poll()
+    for town, differs in (("München", True), ("Berlin", False)):
+        choose = await finds(requester, "DE", number_type="local", advanced=True, in_locality=town)
+        await requester.submits(phone_number=options(choose, "phone_number")[0])
+        view = await requester.view("buy_number.end_user")
+        assert ("in another town than the number" in shown(view)) == differs, town
+        await requester.submits(end_user_type="business", bundle=sid)
+        text = shown(await requester.view("buy_number.review"))
+        assert (f"The address is in another town than the number, which is in {town}" in text) == differs
+        await requester.submits(agree=["yes"])
+    cards = [shown(await stage.card("awaiting_approval", each)) for each in await waiting(stage)]
+    assert sum("in another town" in each for each in cards) == 1
+
+
+async def waiting(stage: Stage) -> list[str]:
+    async def both() -> list[str] | None:
+        found = [each["metadata"]["event_payload"]["id"] for each in await stage.cards()]
+        return found if len(found) == 2 else None
+
+    purchases = [await stage.store.purchase(each) for each in await until(both, "both are asked for")]
+    return [each.phone_number for each in purchases]
