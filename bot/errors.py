@@ -99,6 +99,10 @@ class NotPossibleNow(BotError):
     text = N_("That is not possible any more: the request has moved on. The card shows where it stands.")
 
 
+class TestUnderWay(BotError):
+    text = N_("A test message is being sent right now. The thread tells what becomes of it.")
+
+
 class TooManyTests(BotError):
     text = N_("Three test messages were sent from this number within the hour. Try again later.")
 

@@ -16,7 +16,7 @@ from bot.purchases import operations
 from bot.purchases.policy import Verb
 from bot.texts import N_, Said, country, person, say
 from storage.models import Purchase, Service, now
-from storage.purchases import Happened, Lost
+from storage.purchases import Happened
 
 LOOKED_AT = timedelta(seconds=60)
 """After a press whose end nobody saw, because the process died."""
@@ -40,21 +40,19 @@ async def check(mend: str, purchase_id: str, quote_no: int, person_id: str, app:
     return await operations.check_possible(MENDS[mend].verb, mend, purchase_id, quote_no, person_id, app)
 
 
+@operations.of_the_newest
 async def begin(mend: str, purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """Who does it, on record before Twilio is asked; ``finish`` follows. Raises as ``check`` does."""
     purchase = await check(mend, purchase_id, quote_no, person_id, app)
     happened = Happened(f"{mend}_began", person_id, found(purchase, mend))
-    try:
-        return await app.store.amend(purchase, happened, wake_at=now() + LOOKED_AT)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    return await app.store.amend(purchase, happened, wake_at=now() + LOOKED_AT)
 
 
 async def finish(mend: str, purchase: Purchase, person_id: str, app: App) -> None:
     """Twilio is asked, the thread is told, and the number is looked at again. Raises TwilioError, NotEnabled."""
     said = await MENDS[mend].act(purchase, person_id, app)
     happened = Happened(mend, person_id, owed=(news.thread(app.settings, said),))
-    await app.store.amend(await operations.existing(purchase.id, app), happened, wake_at=now())
+    await operations.note(purchase.id, app, happened, wake_at=now())
 
 
 async def _enable_geo(purchase: Purchase, person_id: str, app: App) -> Said:
@@ -104,6 +102,7 @@ async def check_move(purchase_id: str, quote_no: int, person_id: str, app: App) 
     )
 
 
+@operations.of_the_newest
 async def move_service(purchase_id: str, quote_no: int, person_id: str, sid: str, app: App) -> Purchase:
     """The number in the worker's hands again, which takes it out of its service and puts it into this one.
 
@@ -121,19 +120,16 @@ async def move_service(purchase_id: str, quote_no: int, person_id: str, sid: str
     )
     happened = Happened("service_moved", person_id, chosen, (news.thread(app.settings, said),))
     into = {"service": Service.EXISTING, "service_sid": sid, "service_name": chosen["name"]}
-    try:
-        return await app.store.revise(
-            purchase,
-            happened,
-            into,
-            person_id,
-            **operations.going_on(),
-            leaves_service_sid=purchase.messaging_service_sid,
-            messaging_service_sid=None,
-            attached_at=None,
-            checked_at=None,
-            ready_at=None,
-            findings=[],
-        )
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    return await app.store.revise(
+        purchase,
+        happened,
+        into,
+        person_id,
+        **operations.going_on(),
+        leaves_service_sid=purchase.messaging_service_sid,
+        messaging_service_sid=None,
+        attached_at=None,
+        checked_at=None,
+        ready_at=None,
+        findings=[],
+    )

@@ -6,20 +6,21 @@ followed by the worker. A process that dies in between leaves a row that the wor
 
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot import announcements as news
 from bot import readiness
 from bot.core import App
-from bot.errors import NotPossibleNow, TooManyTests
+from bot.errors import TestUnderWay, TooManyTests
 from bot.purchases import operations
 from bot.purchases.policy import Verb
 from bot.texts import N_, Said, phone, say
 from bot.twilio import messages
 from bot.twilio.client import TwilioError
 from storage.models import Purchase, now
-from storage.purchases import Happened, Lost
+from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
@@ -35,35 +36,33 @@ SENDING, SENT = "sending", "sent"
 # what people do
 
 
+@operations.of_the_newest
 async def check(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """Everything looked at anew, now. Raises as ``operations.check_possible`` does."""
     purchase = await operations.check_possible(Verb.CHECK, "check", purchase_id, quote_no, person_id, app)
-    try:
-        return await app.store.amend(purchase, Happened("check_asked", person_id), wake_at=now())
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    return await app.store.amend(purchase, Happened("check_asked", person_id), wake_at=now())
 
 
 async def check_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
-    """The purchase, if this person could send a test message from its number now. Raises TooManyTests too."""
+    """The purchase, if this person could send a test message from its number now. Raises TestUnderWay, TooManyTests too."""
     purchase = await operations.check_possible(Verb.TEST, "test", purchase_id, quote_no, person_id, app)
     hour_ago = now() - timedelta(hours=1)
     lines = await app.store.record_of(purchase.id)
     if sum(each.what == "test_began" and each.happened_at > hour_ago for each in lines) >= TESTS_AN_HOUR:
         raise TooManyTests()
+    if (purchase.proof or {}).get("status") == SENDING:
+        raise TestUnderWay()
     return purchase
 
 
+@operations.of_the_newest
 async def begin_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The intent, written before the message is sent: of two presses one wins. Raises as ``check_test`` does."""
     purchase = await check_test(purchase_id, quote_no, person_id, app)
     reference = secrets.token_hex(3)
     proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id}
     happened = Happened("test_began", person_id, {"reference": reference})
-    try:
-        return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
 
 
 async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
@@ -84,7 +83,18 @@ async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
         await _settle(purchase, {**proof, "status": "failed", "code": error.code}, app)
         return
     proof = {**proof, "status": SENT, "sid": str(sent.sid)}
-    await app.store.amend(await _newest(purchase, app), proof=proof, wake_at=now() + timedelta(seconds=1))
+    soon = now() + timedelta(seconds=1)
+    await operations.note(purchase.id, app, still=_is_of(proof), proof=proof, wake_at=soon)
+
+
+def _is_of(proof: dict[str, Any]) -> Callable[[Purchase], bool]:
+    """Whether this test message is still the one that is looked for: the worker may have settled it meanwhile."""
+
+    def same(purchase: Purchase) -> bool:
+        newest = purchase.proof or {}
+        return (newest.get("reference"), newest.get("status")) == (proof["reference"], SENDING)
+
+    return same
 
 
 # what the worker does
@@ -164,7 +174,7 @@ async def _settle(purchase: Purchase, proof: dict[str, Any], app: App, *, by_wor
     if by_worker:
         await app.store.save_step(purchase, happened, **values)
     else:
-        await app.store.amend(await _newest(purchase, app), happened, **values)
+        await operations.note(purchase.id, app, happened, _is_of(proof), **values)
 
 
 def outcome(proof: dict[str, Any]) -> Said:
@@ -186,7 +196,3 @@ def outcome(proof: dict[str, Any]) -> Said:
 
 def _about(purchase: Purchase, said: Said) -> Said:
     return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=said)
-
-
-async def _newest(purchase: Purchase, app: App) -> Purchase:
-    return await operations.existing(purchase.id, app)

@@ -1,7 +1,7 @@
 """Page 3: who uses the number, and with which bundle."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -175,20 +175,11 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
     assert draft.country and draft.number_type
     asked_at = now()
     regulations = await app.market.regulations(draft.country, draft.number_type)
-    answers = await asyncio.gather(
-        *(bundles.fitting(app, draft.country, draft.number_type, kind) for kind in regulations)
-    )
-    needs, town = draft.address_requirements, draft.number.get("locality")
+    fitting, away = await _fitting(draft, regulations, app)
+    needs = draft.address_requirements
     known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
         known = await addresses.known(app.twilio, draft.country, needs)
-    away: list[str] = []
-    if needs == "local" and town:
-        away, looked_into = await asyncio.gather(
-            addresses.elsewhere(app.twilio, draft.country, town),
-            bundles.with_addresses(app, [each for found in answers for each in found][:LOOKED_INTO]),
-        )
-        answers = [[looked_into.get(each.id, each) for each in found] for found in answers]
     regulated = bool(regulations)
     nothing_to_choose = not regulated and needs == "none"
     draft = await app.store.record_draft(
@@ -200,9 +191,28 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
     )
     if nothing_to_choose:
         return review.page(draft, None, app, turn.t, mark=mark)
-    fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), app)
+    fitting = await _with_own(draft, fitting, app)
     reviews = await _reviews(draft, regulations, app)
     return page(draft, regulations, fitting, known, reviews, turn.t, mark=mark)
+
+
+async def _fitting(
+    draft: Draft, kinds: Iterable[str], app: App
+) -> tuple[Mapping[str, Sequence[Bundle]], list[str]]:
+    """Bundles by end user; for a number that needs an address nearby with their addresses, and those of the account that lie in another town."""
+    assert draft.country and draft.number_type
+    kinds, town = list(kinds), draft.number.get("locality")
+    answers = await asyncio.gather(
+        *(bundles.fitting(app, draft.country, draft.number_type, kind) for kind in kinds)
+    )
+    if draft.address_requirements != "local" or not town:
+        return dict(zip(kinds, answers, strict=True)), []
+    away, known = await asyncio.gather(
+        addresses.elsewhere(app.twilio, draft.country, town),
+        bundles.with_addresses(app, [each for found in answers for each in found][:LOOKED_INTO]),
+    )
+    found = [[known.get(each.id, each) for each in found] for found in answers]
+    return dict(zip(kinds, found, strict=True)), away
 
 
 def has_to_choose(draft: Draft) -> bool:
