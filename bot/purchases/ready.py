@@ -16,6 +16,7 @@ from bot.core import App
 from bot.errors import TestUnderWay, TooManyTests
 from bot.purchases import operations
 from bot.purchases.policy import Verb
+from bot.readiness import Verdict
 from bot.texts import N_, Said, phone, say
 from bot.twilio import messages
 from bot.twilio.client import TwilioError
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 AGAIN = timedelta(hours=1)
 """Between two looks at what is missing."""
+A_MOMENT = timedelta(seconds=30)
 NO_RECEIPT = timedelta(minutes=10)
 INTERRUPTED = timedelta(seconds=60)
 """After which a message of which nothing is known was cut off while it was being sent."""
@@ -105,7 +107,7 @@ async def look_again(purchase: Purchase, app: App) -> None:
     if (purchase.proof or {}).get("status") in (SENDING, SENT):
         await _follow(purchase, app)
         return
-    found = [each.kept() for each in await readiness.look(readiness.subject_of(purchase), app)]
+    found = await _found(purchase, app)
     news_of = readiness.turned(purchase.findings, found)
     owed = tuple(
         each
@@ -118,6 +120,17 @@ async def look_again(purchase: Purchase, app: App) -> None:
     await app.store.save_step(
         purchase, happened, findings=found, checked_at=now(), wake_at=wakes_at(found, now())
     )
+
+
+async def _found(purchase: Purchase, app: App) -> list[dict[str, Any]]:
+    """What every check says. At the hour only what was not fine is asked about; who presses wants to know all, and so does what was done."""
+    due = purchase.checked_at + AGAIN if purchase.checked_at is not None else None
+    hourly = due is not None and purchase.wake_at is not None and abs(purchase.wake_at - due) < A_MOMENT
+    fine = {each["check"]: each for each in purchase.findings if each["verdict"] == Verdict.FINE}
+    only = {each["check"] for each in purchase.findings} - set(fine) if hourly else None
+    looked = await readiness.look(readiness.subject_of(purchase), app, only)
+    new = {each.check: each.kept() for each in looked}
+    return list((fine | new if hourly else new).values())
 
 
 def wakes_at(findings: list[dict[str, Any]], at: datetime) -> datetime | None:

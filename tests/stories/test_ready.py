@@ -305,3 +305,23 @@ async def test_a_number_is_tested_by_a_command_too(
     assert "was not bought with Number Desk" in answer["shown"][0]["text"]
     answer = await requester.types("test")
     assert "`/twilio test +14155550123`" in answer["shown"][0]["text"]
+
+
+async def test_a_press_days_later_looks_at_everything(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    """At the hour only what was missing is asked about; nothing at all once nothing is."""
+    card = await bought(stage, requester, approver, "CA")
+    await approver.clicks(card, "set_inbound")
+    await approver.submits()
+    await stage.in_thread(card, "Replies are handed on")
+    last = (await twilio.get("calls"))[-1]["number"]
+    await clock.forward(3 * 86400)
+    await asyncio.sleep(1)
+    calls = await twilio.get("calls", since=str(last))
+    assert [each for each in calls if "/PhoneNumbers/PN" in each["path"]] == [], "nothing is missing"
+    (number,) = (await twilio.get("state"))["owned_numbers"]
+    leeds = stage.app.twilio.messaging.v1.services(await service(stage))
+    await leeds.phone_numbers(number["sid"]).delete_async()
+    await requester.clicks((await stage.cards())[-1], "check")
+    await stage.in_thread(card, "is not in its messaging service any more")
