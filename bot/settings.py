@@ -183,6 +183,7 @@ class Settings(DatabaseSetting, PolicySetting):
     approvals_channel: Channel
     bundles_channel: Channel
     operators_channel: Channel
+    card_steps: Annotated[str, Field(pattern="^(text|plan)$", description="text or plan")] = "text"
     channel_language: Annotated[str, Field(pattern="^(en|ja)$", description="en or ja")] = "en"
     bundle_email: Annotated[
         str | None, Field(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")

@@ -526,8 +526,9 @@ def test_every_view_is_within_slacks_limits(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("as_plan", [False, True], ids=["text", "plan"])
 @pytest.mark.parametrize("state", list(State))
-def test_every_card_is_within_slacks_limits(language: str, state: State) -> None:
+def test_every_card_is_within_slacks_limits(language: str, state: State, as_plan: bool) -> None:
     t = Texts(language)
     approvals = [Approval(workspace_id="T0", subject="quote:x:3", person_id=f"U{n}") for n in range(3)]
     done = {"phone_number_sid": "PN0", "buying_at": now(), "messaging_service_sid": "MG0"}
@@ -547,7 +548,7 @@ def test_every_card_is_within_slacks_limits(language: str, state: State) -> None
         for own in (bundle(), None):
             names = {"U1": LONG, "U0REQUESTER": LONG}
             around = card.Around(own, approvals, 4, names, ("S0APPROVERS", "U0A", "U0B", "U0C", "U0D"))
-            message = card.view(shown, around, t)
+            message = card.view(shown, around, t, as_plan=as_plan)
             assert message_problems(message["blocks"], message["text"]) == []
             assert len(message["text"]) <= 4000
 
