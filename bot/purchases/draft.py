@@ -20,6 +20,8 @@ EXCLUDED = {
     "no_local": "exclude_local_address_required",
     "no_foreign": "exclude_foreign_address_required",
 }
+REPLACES = "replaces"
+"""On page 1 of a draft: the purchase in whose place it is sent."""
 AREA = ("in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance")
 FOLDED = frozenset({"contains", *AREA})
 """Of page 1's fields those that are checked, and mean the same on every keyboard; the purpose stays as it was typed."""

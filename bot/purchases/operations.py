@@ -1,5 +1,6 @@
 """What people do with a purchase, one verb each: submit, approve, deny, withdraw, retry, end ... Each is one conditional UPDATE."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, NoReturn, ParamSpec
@@ -276,6 +277,17 @@ async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purc
         purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[]
     )
     return purchase
+
+
+async def replaced(purchase_id: str, person_id: str, number: str | None, app: App) -> None:
+    """One that has stopped without a number, ended because another number was asked for in its place. What has gone on meanwhile is left."""
+    purchase = await app.store.purchase(purchase_id)
+    if purchase is None or "search" not in possible(purchase, None):
+        return
+    said = say(N_("{person} asks for {number} instead."), person=person(person_id), number=phone(number))
+    happened = Happened("replaced", person_id, {"by": number}, _told(app, purchase, person_id, said))
+    with contextlib.suppress(Lost):
+        await app.store.move(purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[])
 
 
 # going on

@@ -8,8 +8,8 @@ from bot.bundles import operations as bundles
 from storage.models import MOVES, STOPPED, Bundle, Purchase, State
 
 WAYS_ON: dict[str, tuple[str, ...]] = {
-    "NumberTaken": ("alternative", "retry"),
-    "NumberOwned": ("alternative", "retry"),
+    "NumberTaken": ("alternative", "search", "retry"),
+    "NumberOwned": ("alternative", "search", "retry"),
     "AddressDoesNotFit": ("alternative", "choose_address"),
     "AddressNeeded": ("choose_address",),
     "BundleRefused": ("add_bundle",),

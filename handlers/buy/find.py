@@ -9,13 +9,15 @@ from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
 from bot.errors import NothingKnownYet, NotPossibleNow
 from bot.purchases import operations
-from bot.purchases.draft import cannot, search_of, typed_again
+from bot.purchases.draft import REPLACES, cannot, search_of, typed_again
+from bot.purchases.policy import Verb
 from bot.texts import CAPABILITIES, N_, Texts
 from bot.twilio.catalogue import Offer
 from handlers import blocks, country_field, errors, loading, rich
 from handlers.blocks import Block, View
 from handlers.buy import choose
 from handlers.buy import draft as draft_row
+from handlers.ref import OfPurchase
 from handlers.screen import Screen, on_messages
 from handlers.turn import Turn
 from storage.models import Draft, can_text, new_id, now
@@ -249,6 +251,18 @@ async def asked_again(turn: Turn) -> None:
     if purchase.requester_id != turn.person_id:
         raise NotPossibleNow()
     draft = await app.store.open_draft(_new_draft(turn, typed_again(purchase)))
+    await turn.show(page(draft, app, turn.t))
+
+
+async def searched_again(turn: Turn, of: OfPurchase) -> None:
+    """Another number in place of one that is lost: what was typed is filled in, and the request ends when the new one is sent."""
+    app = turn.app
+    await app.policy.check_ask(turn.person_id, app.people)
+    purchase = await operations.check_possible(
+        Verb.PICK_NUMBER, "search", of.purchase_id, of.quote_no, turn.person_id, app
+    )
+    typed = {**typed_again(purchase), REPLACES: purchase.id}
+    draft = await app.store.open_draft(_new_draft(turn, typed))
     await turn.show(page(draft, app, turn.t))
 
 

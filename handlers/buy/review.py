@@ -8,7 +8,7 @@ from bot.core import App
 from bot.errors import FormErrors, NotSoldAnyMore
 from bot.folding import folded, loose
 from bot.purchases import operations
-from bot.purchases.draft import quote_of, search_of
+from bot.purchases.draft import REPLACES, quote_of, search_of
 from bot.readiness import Plan, foreseen
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, money, say
 from bot.twilio.catalogue import Offer
@@ -311,3 +311,5 @@ async def submit(turn: Turn, draft: Draft) -> None:
     await app.policy.check_ask(draft.requester_id, app.people)
     bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
     await operations.submit(draft, app, read(turn.answers, draft, bundle, app), draft.purpose)
+    if (replaced := draft.typed("find").get(REPLACES)) is not None:
+        await operations.replaced(replaced, draft.requester_id, draft.phone_number, app)

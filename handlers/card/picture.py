@@ -290,6 +290,7 @@ LABELS = {
     "continue": N_("Finish the bundle"),
     "fix": N_("Fix and resubmit"),
     "retry": N_("Retry"),
+    "search": N_("Search again"),
     "buy_anyway": N_("Buy anyway"),
     "choose_address": N_("Choose address"),
     "choose_service": N_("Choose service"),
