@@ -10,6 +10,8 @@ from handlers import blocks, loading
 from handlers.blocks import Block, View
 from handlers.turn import Turn
 
+NAMED = 10
+"""Countries that the account may text, by name; the rest is counted."""
 TYPES = {"trial": N_("Trial account"), "full": N_("Full account")}
 STATUSES = {"active": N_("active"), "suspended": N_("suspended"), "closed": N_("closed")}
 
@@ -35,11 +37,12 @@ def page(found: Account, app: App, t: Texts) -> View:
                 )
             )
         )
-    unseen = [
-        t(name)
-        for name, value in ((N_("type and status"), found.type), (N_("balance"), found.balance))
-        if value is None
-    ]
+    seen = (
+        (N_("type and status"), found.type),
+        (N_("balance"), found.balance),
+        (N_("geo permissions"), app.market.enabled()),
+    )
+    unseen = [t(name) for name, value in seen if value is None]
     if unseen:
         shown.append(blocks.context(t("Not visible with this API key: {what}.", what=t.listed(unseen))))
     return blocks.modal("account", t("Twilio account"), shown, close=t("Close"))
@@ -66,6 +69,11 @@ def _lines(found: Account, app: App, t: Texts) -> list[str]:
                 found.unpriced,
             )
         )
+    if (enabled := app.market.enabled()) is not None:
+        named = [t.country(each) for each in enabled[:NAMED]]
+        lines.append(t("May text: {countries}", countries=t.listed(named) or "–"))
+        if left := len(enabled) - len(named):
+            lines[-1] += t.separator + t.n("and one more", "and {n} more", left)
     if found.balance is not None and Decimal(0) <= found.balance < found.commitment:
         lines.append(":warning: " + t("The balance does not cover the next month."))
     return lines

@@ -117,9 +117,14 @@ class Market:
             kept["balance"] = {"amount": str(left[0]), "currency": left[1] or "USD"}
         await self._keep("account", kept)
 
+    def enabled(self) -> list[str] | None:
+        """The countries that the account may text, as last read; None where this key may not see it."""
+        found: list[str] | None = self._value("geo", {}).get("enabled")
+        return found
+
     def closed_to(self, destinations: Iterable[str]) -> list[str]:
         """Those that the account may not text, as last read; none where this key may not see it."""
-        enabled = self._value("geo", {}).get("enabled")
+        enabled = self.enabled()
         return [] if enabled is None else [each for each in destinations if each not in enabled]
 
     def is_high_risk(self, country: str) -> bool:

@@ -239,7 +239,7 @@ async def test_the_account_is_shown_as_far_as_the_key_may_see_it(
     await requester.types("account")
     text = shown(await requester.view("account"))
     assert "one number, *$1.15 a month*" in text and "Balance: *$498.85*" in text
-    assert "Not visible with this API key: type and status" in text
+    assert "Not visible with this API key: type and status." in text and "May text: " in text
     await twilio.post("account", balance="0.50")
     await requester.slack.post("close", user=requester.id, view_id=(await requester.view())["id"])
     await requester.types("account")
