@@ -5,7 +5,7 @@ services" (inbound settings), "Trial accounts".
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -452,52 +452,68 @@ def plan_of(quote: Quote, bundle: Bundle | None) -> Plan:
     return Plan(quote.country, quote.number_type, quote.texts_to, price, quote.regulated, bundle, town, sid)
 
 
-def foreseen(plan: Plan, market: Market) -> list[Said]:
+@dataclass(frozen=True)
+class Foreseen:
+    """What will stand against a number: for who decides in brief, for who asks with what to do about it."""
+
+    brief: Said
+    full: Said
+
+
+def foreseen(plan: Plan, market: Market) -> list[Foreseen]:
     """What would keep it from being bought or from doing its job, as far as it is known by now. Asks nobody."""
-    found = _documents(plan)
-    found += _texting(plan, market)
+    return [*_documents(plan), *_texting(plan, market), *_account(plan, market)]
+
+
+def _documents(plan: Plan) -> Iterator[Foreseen]:
+    if plan.regulated and plan.bundle is None:
+        said = say(N_("It cannot be bought before a bundle is added, and Twilio has approved it."))
+        yield Foreseen(said, said)
+    elif plan.regulated and plan.bundle is not None and not bundles.usable(plan.bundle):
+        said = say(N_("It cannot be bought before Twilio has approved the bundle."))
+        yield Foreseen(said, said)
+    if plan.elsewhere:
+        text = N_(
+            "The address is in another town than the number, which is in {town}. Twilio refuses it unless its town is on the number's own list."
+        )
+        brief = say(N_("The address is in another town than the number, so Twilio may refuse it."))
+        yield Foreseen(brief, say(text, town=plan.elsewhere))
+
+
+def _texting(plan: Plan, market: Market) -> Iterator[Foreseen]:
+    if not plan.destinations:
+        return
+    registered = market.is_registered(plan.service_sid)
+    if is_10dlc(plan.country, plan.number_type, plan.destinations) and not registered:
+        yield Foreseen(
+            say(N_("Cannot text US phones before an A2P 10DLC campaign is registered.")), say(NO_CAMPAIGN)
+        )
+        if names := [each.name for each in market.services() if each.registered]:
+            said = say(REGISTERED_ELSEWHERE, services=names)
+            yield Foreseen(say(N_("A verified campaign is there in {services}."), services=names), said)
+    if is_toll_free(plan.country, plan.number_type):
+        brief = say(N_("Cannot text before Twilio has verified the toll-free number."))
+        yield Foreseen(brief, say(NO_VERIFICATION))
+    if closed := market.closed_to(plan.destinations):
+        risky = [each for each in closed if market.is_high_risk(each)]
+        there = [country(each) for each in closed]
+        brief = say(N_("The account may not text to {countries} yet."), countries=there)
+        yield Foreseen(brief, _not_permitted([each for each in closed if each not in risky], risky))
+    for said in advised(plan.country, plan.number_type, plan.destinations):
+        problem: Said = said["with"].get("problem") or said
+        yield Foreseen(problem, said)
+
+
+def _account(plan: Plan, market: Market) -> Iterator[Foreseen]:
     if market.is_trial:
-        found.append(say(TRIAL))
+        yield Foreseen(say(N_("A trial account: the number is for tests only.")), say(TRIAL))
         if market.owns_numbers:
-            found.append(say(SecondOnTrial.text))
+            said = say(SecondOnTrial.text)
+            yield Foreseen(say(N_("A trial account may have one number, and has one already.")), said)
     balance = market.balance()
     if balance is not None and balance.currency == plan.price[1].upper() and balance.amount < plan.price[0]:
-        found.append(say(N_("The Twilio balance does not cover the first month. It is bought once it does.")))
-    return found
-
-
-def _documents(plan: Plan) -> list[Said]:
-    text = N_(
-        "The address is in another town than the number, which is in {town}. Twilio refuses it unless its town is on the number's own list."
-    )
-    return [*_bundle(plan), *([say(text, town=plan.elsewhere)] if plan.elsewhere else [])]
-
-
-def _bundle(plan: Plan) -> list[Said]:
-    if not plan.regulated or (plan.bundle is not None and bundles.usable(plan.bundle)):
-        return []
-    if plan.bundle is None:
-        return [say(N_("It cannot be bought before a bundle is added, and Twilio has approved it."))]
-    return [say(N_("It cannot be bought before Twilio has approved the bundle."))]
-
-
-def _texting(plan: Plan, market: Market) -> list[Said]:
-    if not plan.destinations:
-        return []
-    found = []
-    if is_10dlc(plan.country, plan.number_type, plan.destinations) and not market.is_registered(
-        plan.service_sid
-    ):
-        found.append(say(NO_CAMPAIGN))
-        if names := [each.name for each in market.services() if each.registered]:
-            found.append(say(REGISTERED_ELSEWHERE, services=names))
-    if is_toll_free(plan.country, plan.number_type):
-        found.append(say(NO_VERIFICATION))
-    closed = market.closed_to(plan.destinations)
-    if closed:
-        risky = [each for each in closed if market.is_high_risk(each)]
-        found.append(_not_permitted([each for each in closed if each not in risky], risky))
-    return [*found, *advised(plan.country, plan.number_type, plan.destinations)]
+        said = say(N_("The Twilio balance does not cover the first month. It is bought once it does."))
+        yield Foreseen(say(N_("The Twilio balance does not cover the first month.")), said)
 
 
 def advised(country: str, number_type: str, to: Sequence[str]) -> list[Said]:

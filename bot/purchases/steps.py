@@ -533,7 +533,7 @@ STEPS = (
         "messaging_service_sid",
         "service_found",
         N_("bought, preparing its messaging service"),
-        N_("Messaging service there"),
+        N_("Messaging service set up"),
         None,
         ensure_service,
         only_if=wants_service,

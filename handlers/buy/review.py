@@ -9,7 +9,7 @@ from bot.errors import FormErrors, NotSoldAnyMore
 from bot.folding import folded, loose
 from bot.purchases import operations
 from bot.purchases.draft import REPLACES, quote_of, search_of
-from bot.readiness import Plan, foreseen
+from bot.readiness import Foreseen, Plan, foreseen
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, money, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
@@ -41,7 +41,7 @@ def page(
     offer = _offer(draft, app)
     shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
     shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
-    shown += [rich.warning(each, t) for each in _foreseen(draft, bundle, offer, app)]
+    shown += [rich.warning(each.full, t) for each in _foreseen(draft, bundle, offer, app)]
     if draft.can_text:
         shown += service_fields(app, typed, t, mark=mark)
     else:
@@ -70,7 +70,7 @@ def page(
     )
 
 
-def _foreseen(draft: Draft, bundle: Bundle | None, offer: Offer, app: App) -> list[Said]:
+def _foreseen(draft: Draft, bundle: Bundle | None, offer: Offer, app: App) -> list[Foreseen]:
     """For the messaging service that is chosen by now."""
     assert draft.country and draft.number_type
     chosen = draft.typed("review").get("messaging_service")

@@ -97,7 +97,7 @@ class Around:
     needed: int = 1
     names: Names = field(default_factory=dict)
     calls: tuple[str, ...] = ()
-    foreseen: Sequence[Said] = ()
+    foreseen: Sequence[readiness.Foreseen] = ()
     balance: Balance | None = None
 
 
@@ -234,7 +234,7 @@ def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
         return [*found, *([t.said(outcome(purchase.proof))] if purchase.proof else [])]
     if purchase.state != State.AWAITING_APPROVAL:
         return []
-    shown = [t.said(each) for each in around.foreseen[:MOST_WARNINGS]]
+    shown = [t.said(each.brief) for each in around.foreseen[:MOST_WARNINGS]]
     if left := len(around.foreseen) - len(shown):
         shown.append(t.n("and one more", "and {n} more", left))
     return shown

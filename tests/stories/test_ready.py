@@ -197,17 +197,17 @@ async def test_geo_permission_and_dropped_replies_are_said(
 
 
 async def test_on_a_trial_account_its_limits_are_said_before_and_after(
-    stage: Stage, requester: Person, approver: Person, twilio: Control
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
     """With the auth token: a Standard API key may not see the account's type."""
     await twilio.post("account", type="Trial")
     await stage.stop_app()
     await stage.start_app(TWILIO_API_KEY="", TWILIO_API_SECRET="")
-    stage.app.market._kept.pop("account", None)
+    await clock.forward(301)
     await stage.app.market.refresh()
     await asks(requester, review=NEW)
     card = await stage.card("awaiting_approval")
-    assert "A trial account: a number for tests only" in shown(card)
+    assert "A trial account: the number is for tests only" in shown(card)
     await approver.clicks(card, "approve")
     assert "A trial account" in shown(await stage.card("complete"))
 
