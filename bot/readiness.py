@@ -6,15 +6,17 @@ services" (inbound settings), "Trial accounts".
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from bot.core import App
 from bot.texts import CAPABILITIES, N_, Said, country, say
+from bot.twilio import senders
 from bot.twilio.account import is_trial
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import capabilities
+from bot.twilio.senders import Sender
 from storage.models import Purchase, Quote, Service
 
 
@@ -42,6 +44,12 @@ class Subject:
     """whether it can text at all: else only what it was asked for is looked at"""
     destinations: tuple[str, ...] = ()
     """countries that it shall text"""
+    sender_id: str | None = None
+    """its address on WhatsApp, where it is wanted there"""
+    whatsapp: dict[str, Any] = field(default_factory=dict)
+    """how far its sender is, as the purchase has it"""
+    listed: Sequence[Sender] | None = None
+    """the account's senders, where they were read just now"""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Check:
 
 
 CONSOLE = "https://console.twilio.com/us1/"
-CAMPAIGN, TOLL_FREE, GEO = "us_campaign", "toll_free", "geo"
+CAMPAIGN, TOLL_FREE, GEO, WHATSAPP = "us_campaign", "toll_free", "geo", "whatsapp"
 
 
 # capability
@@ -242,6 +250,18 @@ def _judge_geo(subject: Subject, answer: Any) -> Finding:
     return Finding(GEO, Verdict.MISSING, said, True, f"{CONSOLE}develop/sms/settings/geo-permissions")
 
 
+# WhatsApp
+
+
+async def _ask_senders(subject: Subject, app: App) -> Any:
+    return await senders.listed(app.twilio) if subject.listed is None else subject.listed
+
+
+def _judge_sender(subject: Subject, answer: Any) -> Finding:
+    verdict, said = senders.standing(answer or (), subject.sender_id, subject.whatsapp)
+    return Finding(WHATSAPP, Verdict(verdict), said, True, senders.CONSOLE)
+
+
 # the account
 
 
@@ -287,6 +307,7 @@ CHECKS = (
         _judge_verification,
     ),
     Check(GEO, lambda subject: subject.texts and bool(subject.destinations), _ask_geo, _judge_geo),
+    Check(WHATSAPP, lambda subject: subject.sender_id is not None, _ask_senders, _judge_sender),
     Check("trial", _texts, _ask_account, _judge_trial),
 )
 UNSEEN = N_("{check}: cannot be known at the moment, or not with this API key.")
@@ -297,6 +318,7 @@ NAMES = {
     CAMPAIGN: N_("A2P 10DLC campaign"),
     TOLL_FREE: N_("Toll-free verification"),
     GEO: N_("Geo permissions"),
+    WHATSAPP: N_("WhatsApp sender"),
     "trial": N_("Trial account"),
 }
 
@@ -323,8 +345,8 @@ async def _look(check: Check, subject: Subject, app: App) -> Finding:
     return check.judge(subject, answer)
 
 
-def subject_of(purchase: Purchase) -> Subject:
-    """A number that was bought here. It shall text its own country."""
+def subject_of(purchase: Purchase, listed: Sequence[Sender] | None = None) -> Subject:
+    """A number that was bought here. It shall text its own country. listed: the account's senders, where they were read just now."""
     quote = purchase.quote
     assert purchase.phone_number_sid is not None
     return Subject(
@@ -336,6 +358,9 @@ def subject_of(purchase: Purchase) -> Subject:
         tuple(quote.wanted),
         quote.can_text,
         (quote.country,) if quote.can_text else (),
+        purchase.sender_id,
+        purchase.whatsapp or {},
+        listed,
     )
 
 
@@ -353,12 +378,12 @@ def blocking(findings: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def ready(purchase: Purchase) -> str:
-    """``yes`` only with the proof, ``no``, ``unknown``, ``never`` for what cannot text (rule 21)."""
-    if not purchase.quote.can_text:
+    """``yes`` only with the proof, ``no``, ``unknown``, ``never`` for what can write to nobody (rule 21)."""
+    if not purchase.quote.can_text and purchase.whatsapp is None:
         return "never"
     if blocking(purchase.findings) is not None:
         return "no"
-    return "yes" if purchase.ready_at is not None else "unknown"
+    return "yes" if purchase.proven_at is not None else "unknown"
 
 
 def turned(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

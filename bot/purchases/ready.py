@@ -13,7 +13,7 @@ from bot import announcements as news
 from bot import readiness
 from bot.core import App
 from bot.errors import NotPossibleNow, TooManyTests
-from bot.purchases import operations
+from bot.purchases import operations, whatsapp
 from bot.purchases.policy import Verb
 from bot.texts import N_, Said, phone, say
 from bot.twilio import messages
@@ -54,11 +54,20 @@ async def check_test(purchase_id: str, quote_no: int, person_id: str, app: App) 
     return purchase
 
 
-async def begin_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
-    """The intent, written before the message is sent: of two presses one wins. Raises as ``check_test`` does."""
+async def begin_test(
+    purchase_id: str, quote_no: int, person_id: str, app: App, way: str | None = None
+) -> Purchase:
+    """The intent, written before the message is sent: of two presses one wins. way: SMS or WhatsApp, where that was chosen.
+
+    Raises as ``check_test`` does, and NotPossibleNow where the number cannot write in this way.
+    """
     purchase = await check_test(purchase_id, quote_no, person_id, app)
+    ways = ways_to_test(purchase)
+    way = way or next(iter(ways), None)
+    if way not in ways:
+        raise NotPossibleNow()
     reference = secrets.token_hex(3)
-    proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id}
+    proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id, "way": way}
     happened = Happened("test_began", person_id, {"reference": reference})
     try:
         return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
@@ -66,12 +75,23 @@ async def begin_test(purchase_id: str, quote_no: int, person_id: str, app: App) 
         raise NotPossibleNow() from lost
 
 
+def ways_to_test(purchase: Purchase) -> tuple[str, ...]:
+    """How it can write: first the way that is to be proven."""
+    online = whatsapp.is_online(purchase)
+    return (messages.WHATSAPP,) * online + (messages.SMS,) * purchase.quote.can_text
+
+
 async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
     """to: kept nowhere. What Twilio refuses is told; after a doubt it is asked whether the message is there."""
     proof = purchase.proof or {}
     try:
         sent = await messages.send(
-            app.twilio, to, purchase.phone_number, purchase.messaging_service_sid, body
+            app.twilio,
+            messages.address(to, proof["way"]),
+            _sender(purchase),
+            purchase.messaging_service_sid,
+            body,
+            app.settings.whatsapp_content_sid,
         )
     except TwilioError as error:
         if not error.definite:
@@ -90,7 +110,10 @@ async def look_again(purchase: Purchase, app: App) -> None:
     if (purchase.proof or {}).get("status") in (SENDING, SENT):
         await _follow(purchase, app)
         return
-    found = [each.kept() for each in await readiness.look(readiness.subject_of(purchase), app)]
+    senders, again = None, None
+    if purchase.whatsapp is not None:
+        purchase, senders, again = await whatsapp.advance(purchase, app)
+    found = [each.kept() for each in await readiness.look(readiness.subject_of(purchase, senders), app)]
     news_of = readiness.turned(purchase.findings, found)
     owed = tuple(
         each
@@ -100,8 +123,9 @@ async def look_again(purchase: Purchase, app: App) -> None:
     happened = (
         Happened("checked", details=_on_record(found), owed=owed) if found != purchase.findings else None
     )
+    wake_at = min((each for each in (again, wakes_at(found, now())) if each), default=None)
     await app.store.save_step(
-        purchase, happened, findings=found, checked_at=now(), wake_at=wakes_at(found, now())
+        purchase, happened, as_read=True, findings=found, checked_at=now(), wake_at=wake_at
     )
 
 
@@ -123,7 +147,7 @@ async def _follow(purchase: Purchase, app: App) -> None:
     message = await app.twilio.messages(proof["sid"]).fetch_async()
     status = str(message.status)
     if status in messages.ENDED:
-        proves = status in messages.ENDED_WELL and message.from_ == purchase.phone_number
+        proves = status in messages.ENDED_WELL and message.from_ == _sender(purchase)
         ended = {**proof, "status": "delivered" if proves else status, "code": message.error_code}
         await _settle(purchase, ended, app, by_worker=True)
     elif now() - began > NO_RECEIPT:
@@ -135,7 +159,7 @@ async def _follow(purchase: Purchase, app: App) -> None:
 
 async def _settle_doubt(purchase: Purchase, proof: dict[str, Any], began: datetime, app: App) -> None:
     """Whether it was sent is asked of Twilio; nothing is sent again by us."""
-    found = await messages.find(app.twilio, purchase.phone_number, proof["reference"], began)
+    found = await messages.find(app.twilio, _sender(purchase), proof["reference"], began)
     if found is not None:
         sent = {**proof, "status": SENT, "sid": str(found.sid)}
         await app.store.save_step(purchase, proof=sent, wake_at=now())
@@ -154,8 +178,10 @@ async def _settle(purchase: Purchase, proof: dict[str, Any], app: App, *, by_wor
         owed=news.both(app.settings, purchase, said),
     )
     values: dict[str, Any] = {"proof": proof, "wake_at": now()}  # what is missing may have changed too
-    if proof["status"] == "delivered":
+    if proof["status"] == "delivered" and proof.get("way") != messages.WHATSAPP:
         values["ready_at"] = now()
+    elif proof["status"] == "delivered" and purchase.whatsapp is not None:
+        values["whatsapp"] = {**purchase.whatsapp, "delivered_at": now().isoformat()}
     if by_worker:
         await app.store.save_step(purchase, happened, **values)
     else:
@@ -181,6 +207,11 @@ def outcome(proof: dict[str, Any]) -> Said:
 
 def _about(purchase: Purchase, said: Said) -> Said:
     return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=said)
+
+
+def _sender(purchase: Purchase) -> str:
+    """What the test message comes from."""
+    return messages.address(purchase.phone_number, (purchase.proof or {}).get("way", messages.SMS))
 
 
 async def _newest(purchase: Purchase, app: App) -> Purchase:

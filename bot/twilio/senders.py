@@ -95,7 +95,7 @@ def _number(code: Any) -> int | None:
 
 async def listed(twilio: Client) -> list[Sender]:
     """All of the account's. Raises TwilioError."""
-    found = await twilio.messaging.v2.channels_senders.list_async(channel="whatsapp")
+    found = await twilio.messaging.v2.channels_senders.list_async(channel="whatsapp", page_size=1000)
     return [from_twilio(each) for each in found]
 
 
