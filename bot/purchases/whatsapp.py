@@ -229,8 +229,7 @@ async def _follow(purchase: Purchase, sender: Sender, app: App) -> tuple[Purchas
             since=now(),
             sender=sender.sid,
             status=sender.status,
-            profile=None,
-            why=None,
+            **dict.fromkeys(("profile", "why", "tried", "asks", "service")),  # of what was there before
         )
     elif whatsapp.get("status") != sender.status:
         purchase = await _save(purchase, app, status=sender.status, since=now())
