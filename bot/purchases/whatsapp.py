@@ -176,11 +176,8 @@ async def _register(
         found = await senders.listed(app.twilio)  # a definite refusal is settled by one look (rule 2)
         there = senders.own(found, sender_id)
         if there is None:
-            return (
-                await _refuse(purchase, senders.why(error.code, error.message), app, error.code),
-                found,
-                None,
-            )
+            why = senders.why(error.code, error.message)
+            return await _refuse(purchase, why, app, error.code), found, None
         made = there
     purchase, again = await _follow(purchase, made, app)
     return purchase, [*(each for each in found if each.sid != made.sid), made], again

@@ -364,6 +364,56 @@ async def test_a_lost_answer_makes_no_second_sender(
     assert await registrations(stage) == (1 if cut == "cut_after" else 2)
 
 
+async def test_three_registrations_that_came_to_nothing_are_left_to_a_person(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    await twilio.post("senders", phone_number=FIRST)
+    card = await sends_texts(stage, requester, approver)
+    await twilio.post("faults", method="POST", path=SENDERS, times=3, fault="cut_before")
+    await enables(approver, card)
+    await passes(clock, *[6, 16, 41, 71, 3] * 3)
+    await stage.in_thread(card, "Twilio did not say three times in a row")
+    assert await registrations(stage) == 3
+    assert "enable_whatsapp" in field_ids((await stage.cards())[-1])
+
+
+async def test_of_several_business_accounts_the_setting_says_which(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    await twilio.post("senders", phone_number=FIRST)
+    other = await twilio.post("senders", phone_number="+442079460002")
+    stage.twilio_twin.account.senders[other["sid"]]["configuration"]["waba_id"] = "222"
+    card = await sends_texts(stage, requester, approver)
+    (number,) = await stage.bought()
+    await enables(approver, card)
+    await stage.in_thread(card, "WHATSAPP_BUSINESS_ACCOUNT_ID which one to use")
+    assert await registrations(stage) == 0, "nothing is guessed"
+    await stage.stop_app()
+    await stage.start_app(WHATSAPP_BUSINESS_ACCOUNT_ID="222")
+    await twilio.post("senders", phone_number=FIRST, status=None)
+    await enables(approver, (await stage.cards())[-1])
+    assert (await has(stage, number, "ONLINE"))["configuration"]["waba_id"] == "222"
+
+
+async def test_a_sender_in_another_service_is_said_and_joins_once_it_is_taken_out(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    card = await sends_texts(stage, requester, approver)
+    (number,) = await stage.bought()
+    made = await twilio.post("senders", phone_number=number)
+    services = (await twilio.get("state"))["services"]
+    support = next(each["sid"] for each in services if each["friendly_name"] == "Support")
+    theirs = stage.app.twilio.messaging.v1.services(support).channel_senders
+    await theirs.create_async(sid=made["sid"])
+    await enables(approver, card)
+    await stage.in_thread(card, "in another messaging service")
+    await theirs(made["sid"]).delete_async()
+    await requester.clicks((await stage.cards())[-1], "check")
+    await stage.in_thread(card, "The WhatsApp sender is online.")
+    leeds = [each for each in (await twilio.get("state"))["services"] if each["friendly_name"] == "Leeds"]
+    assert leeds[0]["whatsapp_senders"] == [f"whatsapp:{number}"]
+
+
 async def test_a_template_reaches_people_who_have_not_written(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
