@@ -107,6 +107,10 @@ class TooManyTests(BotError):
     text = N_("Three test messages were sent from this number within the hour. Try again later.")
 
 
+class CodeRefused(BotError):
+    """Says why, and what to do."""
+
+
 class DraftGone(BotError):
     text = N_("This form was already sent or discarded. Start again with `/twilio buy-number`.")
 

@@ -14,11 +14,12 @@ from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import SecondOnTrial
 from bot.texts import CAPABILITIES, N_, Said, country, say
-from bot.twilio import destinations
+from bot.twilio import destinations, senders
 from bot.twilio.account import Money, is_trial
 from bot.twilio.catalogue import HIGH_RISK, Market
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import capabilities
+from bot.twilio.senders import Sender
 from storage.models import Bundle, Purchase, Quote, Service
 
 
@@ -46,6 +47,12 @@ class Subject:
     """whether it can text at all: else only what it was asked for is looked at"""
     destinations: tuple[str, ...] = ()
     """countries that it shall text"""
+    sender_id: str | None = None
+    """its address on WhatsApp, where it is wanted there"""
+    whatsapp: dict[str, Any] = field(default_factory=dict)
+    """how far its sender is, as the purchase has it"""
+    listed: Sequence[Sender] | None = None
+    """the account's senders, where they were read just now"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Check:
 
 
 CONSOLE = "https://console.twilio.com/us1/"
-CAMPAIGN, TOLL_FREE, GEO = "us_campaign", "toll_free", "geo"
+CAMPAIGN, TOLL_FREE, GEO, WHATSAPP = "us_campaign", "toll_free", "geo", "whatsapp"
 ENABLE_GEO, SET_INBOUND, MOVE_SERVICE = "enable_geo", "set_inbound", "move_service"
 
 
@@ -287,6 +294,18 @@ NOT_PERMITTED = N_(
 )
 
 
+# WhatsApp
+
+
+async def _ask_senders(subject: Subject, app: App) -> Any:
+    return await senders.listed(app.twilio) if subject.listed is None else subject.listed
+
+
+def _judge_sender(subject: Subject, answer: Any) -> Finding:
+    verdict, said = senders.standing(answer or (), subject.sender_id, subject.whatsapp)
+    return Finding(WHATSAPP, Verdict(verdict), said, True, senders.CONSOLE)
+
+
 # the account
 
 
@@ -332,6 +351,7 @@ CHECKS = (
         _judge_verification,
     ),
     Check(GEO, lambda subject: subject.texts and bool(subject.destinations), _ask_geo, _judge_geo),
+    Check(WHATSAPP, lambda subject: subject.sender_id is not None, _ask_senders, _judge_sender),
     Check("trial", _texts, _ask_account, _judge_trial),
 )
 UNSEEN = N_("{check}: cannot be known at the moment, or not with this API key.")
@@ -342,6 +362,7 @@ NAMES = {
     CAMPAIGN: N_("A2P 10DLC campaign"),
     TOLL_FREE: N_("Toll-free verification"),
     GEO: N_("Geo permissions"),
+    WHATSAPP: N_("WhatsApp sender"),
     "trial": N_("Trial account"),
 }
 
@@ -375,8 +396,8 @@ async def _look(check: Check, subject: Subject, app: App) -> Finding:
     return check.judge(subject, answer)
 
 
-def subject_of(purchase: Purchase) -> Subject:
-    """A number that was bought here."""
+def subject_of(purchase: Purchase, listed: Sequence[Sender] | None = None) -> Subject:
+    """A number that was bought here. listed: the account's senders, where they were read just now."""
     quote = purchase.quote
     assert purchase.phone_number_sid is not None
     return Subject(
@@ -388,6 +409,9 @@ def subject_of(purchase: Purchase) -> Subject:
         tuple(quote.wanted),
         quote.can_text,
         quote.texts_to,
+        purchase.sender_id,
+        purchase.whatsapp or {},
+        listed,
     )
 
 
@@ -405,12 +429,12 @@ def blocking(findings: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def ready(purchase: Purchase) -> str:
-    """``yes`` only with the proof, ``no``, ``unknown``, ``never`` for what cannot text (rule 21)."""
-    if not purchase.quote.can_text:
+    """``yes`` only with the proof, ``no``, ``unknown``, ``never`` for what can write to nobody (rule 21)."""
+    if not purchase.quote.can_text and purchase.whatsapp is None:
         return "never"
     if blocking(purchase.findings) is not None:
         return "no"
-    return "yes" if purchase.ready_at is not None else "unknown"
+    return "yes" if purchase.proven_at is not None else "unknown"
 
 
 def turned(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -176,6 +176,24 @@ TABLE: tuple[Refusal, ...] = (
         (21715, "can do neither SMS nor MMS", "finish without a service"),
         (30995, "the account has all the services it may have", "choose one that is there"),
     ),
+    # Twilio: WhatsApp senders
+    *_twilio(
+        Kind.OF_THIS,
+        (63020, "the business at Meta has not accepted Twilio's invitation", "accept it there"),
+        (63100, "a field of the sender, the display name above all", "show Twilio's words; type it anew"),
+        (63101, "the business account cannot be used", "name the setting"),
+        (63103, "the business account was not made through Twilio", "name the setting"),
+    ),
+    *_twilio(
+        Kind.OF_THIS,
+        (63104, "the business account has all the numbers it may have", "verify the business at Meta"),
+        (63110, "the number is on WhatsApp already", "delete it there"),
+        (63111, "the number or the business account is not found", "look at both in the Console"),
+        (63113, "the number could not be verified by this code", "ask for the code"),
+        (63114, "too many codes were tried", "wait, then ask for the code"),
+        (63116, "the code did not arrive", "ask for the code"),
+        source="twilio.com/docs/api/errors/{}, by public projects that handle it, November 2026",
+    ),
     # Slack: any call
     *_slack(
         Kind.PASSING,

@@ -188,6 +188,12 @@ class Settings(DatabaseSetting, PolicySetting):
     bundle_email: Annotated[
         str | None, Field(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")
     ] = None
+    whatsapp_business_account_id: Annotated[
+        str | None, Field(pattern=r"^\d+$", description="the id of a WhatsApp business account, digits only")
+    ] = None
+    whatsapp_content_sid: Annotated[
+        str | None, _begins("HX"), Field(description="the SID of a content template, which begins with HX")
+    ] = None
     log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"

@@ -101,6 +101,19 @@ class IfGone(StrEnum):
     """the closest match up to the ceiling is taken"""
 
 
+class WhatsApp(StrEnum):
+    """How far the WhatsApp sender of a number is, where one is wanted."""
+
+    ASKED = "asked"
+    """nothing was sent to Twilio, or it was and came to nothing"""
+    REGISTERING = "registering"
+    """the intent: written before the call, settled by Twilio's list of senders alone (rule 2)"""
+    REGISTERED = "registered"
+    """Twilio has the sender"""
+    REFUSED = "refused"
+    """a person has to decide"""
+
+
 def new_id() -> str:
     return secrets.token_hex(6)
 
@@ -283,6 +296,11 @@ class Purchase(SQLModel, table=True):
         nullable=True,
     )
     ready_at: datetime | None = column(Utc, "when a test message was delivered", nullable=True)
+    whatsapp: dict[str, Any] | None = column(
+        JSON(none_as_null=True),
+        "how far its WhatsApp sender is (bot/purchases/whatsapp.py); none: it is not wanted",
+        nullable=True,
+    )
 
     wake_at: datetime | None = column(
         Utc, "when to look at it again; none once it is finished", nullable=True
@@ -315,6 +333,19 @@ class Purchase(SQLModel, table=True):
     @property
     def phone_number(self) -> str:
         return self.quote.phone_number
+
+    @property
+    def sender_id(self) -> str | None:
+        """Its address on WhatsApp, where it is wanted there."""
+        return f"whatsapp:{self.phone_number}" if self.whatsapp else None
+
+    @property
+    def proven_at(self) -> datetime | None:
+        """When a test message was delivered in the way that the number was asked for last: where it is wanted, by WhatsApp."""
+        if self.whatsapp is None:
+            return self.ready_at
+        at = self.whatsapp.get("delivered_at")
+        return datetime.fromisoformat(at) if at else None
 
     @property
     def is_regulated(self) -> bool:

@@ -536,12 +536,22 @@ class Purchases(OfficeRow):
             )
 
     async def save_step(
-        self, purchase: Purchase, happened: Happened | None = None, *, bump: bool = True, **values: Any
+        self,
+        purchase: Purchase,
+        happened: Happened | None = None,
+        *,
+        bump: bool = True,
+        as_read: bool = False,
+        **values: Any,
     ) -> Purchase:
-        """A result of the worker's, while it is the worker and nobody has taken the purchase elsewhere. Raises Lost, OutOfOffice."""
-        durable = bool({"buying_at", "phone_number_sid"} & values.keys())
+        """A result of the worker's, while it is the worker and nobody has taken the purchase elsewhere. Raises Lost, OutOfOffice.
+
+        as_read: nor has changed anything of it, where the result rests on what people may change beside the worker.
+        """
+        durable = bool({"buying_at", "phone_number_sid", "whatsapp"} & values.keys())
+        conditions = _as_it_stood(purchase) + (_as_read(purchase) if as_read else [])
         return await self._change(
-            purchase.id, _as_it_stood(purchase), values, happened, bump=bump, durable=durable, by_worker=True
+            purchase.id, conditions, values, happened, bump=bump, durable=durable, by_worker=True
         )
 
     async def pause(

@@ -5,7 +5,8 @@ Whether somebody may do it is the policy's matter; that it would do something is
 
 from bot import readiness
 from bot.bundles import operations as bundles
-from storage.models import MOVES, STOPPED, Bundle, Purchase, State
+from bot.twilio import senders
+from storage.models import MOVES, STOPPED, Bundle, Purchase, State, WhatsApp
 
 WAYS_ON: dict[str, tuple[str, ...]] = {
     "NumberTaken": ("alternative", "search", "retry"),
@@ -23,7 +24,7 @@ WAYS_ON: dict[str, tuple[str, ...]] = {
     "NeedsAPerson": ("retry", "take_over"),
 }
 """What leads on from a problem, by its kind; from every other one ``retry``."""
-ENDINGS = ("withdraw", "end")
+ENDINGS = ("withdraw", "end", "no_whatsapp")
 
 
 def ways_on(purchase: Purchase) -> tuple[str, ...]:
@@ -45,13 +46,34 @@ def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
     ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first.
     """
     if purchase.state == State.COMPLETE:
-        return ("test", *_mends(purchase), "check") if purchase.quote.can_text else ()
+        return _when_bought(purchase)
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
         on = (
             "retry",
         )  # what leads on from its problem is not possible where it is: nobody shall be left without a way
     return (*on, *_ending(purchase))
+
+
+def _when_bought(purchase: Purchase) -> tuple[str, ...]:
+    """WhatsApp wants a number that can be told its code."""
+    whatsapp, quote = purchase.whatsapp, purchase.quote
+    on_whatsapp = whatsapp or {}
+    tests = quote.can_text or on_whatsapp.get("status") in senders.ONLINE
+    mends = _mends(purchase) if quote.can_text else ()
+    ways = (
+        *(("test",) if tests else ()),
+        *mends,
+        *(("check",) if quote.can_text or whatsapp else ()),
+    )
+    if on_whatsapp.get("status") == senders.PENDING_VERIFICATION:
+        ways = ("whatsapp_code", *ways)
+    if on_whatsapp.get("state", WhatsApp.REFUSED) == WhatsApp.REFUSED and {"sms", "voice"} & set(
+        quote.capabilities
+    ):
+        ways = (*ways, "enable_whatsapp")
+    given_up = whatsapp is not None and on_whatsapp["state"] != WhatsApp.REGISTERING
+    return (*ways, "no_whatsapp") if given_up else ways
 
 
 def _mends(purchase: Purchase) -> tuple[str, ...]:

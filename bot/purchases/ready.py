@@ -6,20 +6,21 @@ followed by the worker. A process that dies in between leaves a row that the wor
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot import announcements as news
 from bot import readiness
 from bot.core import App
-from bot.errors import TestUnderWay, TooManyTests
-from bot.purchases import operations
+from bot.errors import NotPossibleNow, TestUnderWay, TooManyTests
+from bot.purchases import operations, whatsapp
 from bot.purchases.policy import Verb
 from bot.readiness import Verdict
 from bot.texts import N_, Said, phone, say
 from bot.twilio import messages
 from bot.twilio.client import TwilioError
+from bot.twilio.senders import Sender
 from storage.models import Purchase, now
 from storage.purchases import Happened
 
@@ -58,13 +59,28 @@ async def check_test(purchase_id: str, quote_no: int, person_id: str, app: App) 
 
 
 @operations.of_the_newest
-async def begin_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
-    """The intent, written before the message is sent: of two presses one wins. Raises as ``check_test`` does."""
+async def begin_test(
+    purchase_id: str, quote_no: int, person_id: str, app: App, way: str | None = None
+) -> Purchase:
+    """The intent, written before the message is sent: of two presses one wins. way: SMS or WhatsApp, where that was chosen.
+
+    Raises as ``check_test`` does, and NotPossibleNow where the number cannot write in this way.
+    """
     purchase = await check_test(purchase_id, quote_no, person_id, app)
+    ways = ways_to_test(purchase)
+    way = way or next(iter(ways), None)
+    if way not in ways:
+        raise NotPossibleNow()
     reference = secrets.token_hex(3)
-    proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id}
+    proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id, "way": way}
     happened = Happened("test_began", person_id, {"reference": reference})
     return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
+
+
+def ways_to_test(purchase: Purchase) -> tuple[str, ...]:
+    """How it can write: first the way that is to be proven."""
+    online = whatsapp.is_online(purchase)
+    return (messages.WHATSAPP,) * online + (messages.SMS,) * purchase.quote.can_text
 
 
 async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
@@ -73,10 +89,11 @@ async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
     try:
         sent = await messages.send(
             app.twilio,
-            to,
-            purchase.phone_number,
+            messages.address(to, proof["way"]),
+            _sender(purchase),
             purchase.messaging_service_sid,
             body,
+            app.settings.whatsapp_content_sid,
             app.settings.message_callback(purchase.id),
         )
     except TwilioError as error:
@@ -107,7 +124,10 @@ async def look_again(purchase: Purchase, app: App) -> None:
     if (purchase.proof or {}).get("status") in (SENDING, SENT):
         await _follow(purchase, app)
         return
-    found = await _found(purchase, app)
+    senders, again = None, None
+    if purchase.whatsapp is not None:
+        purchase, senders, again = await whatsapp.advance(purchase, app)
+    found = await _found(purchase, senders, app)
     news_of = readiness.turned(purchase.findings, found)
     owed = tuple(
         each
@@ -117,18 +137,19 @@ async def look_again(purchase: Purchase, app: App) -> None:
     happened = (
         Happened("checked", details=_on_record(found), owed=owed) if found != purchase.findings else None
     )
+    wake_at = min((each for each in (again, wakes_at(found, now())) if each), default=None)
     await app.store.save_step(
-        purchase, happened, findings=found, checked_at=now(), wake_at=wakes_at(found, now())
+        purchase, happened, as_read=True, findings=found, checked_at=now(), wake_at=wake_at
     )
 
 
-async def _found(purchase: Purchase, app: App) -> list[dict[str, Any]]:
+async def _found(purchase: Purchase, senders: Sequence[Sender] | None, app: App) -> list[dict[str, Any]]:
     """What every check says. At the hour only what was not fine is asked about; who presses wants to know all, and so does what was done."""
     due = purchase.checked_at + AGAIN if purchase.checked_at is not None else None
     hourly = due is not None and purchase.wake_at is not None and abs(purchase.wake_at - due) < A_MOMENT
     fine = {each["check"]: each for each in purchase.findings if each["verdict"] == Verdict.FINE}
     only = {each["check"] for each in purchase.findings} - set(fine) if hourly else None
-    looked = await readiness.look(readiness.subject_of(purchase), app, only)
+    looked = await readiness.look(readiness.subject_of(purchase, senders), app, only)
     new = {each.check: each.kept() for each in looked}
     return list((fine | new if hourly else new).values())
 
@@ -151,7 +172,7 @@ async def _follow(purchase: Purchase, app: App) -> None:
     message = await app.twilio.messages(proof["sid"]).fetch_async()
     status = str(message.status)
     if status in messages.ENDED:
-        proves = status in messages.ENDED_WELL and message.from_ == purchase.phone_number
+        proves = status in messages.ENDED_WELL and message.from_ == _sender(purchase)
         ended = {**proof, "status": "delivered" if proves else status, "code": message.error_code}
         await _settle(purchase, ended, app, by_worker=True)
     elif now() - began > NO_RECEIPT:
@@ -163,7 +184,7 @@ async def _follow(purchase: Purchase, app: App) -> None:
 
 async def _settle_doubt(purchase: Purchase, proof: dict[str, Any], began: datetime, app: App) -> None:
     """Whether it was sent is asked of Twilio; nothing is sent again by us."""
-    found = await messages.find(app.twilio, purchase.phone_number, proof["reference"], began)
+    found = await messages.find(app.twilio, _sender(purchase), proof["reference"], began)
     if found is not None:
         sent = {**proof, "status": SENT, "sid": str(found.sid)}
         await app.store.save_step(purchase, proof=sent, wake_at=now())
@@ -182,8 +203,10 @@ async def _settle(purchase: Purchase, proof: dict[str, Any], app: App, *, by_wor
         owed=news.both(app.settings, purchase, said),
     )
     values: dict[str, Any] = {"proof": proof, "wake_at": now()}  # what is missing may have changed too
-    if proof["status"] == "delivered":
+    if proof["status"] == "delivered" and proof.get("way") != messages.WHATSAPP:
         values["ready_at"] = now()
+    elif proof["status"] == "delivered" and purchase.whatsapp is not None:
+        values["whatsapp"] = {**purchase.whatsapp, "delivered_at": now().isoformat()}
     if by_worker:
         await app.store.save_step(purchase, happened, **values)
     else:
@@ -209,3 +232,8 @@ def outcome(proof: dict[str, Any]) -> Said:
 
 def _about(purchase: Purchase, said: Said) -> Said:
     return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=said)
+
+
+def _sender(purchase: Purchase) -> str:
+    """What the test message comes from."""
+    return messages.address(purchase.phone_number, (purchase.proof or {}).get("way", messages.SMS))

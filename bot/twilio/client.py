@@ -50,12 +50,12 @@ POSTS: tuple[tuple[str, Kind], ...] = (
     (r"/IncomingPhoneNumbers(/Local|/Mobile|/TollFree)?\.json", Kind(repeat=False, seconds=30)),
     (r"/Messages\.json", Kind(repeat=False, seconds=30)),
     # what is there already is refused as such (21710), and an orphan does no harm
-    (r"/Services/MG\w+/PhoneNumbers", Kind(repeat=True)),
+    (r"/Services/MG\w+/(PhoneNumbers|ChannelSenders)", Kind(repeat=True)),
     (r"/EndUsers", Kind(repeat=True)),
     (r"/ItemAssignments", Kind(repeat=True)),
     (r"/SupportingDocuments", Kind(repeat=True, seconds=60)),
     (r"/Evaluations", Kind(repeat=True, seconds=30)),
-    # bundles, app, addresses (found again by name) and every update: the caller looks before it asks again
+    # bundles, app, addresses (found again by name), senders (by number) and every update: the caller looks before it asks again
     (r"", Kind(repeat=False)),
 )
 """POSTs by the end of their path; the first line that fits counts. 429 and a failed connect are repeated for all."""

@@ -6,10 +6,15 @@ from typing import Any
 from twilio.rest import Client
 
 from bot.texts import N_, Said, say
+from storage.models import now
 
+SMS, WHATSAPP = "sms", "whatsapp"
+"""How a message goes."""
 ENDED_WELL = ("delivered", "read")
 ENDED = (*ENDED_WELL, "undelivered", "failed", "canceled")
 LOOKED_BACK = timedelta(minutes=5)
+WINDOW = timedelta(hours=24)
+"""For so long after a person's message anything may be written to them on WhatsApp; later a template only (63016)."""
 
 ERRORS = {
     21211: N_("This is no phone number that exists. Check it."),
@@ -35,7 +40,9 @@ ERRORS = {
     30035: N_("The A2P 10DLC registration of this number is still being set up. Try again in some hours."),
     30036: N_("The message was not delivered in time."),
     63007: N_("WhatsApp does not know this number as a sender."),
-    63016: N_("WhatsApp takes only a template outside of a conversation."),
+    63016: N_(
+        "Who has not written to the number within the day gets only templates on WhatsApp. Write to the number there first, then send the test again, or ask the operators to set WHATSAPP_CONTENT_SID."
+    ),
 }
 """What to do about each. Source: twilio.com/docs/api/errors, read 2026-11."""
 
@@ -46,19 +53,49 @@ def why(code: int | None) -> Said:
     return say(N_("Twilio reports the error {code}."), code=str(code or "–"))
 
 
+def address(phone_number: str, way: str) -> str:
+    return f"whatsapp:{phone_number}" if way == WHATSAPP else phone_number
+
+
 async def send(
-    twilio: Client, to: str, from_: str, service_sid: str | None, body: str, callback: str | None = None
+    twilio: Client,
+    to: str,
+    from_: str,
+    service_sid: str | None,
+    body: str,
+    template: str | None = None,
+    callback: str | None = None,
 ) -> Any:
     """From this very number: a service alone would pick any of its senders, and prove nothing. Raises TwilioError.
 
+    template: the SID of the content that takes the text's place where WhatsApp takes no free text.
     callback: where Twilio reports to what becomes of it.
     """
     more = {"messaging_service_sid": service_sid, "status_callback": callback}
-    given = {name: value for name, value in more.items() if value}
-    return await twilio.messages.create_async(to=to, from_=from_, body=body, **given)
+    sent = {"body": body, **{name: value for name, value in more.items() if value}}
+    if template and from_.startswith(WHATSAPP) and not await _is_open(twilio, to, from_):
+        del sent["body"]
+        sent["content_sid"] = template
+    return await twilio.messages.create_async(to=to, from_=from_, **sent)
+
+
+async def _is_open(twilio: Client, person: str, number: str) -> bool:
+    """Whether the person has written to the number on WhatsApp within the day."""
+    since = now() - WINDOW
+    found: Any = await twilio.messages.list_async(to=number, from_=person, date_sent_after=since, limit=50)
+    return any(each.date_created > since for each in found)
 
 
 async def find(twilio: Client, from_: str, reference: str, since: datetime) -> Any | None:
-    """The message that bears the reference, where one was sent. Raises TwilioError."""
-    found = await twilio.messages.list_async(from_=from_, date_sent_after=since - LOOKED_BACK, limit=200)
-    return next((each for each in found if reference in (each.body or "")), None)
+    """The message that bears the reference, where one was sent. Raises TwilioError.
+
+    A WhatsApp template bears none: there it is what the sender has written since.
+    """
+    found: Any = await twilio.messages.list_async(from_=from_, date_sent_after=since - LOOKED_BACK, limit=200)
+    bears = (each for each in found if reference in (each.body or ""))
+    of_template = (
+        each
+        for each in found
+        if from_.startswith(WHATSAPP) and each.date_created >= since.replace(microsecond=0)
+    )
+    return next(bears, None) or next(of_template, None)

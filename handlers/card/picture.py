@@ -10,6 +10,7 @@ from bot.core import App
 from bot.purchases.possible import ENDINGS, possible
 from bot.purchases.ready import outcome
 from bot.purchases.steps import step_of, steps_of
+from bot.purchases.whatsapp import is_online
 from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from bot.twilio.catalogue import Balance
 from bot.twilio.numbers import Available, from_kept
@@ -48,6 +49,7 @@ CANNOT = {
     readiness.CAMPAIGN: N_("{number} is bought, and cannot text US phones yet"),
     "capability": N_("{number} is bought, and cannot do all that was asked for"),
     "member": N_("{number} is bought, and not in its messaging service"),
+    readiness.WHATSAPP: N_("{number} is bought, and cannot write on WhatsApp yet"),
 }
 """The first line of one that is bought and not ready, by the check that stands against it."""
 WAITING_FOR = {
@@ -124,7 +126,7 @@ def first_line(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names
         case State.COMPLETE:
             if (missing := readiness.blocking(purchase.findings)) is not None:
                 return t(CANNOT.get(missing["check"], CANNOT_YET), number=number)
-            if purchase.ready_at is not None:
+            if purchase.proven_at is not None:
                 return t("{number} is ready: a test message was delivered", number=number)
             if purchase.messaging_service_sid is None:
                 return t("{number} is bought", number=number)
@@ -197,6 +199,8 @@ def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) ->
         if purchase.attached_at is not None:
             into = N_("in “{service}”")
         number.append(t(into, service=service))
+    if is_online(purchase):
+        number.append(t("on WhatsApp"))
     facts = [" · ".join(each for each in number if each)]
     if purchase.state != State.AWAITING_APPROVAL:
         asked = t("Asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
@@ -262,8 +266,8 @@ def _looked_at(purchase: Purchase, t: Texts) -> list[Element]:
     if purchase.state != State.COMPLETE or not purchase.findings or purchase.checked_at is None:
         return []
     elements = [rich.text(t("Checked") + " "), rich.moment(purchase.checked_at)]
-    if purchase.ready_at is not None:
-        elements += [rich.text(" · " + t("test message delivered") + " "), rich.moment(purchase.ready_at)]
+    if purchase.proven_at is not None:
+        elements += [rich.text(" · " + t("test message delivered") + " "), rich.moment(purchase.proven_at)]
     return elements
 
 
@@ -300,8 +304,11 @@ LABELS = {
     "set_inbound": N_("Handle replies…"),
     "move_service": N_("Move to a registered service…"),
     "check": N_("Check again"),
+    "enable_whatsapp": N_("Enable WhatsApp"),
+    "whatsapp_code": N_("Enter the WhatsApp code"),
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
+    "no_whatsapp": N_("Do without WhatsApp…"),
 }
 
 

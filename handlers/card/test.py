@@ -7,8 +7,9 @@ from pydantic import BeforeValidator
 from bot.errors import BotError
 from bot.purchases import ready
 from bot.texts import N_, Texts
+from bot.twilio import messages
 from handlers import blocks, errors, number_field
-from handlers.blocks import View
+from handlers.blocks import Block, View
 from handlers.card.decide import does, pressed
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -53,11 +54,23 @@ def page(purchase: Purchase, t: Texts) -> View:
                     "A mobile phone at hand, with its country code. The number is used for this message and kept nowhere."
                 ),
             ),
+            *ways(purchase, t),
         ],
         close=t("Cancel"),
         submit=t("Send"),
         about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
+
+
+def ways(purchase: Purchase, t: Texts) -> list[Block]:
+    """By WhatsApp or as a text, where there is a choice."""
+    options = [blocks.option(each, t(WAYS[each])) for each in ready.ways_to_test(purchase)]
+    if len(options) < 2:
+        return []
+    return [blocks.radio("way", t("How"), options, initial=options[0]["value"])]
+
+
+WAYS = {messages.WHATSAPP: N_("WhatsApp"), messages.SMS: N_("SMS")}
 
 
 # what you typed
@@ -67,6 +80,7 @@ class Recipient(Form):
     to: Annotated[
         str, BeforeValidator(number_field.e164), needed(N_("Type the number that the message shall go to."))
     ]
+    way: str | None = None
 
 
 # what happens next
@@ -75,7 +89,7 @@ class Recipient(Form):
 async def sent(turn: Turn, form: Recipient) -> None:
     """The intent is written before the acknowledgement; what Twilio says comes to the card and the thread."""
     of, app = OfPurchase.parse(turn.about), turn.app
-    purchase = await ready.begin_test(of.purchase_id, of.quote_no, turn.person_id, app)
+    purchase = await ready.begin_test(of.purchase_id, of.quote_no, turn.person_id, app, form.way)
     reference = (purchase.proof or {})["reference"]
     body = turn.t("Test message from Number Desk ({reference})", reference=reference)
     await turn.done()

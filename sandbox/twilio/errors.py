@@ -119,8 +119,11 @@ ERRORS: dict[int, tuple[int, str]] = {
     22300: (400, "The account may not buy long codes at this time"),
     30995: (400, "The account has the maximum number of Messaging Services"),
     63007: (400, "Twilio could not find a Channel with the specified From address"),
+    63100: (400, "Validation Error"),
     63103: (400, "The WhatsApp Business Account was not created through Twilio"),
-    63100: (400, "Validation of the sender failed"),
+    63104: (400, "The WhatsApp Business Account has reached its limit of phone numbers"),
+    63110: (400, "The phone number is already registered on WhatsApp"),
+    63113: (400, "The phone number could not be verified"),
     70001: (400, "Validation failed"),
     70002: (400, "Bad request"),
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sandbox.twilio.twin import TwilioTwin
 
 HERE = Path(__file__).parent
-SECTIONS = ("account", "bundles", "numbers", "services", "messages", "calls", "stock")
+SECTIONS = ("account", "bundles", "numbers", "services", "senders", "messages", "calls", "stock")
 CALLS_SHOWN = 60
 WAITING = ("pending-review", "in-review")
 
@@ -65,7 +65,9 @@ class Page:
     async def changed(self, request: web.Request) -> web.StreamResponse:
         """204 when nothing has happened since."""
         self.twin.run_due()
-        moving = any(m.status in ("accepted", "queued", "sent") for m in self.twin.account.messages.values())
+        account = self.twin.account
+        moving = any(m.status in ("accepted", "queued", "sent") for m in account.messages.values())
+        moving = moving or any(s["status"] in ("CREATING", "VERIFYING") for s in account.senders.values())
         if request.query.get("since") == str(self.twin.changes) and not moving:
             return web.Response(status=204)
         sections = {name: str(html) for name, html in self._sections().items()}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+from sandbox.twilio.delivery import receive
 from sandbox.twilio.errors import TwilioError, not_found
 from sandbox.twilio.inventory import is_phone_number
+from sandbox.twilio.state import Account, World
 from sandbox.twilio.wire import Answer, Call, Routes, page_v1
 
 routes = Routes("messaging", "/v2/Channels/Senders")
@@ -28,6 +31,7 @@ STATUSES = (
     *("OFFLINE", "DRAFT", "STUBBED"),
 )
 MOST = 2  # until Meta has verified the business
+FROM_META = "+14155550100"  # any number: who sends the code differs from country to country
 
 
 def sender_json(sender: dict[str, Any]) -> dict[str, Any]:
@@ -64,16 +68,40 @@ def create(call: Call) -> Answer:
     if configuration.get("waba_id") not in known or call.account.type == "Trial":
         raise TwilioError(63103, "The WhatsApp Business Account was not created through Twilio")
     if any(s["sender_id"] == sender_id for s in call.account.senders.values()):
-        raise TwilioError(63100, "The sender exists already")
+        raise TwilioError(63110)
     if len(call.account.senders) >= MOST:
-        raise TwilioError(63100, "Meta has not verified the business: two senders at most")  # code: [assumed]
+        raise TwilioError(63104)
     sid = call.world.sids.new("XE")
     sender = {"sid": sid, "status": "CREATING", "sender_id": sender_id} | {p: body.get(p) for p in PARTS}
     call.account.senders[sid] = sender
-    number = call.account.number(sender_id.removeprefix("whatsapp:"))
-    by_itself = number is not None and "sms" in number.capabilities  # [assumed]
-    call.world.clock.after(2, lambda: sender.update(status="ONLINE" if by_itself else "PENDING_VERIFICATION"))
+    call.world.clock.after(2, lambda: _verify(call.world, call.account, sender))
     return 202, sender_json(sender)
+
+
+def _verify(world: World, account: Account, sender: dict[str, Any]) -> None:
+    """A number with SMS is verified by itself [assumed], unless a code was ordered for it; others are told one in a call."""
+    phone_number = sender["sender_id"].removeprefix("whatsapp:")
+    number = account.number(phone_number)
+    texts = number is not None and "sms" in number.capabilities
+    if texts and phone_number not in account.codes:
+        sender["status"] = "ONLINE"
+        return
+    code = account.codes.setdefault(phone_number, _made_up(sender["sid"]))
+    sender["status"] = "PENDING_VERIFICATION"
+    if texts:
+        body = f"Your WhatsApp code: {code[:3]}-{code[3:]}. Don't share this code with others"
+        receive(world, account, phone_number, FROM_META, body)
+
+
+def _made_up(sid: str) -> str:
+    return f"{int(hashlib.sha256(sid.encode()).hexdigest(), 16) % 1_000_000:06}"
+
+
+def awaited(account: Account, sender: dict[str, Any]) -> str | None:
+    """The code that would verify it now, for whoever plays the person who got it."""
+    if sender["status"] != "PENDING_VERIFICATION":
+        return None
+    return account.codes.get(sender["sender_id"].removeprefix("whatsapp:"))
 
 
 def _sender(call: Call) -> dict[str, Any]:
@@ -94,9 +122,10 @@ def update(call: Call) -> Answer:
     for part in PARTS:
         if isinstance(body.get(part), dict):
             found[part] = {**(found.get(part) or {}), **body[part]}
-    if (body.get("configuration") or {}).get("verification_code") and found[
-        "status"
-    ] == "PENDING_VERIFICATION":
+    given = (found.get("configuration") or {}).pop("verification_code", None)
+    if given and found["status"] == "PENDING_VERIFICATION":
+        if given != (awaited(call.account, found) or given):
+            raise TwilioError(63113)  # at once, and with this code [assumed]
         found["status"] = "VERIFYING"
         call.world.clock.after(2, lambda: found.update(status="ONLINE"))
     return 202, sender_json(found)

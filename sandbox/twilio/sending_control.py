@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 UNKNOWN = 30008
 ENDS = ("delivered", "undelivered", "failed", "sent")
 WABA_ID = "100000000000001"
+DICTIONARY = "https://www.twilio.com/docs/errors/63020"
 
 
 def mount(app: web.Application, twin: TwilioTwin) -> None:
@@ -134,9 +136,18 @@ class SendingControl:
         return {"country": country, "enabled": enabled, "high_risk": high_risk}
 
     def senders(self, _request: web.Request, body: dict[str, Any]) -> Any:
-        """A WhatsApp sender, as one made in the Console: the account's own number or any other. Null deletes it."""
-        only(body, "phone_number", "status", "name", "offline_reasons")
+        """A WhatsApp sender, as one made in the Console: the account's own number or any other. Null deletes it.
+
+        code: what WhatsApp will ask of the number when it is registered; without a status nothing else is done.
+        """
+        only(body, "phone_number", "status", "name", "offline_reasons", "code")
         number = _phone_number(body, "phone_number").removeprefix(WHATSAPP)
+        if "code" in body:
+            if not re.fullmatch(r"[0-9]{6}", str(body["code"])):
+                raise Wrong("code is six digits")
+            self.twin.account.codes[number] = str(body["code"])
+            if "status" not in body:
+                return {"phone_number": number, "code": body["code"]}
         status = _one_of(body, "status", STATUSES, usual="ONLINE")
         known, sender_id = self.twin.account.senders, WHATSAPP + number
         found = next((each for each in known.values() if each["sender_id"] == sender_id), None)
@@ -151,7 +162,8 @@ class SendingControl:
                 "profile": {"name": body.get("name") or "Example"},
             }
             found = known[sid] = {"sid": sid, "sender_id": sender_id} | dict.fromkeys(PARTS) | parts
-        reasons = body.get("offline_reasons") if status == "OFFLINE" else None
+        away = {"code": "63020", "message": "The invitation was not accepted", "more_info": DICTIONARY}
+        reasons = _errors(body, "offline_reasons", away, "message") if status == "OFFLINE" else None
         found |= {"status": status, "offline_reasons": reasons}
         return sender_json(found)
 

@@ -8,7 +8,7 @@ from sandbox.twilio.addresses import address_json
 from sandbox.twilio.bundles import bundle_json
 from sandbox.twilio.messages import message_json
 from sandbox.twilio.papers import document_json, end_user_json
-from sandbox.twilio.senders import sender_json
+from sandbox.twilio.senders import awaited, sender_json
 from sandbox.twilio.state import Bundle, Owned, Service
 from sandbox.twilio.wire import iso
 
@@ -96,7 +96,9 @@ def state_shown(twin: TwilioTwin) -> dict[str, Any]:
         "services": [_service_shown(twin, s) for s in account.services.values()],
         "bundles": [bundle_shown(twin, b) for b in account.bundles.values()],
         "addresses": [address_json(account, a) for a in account.addresses.values()],
-        "whatsapp_senders": [sender_json(each) for each in account.senders.values()],
+        "whatsapp_senders": [
+            {**sender_json(each), "code": awaited(account, each)} for each in account.senders.values()
+        ],
         "tollfree_verifications": list(account.tollfree_verifications.values()),
         "brands": list(account.brands.values()),
         "geo_permissions": sorted(account.geo_permissions),

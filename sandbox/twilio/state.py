@@ -243,6 +243,8 @@ class Account:
     services: dict[str, Service] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     senders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    """The code that WhatsApp asks of a number when it is registered as a sender."""
     tollfree_verifications: dict[str, dict[str, Any]] = field(default_factory=dict)
     brands: dict[str, dict[str, Any]] = field(default_factory=dict)
     geo_permissions: set[str] = field(default_factory=lambda: {"US"})

@@ -8,15 +8,16 @@ from hypothesis import strategies as any_of
 from bot.bundles.operations import APPROVED, DELETED, DRAFT, REJECTED, UNDER_REVIEW
 from bot.purchases.possible import ENDINGS, WAYS_ON, possible
 from handlers import screen
-from handlers.card import add_bundle, choose, decide
+from handlers.card import add_bundle, choose, decide, whatsapp
 from handlers.card import test as proof
-from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State, now
+from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State, WhatsApp, now
 from tests import rows
 
 HEARD = {*screen.ON_MESSAGES, *decide.MENU}
 KINDS = (None, "", "NotBoughtYet", "TrialLimit", *WAYS_ON)
 WAITING = (None, "BalanceTooLow", "AccountRefused", "BundleMissing")
 BOUGHT = (State.FAILED, State.COMPLETE, State.ENDED, State.RELEASED)
+SENDERS = (None, "CREATING", "PENDING_VERIFICATION", "ONLINE", "OFFLINE")
 STATUSES = (DRAFT, *UNDER_REVIEW, REJECTED, APPROVED, DELETED)
 
 
@@ -32,8 +33,11 @@ def reachable(draw: any_of.DrawFn) -> tuple[Purchase, Bundle | None]:
     bundle = draw(any_of.none() | any_of.sampled_from(STATUSES).map(bundle_in)) if regulated else None
     bought = state in BOUGHT or (state == State.IN_PROGRESS and draw(any_of.booleans()))
     intent = state == State.IN_PROGRESS and not bought and draw(any_of.booleans())
+    sender = {"state": draw(any_of.sampled_from(WhatsApp)), "status": draw(any_of.sampled_from(SENDERS))}
     purchase = rows.purchase(
         state=state,
+        capabilities=draw(any_of.sampled_from((["sms", "voice"], ["voice"], ["mms"], ["fax"]))),
+        whatsapp=sender if state == State.COMPLETE and draw(any_of.booleans()) else None,
         regulated=regulated,
         end_user_type="business" if regulated else None,
         bundle_id=bundle.id if bundle else None,
@@ -52,7 +56,7 @@ def bundle_in(status: str) -> Bundle:
 
 @given(reachable())
 def test_every_button_is_heard(found: tuple[Purchase, Bundle | None]) -> None:
-    assert set(possible(*found)) <= HEARD, (choose, add_bundle, proof)
+    assert set(possible(*found)) <= HEARD, (choose, add_bundle, proof, whatsapp)
 
 
 @given(reachable())
@@ -85,12 +89,31 @@ def test_a_decision_is_offered_while_one_is_waited_for_alone(found: tuple[Purcha
 
 
 @given(reachable())
-def test_what_is_finished_offers_nothing_but_the_proof_that_a_number_can_text(
+def test_what_is_finished_offers_nothing_but_the_proof_that_a_number_can_write(
     found: tuple[Purchase, Bundle | None],
 ) -> None:
-    if found[0].state not in UNFINISHED:
-        texts = found[0].state == State.COMPLETE and found[0].quote.can_text
-        assert possible(*found) == (("test", "check") if texts else ())
+    purchase, offered = found[0], possible(*found)
+    if purchase.state == State.COMPLETE:
+        on_whatsapp = {"enable_whatsapp", "whatsapp_code", "no_whatsapp"}
+        texts = {"test", "check"} if purchase.quote.can_text else set()
+        if purchase.whatsapp is None:
+            assert set(offered) - {"enable_whatsapp"} == texts
+        assert set(offered) <= {"test", "check"} | on_whatsapp
+    elif purchase.state not in UNFINISHED:
+        assert offered == ()
+
+
+@given(reachable())
+def test_a_whatsapp_sender_that_does_not_come_can_be_done_without(
+    found: tuple[Purchase, Bundle | None],
+) -> None:
+    """Only the intent has to be settled first; and what was refused can be tried anew."""
+    purchase, offered = found[0], possible(*found)
+    if purchase.whatsapp is not None:
+        assert ("no_whatsapp" in offered) == (purchase.whatsapp["state"] != WhatsApp.REGISTERING)
+        can = bool({"sms", "voice"} & set(purchase.quote.capabilities))
+        assert ("enable_whatsapp" in offered) == (can and purchase.whatsapp["state"] == WhatsApp.REFUSED)
+        assert "check" in offered
 
 
 @given(reachable())

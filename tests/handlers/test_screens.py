@@ -32,6 +32,7 @@ from bot.twilio.catalogue import Balance, Market, Offer, Service
 from bot.twilio.client import connect
 from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Contents, Document, EndUser, Page
 from bot.twilio.regulations import Part, Regulation
+from bot.twilio.senders import Sender
 from handlers import address_fields, atlas, blocks, country_field, loading
 from handlers import errors as shown_errors
 from handlers.bundle import address as bundle_address
@@ -42,8 +43,9 @@ from handlers.bundle import news as alerts
 from handlers.bundle import review as bundle_review
 from handlers.bundle.form import BundleForm, Notes
 from handlers.buy import address, choose, end_user, find, review
-from handlers.card import add_bundle, decide, mend
+from handlers.card import add_bundle, decide, mend, whatsapp
 from handlers.card import picture as card
+from handlers.card import test as proof
 from handlers.ref import OfBundle
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
@@ -102,7 +104,7 @@ class Shop:
 
 
 def _findings() -> list[Finding]:
-    subject = Subject("PN0", "US", "local", ACCOUNT, "MG0", ("mms",), True, ("US",))
+    subject = Subject("PN0", "US", "local", ACCOUNT, "MG0", ("mms",), True, ("US",), "whatsapp:+1")
     nobody: Any = SimpleNamespace(
         capabilities={}, inbound_request_url=None, use_inbound_webhook_on_number=False, type="Trial"
     )
@@ -112,6 +114,7 @@ def _findings() -> list[Finding]:
         "us_campaign": (failed, [Service("MG9", LONG[:64], True)]),
         "toll_free": [SimpleNamespace(status="TWILIO_REJECTED", **one)],
         "geo": [],
+        "whatsapp": [Sender("XE0", "whatsapp:+1", "OFFLINE", None, ((None, LONG[:500]), (63020, "")))],
     }
     return [each.judge(subject, answers.get(each.name, nobody)) for each in CHECKS]
 
@@ -525,6 +528,31 @@ def test_every_view_is_within_slacks_limits(language: str) -> None:
         assert view_problems(view) == [], f"{name} in {language}"
 
 
+PENDING = {"state": "registered", "status": "PENDING_VERIFICATION", "sender": "XE0"}
+PROFILE = {"display_name": LONG[:75], "about": LONG[:139], "description": LONG[:512], "website": LONG[:256]}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("capabilities", [["sms"], ["voice"]])
+def test_every_page_about_whatsapp_is_within_slacks_limits(language: str, capabilities: list[str]) -> None:
+    t = Texts(language)
+    bought = {"state": State.COMPLETE, "capabilities": capabilities}
+    for whatsapp_ in (
+        None,
+        PENDING,
+        {**PENDING, "status": "ONLINE"},
+        {"state": "refused", "profile": PROFILE},
+    ):
+        shown = purchase(**bought, whatsapp=whatsapp_)
+        for view in (
+            whatsapp.page(shown, t, is_trial=True),
+            whatsapp.code_page(shown, t),
+            whatsapp.give_up_page(shown, t),
+            proof.page(shown, t),
+        ):
+            assert view_problems(view) == [], view["callback_id"]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("as_plan", [False, True], ids=["text", "plan"])
 @pytest.mark.parametrize("state", list(State))
@@ -543,6 +571,7 @@ def test_every_card_is_within_slacks_limits(language: str, state: State, as_plan
             alternatives=[number(n) for n in range(5)],
             findings=[each.kept() for each in FINDINGS],
             proof={"status": "failed", "code": 30034},
+            whatsapp=PENDING if state == State.COMPLETE else None,
             **(done if state == State.COMPLETE else {}),
         )
         for own in (bundle(), None):

@@ -7,7 +7,7 @@ import itertools
 from sqlmodel import SQLModel
 
 from storage import models
-from storage.models import Barred, IfGone, Service, State
+from storage.models import Barred, IfGone, Service, State, WhatsApp
 from tests.house.tree import ROOT
 
 TABLES = [
@@ -37,7 +37,7 @@ def test_every_column_has_its_phrase() -> None:
 def test_every_state_has_its_phrase() -> None:
     """The string that stands below it."""
     tree = ast.parse((ROOT / "storage/models.py").read_text())
-    for kind in (State, Service, IfGone, Barred):
+    for kind in (State, Service, IfGone, Barred, WhatsApp):
         body = next(
             each.body for each in tree.body if isinstance(each, ast.ClassDef) and each.name == kind.__name__
         )

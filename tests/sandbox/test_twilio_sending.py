@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sandbox.twilio.sending_control import WABA_ID
 from sandbox.twilio.state import Account
 from tests.sandbox.twilio_world import V2010, World, refusal, running
 
@@ -350,22 +351,87 @@ async def test_a_whatsapp_sender_from_the_console_joins_a_service_and_writes(wor
 
 async def test_the_api_makes_two_senders_at_most(world: World) -> None:
     await world.control("POST", "senders", {"phone_number": "+442079460001"})
-    waba = next(iter(world.twin.account.senders.values()))["configuration"]["waba_id"]
-    headers = {
-        "Host": "messaging.twilio.com",
-        "Authorization": aiohttp.encode_basic_auth(world.call.user, world.call.password),
-    }
     seen = []
     for digit in "23":
         body = {
             "sender_id": f"whatsapp:+44207946000{digit}",
-            "configuration": {"waba_id": waba},
+            "configuration": {"waba_id": WABA_ID},
             "profile": {"name": "Example"},
         }
-        there = world.twin.url + "/v2/Channels/Senders"
-        async with world.session.post(there, json=body, headers=headers) as answer:
-            seen.append((answer.status, (await answer.json()).get("code")))
-    assert seen == [(202, None), (400, 63100)]
+        status, answer = await posted(world, "/v2/Channels/Senders", body)
+        seen.append((status, answer.get("code")))
+    assert seen == [(202, None), (400, 63104)]
+
+
+async def posted(world: World, path: str, body: Any) -> tuple[int, Any]:
+    """Status and answer: senders take JSON."""
+    headers = {
+        "Host": "messaging.twilio.com",
+        "Authorization": aiohttp.encode_basic_auth(world.call.user, world.call.password),
+    }
+    async with world.session.post(world.twin.url + path, json=body, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+async def registered(world: World, number: Any) -> Any:
+    """The sender of an account that has its first one, three seconds later."""
+    await world.control("POST", "senders", {"phone_number": "+442079460001"})
+    asked = {"sender_id": f"whatsapp:{number.phone_number}", "profile": {"name": "Example"}}
+    configuration = {"waba_id": WABA_ID, "verification_method": "sms"}
+    made = await posted(world, "/v2/Channels/Senders", {**asked, "configuration": configuration})
+    assert made[0] == 202, made
+    world.twin.forward(3)
+    return made[1]["sid"]
+
+
+async def shown_sender(world: World, sid: str) -> Any:
+    state = await world.control("GET", "state")
+    return next(each for each in state["whatsapp_senders"] if each["sid"] == sid)
+
+
+async def test_a_number_with_sms_is_verified_by_itself_and_by_the_code_that_was_ordered_for_it(
+    world: World,
+) -> None:
+    plain, asked = await bought(world), await bought(world)
+    sid = await registered(world, plain)
+    assert (await shown_sender(world, sid))["status"] == "ONLINE"
+    await world.control("POST", "senders", {"phone_number": plain.phone_number, "status": None})
+    order = {"phone_number": asked.phone_number, "code": "493817"}
+    assert await world.control("POST", "senders", order) == order
+    sid = await registered(world, asked)
+    waits = await shown_sender(world, sid)
+    assert (waits["status"], waits["code"]) == ("PENDING_VERIFICATION", "493817")
+    [message] = await world.sdk.messages.list_async(to=asked.phone_number)
+    assert "493-817" in message.body and message.direction == "inbound"
+    path = f"/v2/Channels/Senders/{sid}"
+    wrong = await posted(world, path, {"configuration": {"verification_code": "111111"}})
+    assert (wrong[0], wrong[1]["code"]) == (400, 63113)
+    right = await posted(world, path, {"configuration": {"verification_code": "493817"}})
+    assert (right[0], right[1]["status"]) == (202, "VERIFYING")
+    assert right[1]["configuration"]["waba_id"] == WABA_ID
+    world.twin.forward(3)
+    done = await shown_sender(world, sid)
+    assert (done["status"], done["code"]) == ("ONLINE", None)
+
+
+async def test_a_number_without_sms_is_told_its_code_in_a_call(world: World) -> None:
+    number = await bought(world, "NZ", "toll-free")
+    assert "sms" not in world.twin.account.number(number.phone_number).capabilities
+    waits = await shown_sender(world, await registered(world, number))
+    assert waits["status"] == "PENDING_VERIFICATION" and len(waits["code"]) == 6
+    assert await world.sdk.messages.list_async(to=number.phone_number) == []
+    async with world.session.get(world.twin.url + "/") as answer:
+        page = await answer.text()
+    assert f"{waits['code'][:3]}-{waits['code'][3:]}" in page and number.phone_number in page
+
+
+async def test_a_sender_says_why_it_is_offline(world: World) -> None:
+    reasons = [{"code": "63110", "message": "Taken", "more_info": "https://www.twilio.com/docs/errors/63110"}]
+    order = {"phone_number": TO, "status": "OFFLINE", "offline_reasons": reasons}
+    assert (await world.control("POST", "senders", order))["offline_reasons"] == reasons
+    answer = await world.control("POST", "senders", {"phone_number": TO, "status": "OFFLINE"})
+    assert answer["offline_reasons"][0]["code"] == "63020"
+    assert (await world.control("POST", "senders", {"phone_number": TO}))["offline_reasons"] is None
 
 
 # What it cost, and what went wrong
@@ -428,6 +494,7 @@ async def test_orders_for_sending_that_make_no_sense_are_refused_with_a_reason(w
         ("geo", {"country": "PK", "enabled": "yes"}, 400),
         ("senders", {"phone_number": "1", "status": "ONLINE"}, 400),
         ("senders", {"phone_number": TO, "status": "HAPPY"}, 400),
+        ("senders", {"phone_number": TO, "code": "12345x"}, 400),
         ("deliveries", {"to": TO, "status": "lost"}, 400),
         ("deliveries", {"to": TO, "status": "delivered", "error_code": 30003}, 400),
         ("deliveries", {"to": TO, "status": "failed", "after": "soon"}, 400),

@@ -471,3 +471,22 @@ async def test_people_who_were_known_keep_language_and_channel_and_are_read_anew
     assert (known.locale, known.dm_channel, known.read_at.year) == ("ja-JP", "D0ADA", 1970)
     assert (known.display_name, known.team_id, known.barred) == (None, None, None)
     assert await database.members("T0") == {}
+
+
+async def test_a_number_that_was_bought_before_there_was_whatsapp_wants_none(database: Store) -> None:
+    await run(database, lambda config: command.upgrade(config, "0002"))
+    bought = {**FIRST["purchases"], "state": "complete", "phone_number_sid": "PN1"}
+    async with database.engine.begin() as connection:
+        rows = {**FIRST, "bundles": {**FIRST["bundles"], "addresses": {}}, "purchases": bought}
+        await connection.run_sync(put, rows)
+    await run(database, lambda config: command.upgrade(config, "head"))
+    purchase = await database.purchase("p1")
+    assert purchase is not None
+    assert (purchase.whatsapp, purchase.sender_id, purchase.proven_at) == (None, None, None)
+    wanted = {"state": "asked", "at": NOON.isoformat()}
+    kept = await database.amend(purchase, whatsapp=wanted)
+    assert kept.whatsapp == wanted and kept.sender_id == "whatsapp:+447700900111"
+    await run(database, lambda config: command.downgrade(config, "0009"))
+    await run(database, lambda config: command.upgrade(config, "head"))
+    purchase = await database.purchase("p1")
+    assert purchase is not None and purchase.whatsapp is None

@@ -524,10 +524,10 @@ async def test_the_worker_takes_a_purchase_only_where_it_may_go(to: State, store
 
 async def test_only_what_is_due_is_found_and_what_waits_longest_first(store: Store) -> None:
     wakes = {"later": timedelta(hours=1), "second": PAST, "first": 2 * PAST}
-    found = {}
+    found, moment = {}, now()
     for nth, (name, wake_in) in enumerate(wakes.items()):
         found[name] = await approved(store, phone_number=f"+4477009003{nth:02}", purpose=name)
-        await put(store, found[name].id, wake_at=now() + wake_in)
+        await put(store, found[name].id, wake_at=moment + wake_in)
     assert [each.purpose for each in await store.due(10, [])] == ["first", "second"]
     assert [each.purpose for each in await store.due(1, [])] == ["first"]
     assert [each.purpose for each in await store.due(10, [found["first"].id])] == ["second"], "not in hand"

@@ -62,7 +62,7 @@ async def test_a_us_number_is_ready_once_its_campaign_is_verified_and_a_test_mes
     card = await stage.card("complete")
     assert "is bought, and cannot text US phones yet" in card["text"]
     assert card["metadata"]["event_payload"]["ready"] == "no"
-    assert field_ids(card) == {"test", "set_inbound", "check"}, "replies are dropped, which can be mended"
+    assert field_ids(card) == {"test", "set_inbound", "check", "enable_whatsapp"}, "replies are dropped"
     await verified(stage)
     await clock.forward(3601)
     await stage.in_thread(card, "campaign is verified")

@@ -55,6 +55,21 @@ async function keepLooking() {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
+  if (!form.dataset.order) return;
+  event.preventDefault();
+  const answer = await fetch(`/twin/${form.dataset.order}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(Object.fromEntries(new FormData(form))),
+  });
+  const found = await answer.json();
+  say(answer.ok ? `${found.sender_id}: ${found.status}` : found.error);
+  if (answer.ok) form.reset();
+  await look();
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
   if (!form.dataset.review) return;
   event.preventDefault();
   const verdict = event.submitter ? event.submitter.value : "approve";
