@@ -196,7 +196,7 @@ def text(
 ) -> Block:
     element: Block = {"type": "plain_text_input"}
     if initial:
-        element["initial_value"] = initial
+        element["initial_value"] = cut(initial, max_length or LONGEST_TEXT)
     if placeholder:
         element["placeholder"] = plain(placeholder, 150)
     if multiline:
