@@ -61,6 +61,21 @@ async def test_a_british_bundle_is_made_approved_and_its_number_bought_and_attac
     assert await stage.senders("UK") == [number]
 
 
+async def test_a_page_sent_before_its_number_types_were_drawn_says_what_is_missing(
+    stage: Stage, compliance: Person
+) -> None:
+    """What is wrong with a field that the page does not have cannot stand below it."""
+    await compliance.types("new-bundle")
+    view = await compliance.view("new_bundle.start")
+    answer = await stage.slack.post(
+        "submit",
+        user=compliance.id,
+        view_id=view["id"],
+        values={"country": "GB", "end_user_type": "business"},
+    )
+    assert answer["ok"] and "Choose a number type." in shown(await compliance.view("problem"))
+
+
 async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage, compliance: Person) -> None:
     await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
