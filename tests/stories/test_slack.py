@@ -230,5 +230,5 @@ async def test_a_press_is_acknowledged_though_not_even_the_error_can_be_shown(
 ) -> None:
     await requester.types("buy-number US")
     await requester.view("buy_number.find")
-    await stage.slack.post("faults", method="views.*", times=2, fault="cut_before")
+    await stage.slack.post("faults", method="views.*", times=6, fault="cut_before")
     assert (await requester.presses("advanced"))["ok"]
