@@ -45,7 +45,7 @@ async def main() -> int:
         async with room:
             began = time.monotonic()
             walk = await walked(seed, given.steps)
-            said = f"{len(walk.findings)} findings" if walk.findings else "nothing found"
+            said = f"{len(walk.findings)} findings" if walk.findings else f"nothing found; {walk.outcome}"
             print(f"seed {seed}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
             if walk.findings or given.story:
                 print("\n".join(f"    {line}" for line in walk.story), flush=True)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,7 @@ class Walk:
     """Something was made to fail, and may still do so."""
     busy: str = ""
     """Who was last at a page: most people finish what they have begun."""
+    outcome: str = ""
     newest: tuple[float, int] = (0.0, 0)
     dice: random.Random = field(default_factory=random.Random)
 
@@ -98,7 +100,8 @@ class Walk:
     async def step(self) -> None:
         kinds: dict[Callable[[], Awaitable[None]], int] = {
             self.on_a_page: 48,
-            self.types: 14,
+            self.asks: 7,
+            self.types: 12,
             self.presses: 14,
             self.decides: 6,
             self.presses_as_it_was: 4,
@@ -268,6 +271,18 @@ class Walk:
             await self.submit(user, view, right=how != "wrong", twice=how == "twice")
         else:
             await self.world.slack.post("close", user=user, view_id=view["id"])
+
+    async def asks(self) -> None:
+        """Somebody who knows what they want, from the command to the last page."""
+        user = self.person(["U0REQUESTER", "U0REQUESTERJA", "U0COMPLIANCE", "U0OPERATOR", "U0APPROVER"])
+        if await self.views(user):
+            return
+        await self.command(user, f"buy-number {self.dice.choice(['US', 'US', 'US', 'CA', 'GB'])}")
+        for _ in range(8):
+            view = await self.page(user)
+            if view is None or not view.get("submit") or view["callback_id"].startswith("new_bundle"):
+                return
+            await self.submit(user, view, right=True)
 
     async def submit(self, user: str, view: Json, *, right: bool, twice: bool = False) -> Json:
         values, view = await self.filled(user, view, right=right)
@@ -564,7 +579,9 @@ class Walk:
             for each in asked
             if each and each not in {owned["phone_number"] for owned in state["owned_numbers"]}
         ]
-        what = self.dice.choice(["taken", "price", "poor", "rich", "rename", "new", "owned", "release"])
+        what = self.dice.choice(
+            ["taken", "price", "poor", "rich", "rename", "new", "owned", "release", "suspended", "lag"]
+        )
         self.tell(f"at Twilio: {what}")
         if what == "taken" and free:
             await twilio.post("taken", phone_number=self.dice.choice(free))
@@ -572,6 +589,10 @@ class Walk:
             await twilio.post(
                 "prices", country="US", number_type="local", price=self.dice.choice(["2.40", "1.15", "0.90"])
             )
+        elif what == "suspended":
+            await twilio.post("account", status=self.dice.choice(["suspended", "active", "active"]))
+        elif what == "lag":
+            await twilio.post("lag", seconds=self.dice.choice([0, 2]))
         elif what in ("poor", "rich"):
             await twilio.post("account", balance="0.50" if what == "poor" else "500.00")
         elif what == "rename" and state["services"]:
@@ -635,7 +656,14 @@ class Walk:
         for _ in range(self.dice.randint(1, 4)):
             try:
                 await self.dice.choice(
-                    [self.on_a_page, self.on_a_page, self.types, self.presses, self.presses_at_once]
+                    [
+                        self.on_a_page,
+                        self.on_a_page,
+                        self.types,
+                        self.presses,
+                        self.presses_at_once,
+                        self.decides,
+                    ]
                 )()
             except Refused as refused:
                 self.tell(f"  … cannot be done: {refused}")
@@ -683,7 +711,8 @@ class Walk:
     async def finish(self, quiet_hours: int) -> None:
         """All is well, and the hours go by: then nobody is stuck, everything is true, and everything can be ended."""
         self.tell("the end:")
-        await self.world.twilio.post("account", balance="500.00")
+        await self.world.twilio.post("account", balance="500.00", status="active")
+        await self.world.twilio.post("lag", seconds=0)
         self.disturbed = True
         await self.calm_down()
         for user in PEOPLE:
@@ -699,6 +728,7 @@ class Walk:
             self.find(each)
         for card in await self.cards():
             await self.lead_on(card)
+        await self.quiet()
         for card in await self.cards():
             await self.end(card)
         await self.quiet()
@@ -712,17 +742,16 @@ class Walk:
             *(f"Twilio would not have understood: {each}" for each in state["complaints"]),
         ):
             self.find(each)
+        states = Counter(checks.payload(each)["state"] for each in await self.cards())
+        self.outcome = (
+            f"bought {len(state['ledger'])}, requests {dict(states)}, bundles {len(state['bundles']) - 1}"
+        )
 
     async def lead_on(self, card: Json) -> None:
         """Each button of the card does something for somebody who may press it."""
         place = {"channel": "C0APPROVALS", "ts": card["ts"]}
         for button in self.pressable(card["blocks"], place, f"the card “{checks.first_line(card)}”"):
-            if button.element["type"] != "button" or button.element["action_id"] in (
-                "approve",
-                "retry",
-                "buy_anyway",
-                "alternative",
-            ):
+            if button.element["type"] != "button" or self.dice.random() < 0.3:
                 continue
             user = self.dice.choice(APPROVERS)
             try:
