@@ -722,7 +722,11 @@ class Walk:
             await self.later(hours * 3600)
             await asyncio.sleep(0.6)
             await self.quiet()
-        self.released.clear()
+        released, self.released = self.released, set()
+        for _ in range(65):  # the daily look is taken within a minute of being due
+            if not released or not await self._untrue():
+                break
+            await asyncio.sleep(1)
         await self.check_now()
         for each in checks.dead_ends(await self.cards(), await self.world.twilio.get("state")):
             self.find(each)
