@@ -173,6 +173,7 @@ def wrong_purchases(state: Json, record: Sequence[Json], by_hand: Iterable[str])
     """Each line of Twilio's ledger against the quotes, approvals, intents and charges that the app has on record."""
     ledger = Counter(each["phone_number"] for each in state["ledger"])
     cost = {each["phone_number"]: Decimal(each["cost"]) for each in state["ledger"]}
+    owned = {each["phone_number"]: each for each in state["owned_numbers"]}
     charges = [each for each in record if each["what"] == "charge"]
     for purchase, times in Counter(each["purchase"] for each in charges).items():
         if times > 1:
@@ -185,9 +186,30 @@ def wrong_purchases(state: Json, record: Sequence[Json], by_hand: Iterable[str])
             yield f"{number}: {times} times in Twilio's ledger, {len(mine)} charges on record"
             continue
         yield from _not_as_approved(mine[0], cost[number], record)
+        yield from _another_thing(mine[0], owned.get(number), record)
     for each in charges:
         if each["details"].get("phone_number") not in ledger:
             yield f"a charge that Twilio's ledger does not have: {each}"
+
+
+def _another_thing(charge: Json, owned: Json | None, record: Sequence[Json]) -> Iterator[str]:
+    """What Twilio has under this number against the quote: type, country, capabilities, bundle."""
+    quotes = [
+        each["details"]
+        for each in record
+        if each["what"] == "quote"
+        and (each["purchase"], each["quote"]) == (charge["purchase"], charge["quote"])
+    ]
+    if owned is None or not quotes:
+        return
+    quote, number = quotes[0], owned["phone_number"]
+    for name in ("country", "number_type"):
+        if owned[name] != quote[name]:
+            yield f"{number}: {owned[name]} was bought, {quote[name]} approved"
+    if missing := set(quote.get("capabilities", ())) - set(owned["capabilities"]):
+        yield f"{number}: cannot {sorted(missing)}, which was approved"
+    if quote.get("bundle_sid") and owned["bundle_sid"] != quote["bundle_sid"]:
+        yield f"{number}: bought with {owned['bundle_sid']}, approved with {quote['bundle_sid']}"
 
 
 def _not_as_approved(charge: Json, cost: Decimal, record: Sequence[Json]) -> Iterator[str]:
@@ -247,6 +269,18 @@ def came_alive(shown: Any) -> Iterator[str]:
     for name, value in shown.items():
         if name != "text" or not isinstance(value, str):
             yield from came_alive(value)
+
+
+def untold(messages: Iterable[Json], state: Json, by_hand: Iterable[str]) -> Iterator[str]:
+    """In English: who was told that a number is bought, or that nothing was, against Twilio's ledger."""
+    sold = {each["phone_number"] for each in state["ledger"]} - set(by_hand)
+    for each in messages:
+        text = str(each.get("text") or "")
+        number = number_in(text)
+        if number and re.search(r"is bought (for|and in|and yours)", text) and number not in sold:
+            yield f"told, and not so: {text[:160]}"
+        if number and "Nothing was bought" in text and number in sold:
+            yield f"told, and not so: {text[:160]}"
 
 
 EXPECTED = {

@@ -45,7 +45,8 @@ def card(line: str, state: str, *buttons: str) -> checks.Json:
 
 
 def twilio(*owned: str) -> checks.Json:
-    numbers = [{"phone_number": each, "friendly_name": "Reminders (nd-1)"} for each in owned]
+    kind = {"country": "US", "number_type": "local", "capabilities": ["voice", "sms"], "bundle_sid": None}
+    numbers = [{"phone_number": each, "friendly_name": "Reminders (nd-1)", **kind} for each in owned]
     ledger = [{"phone_number": each, "cost": "1.15"} for each in owned]
     return {"owned_numbers": numbers, "ledger": ledger, "services": [], "bundles": [], "messages": []}
 
@@ -81,7 +82,8 @@ def test_a_dead_end_is_found() -> None:
 
 def test_a_purchase_without_its_approval_is_found() -> None:
     asked = {"no": 1, "what": "quote", "purchase": "1", "quote": 1, "person": "U0REQUESTER"}
-    asked["details"] = {"phone_number": NUMBER, "price": "1.15", "if_gone": "ask"}
+    kind = {"country": "US", "number_type": "local", "capabilities": ["voice"]}
+    asked["details"] = {"phone_number": NUMBER, "price": "1.15", "if_gone": "ask", **kind}
     agreed = {"no": 2, "what": "approval", "purchase": "1", "quote": 1, "person": "U0APPROVER", "details": {}}
     bought = {"no": 3, "what": "charge", "purchase": "1", "quote": 1, "person": None}
     bought["details"] = {"phone_number": NUMBER, "price": "1.15"}
@@ -89,6 +91,8 @@ def test_a_purchase_without_its_approval_is_found() -> None:
     assert list(checks.wrong_purchases(twilio(NUMBER), [asked, bought], ()))
     assert list(checks.wrong_purchases(twilio(NUMBER), [asked, {**agreed, "quote": 2}, bought], ()))
     assert list(checks.wrong_purchases(twilio(NUMBER, NUMBER), [asked, agreed, bought], ()))
+    more = {**asked, "details": {**asked["details"], "capabilities": ["fax"]}}
+    assert list(checks.wrong_purchases(twilio(NUMBER), [more, agreed, bought], ()))
     dearer = {**asked, "details": {**asked["details"], "price": "1.00"}}
     assert list(checks.wrong_purchases(twilio(NUMBER), [dearer, agreed, bought], ()))
 
@@ -99,6 +103,15 @@ def test_what_came_alive_is_found() -> None:
         checks.came_alive({"type": "rich_text", "elements": [{"type": "user", "user_id": "U0NASTY"}]})
     )
     assert list(checks.came_alive({"type": "plain_text", "text": "for *zqbold* <!channel>"})) == []
+
+
+def test_what_was_told_and_is_not_so_is_found() -> None:
+    bought = {"text": "+1 504-555-0108 is bought for $1.15 a month."}
+    ended = {"text": "Ada has ended the request for +1 504-555-0108. Nothing was bought."}
+    assert list(checks.untold([bought], twilio(), ())) and list(checks.untold([ended], twilio(NUMBER), ()))
+    assert (
+        list(checks.untold([bought], twilio(NUMBER), ())) == list(checks.untold([ended], twilio(), ())) == []
+    )
 
 
 def test_an_error_in_the_log_is_found() -> None:

@@ -742,6 +742,7 @@ class Walk:
         for each in (
             *checks.wrong_purchases(state, record, self.by_hand),
             *checks.refusals_of_slack(await self.world.slack.get("calls"), slack["refused"]),
+            *checks.untold([last for *_, last in self.earlier.values()], state, self.by_hand),
             *checks.complaints(self.world.log),
             *(f"Twilio would not have understood: {each}" for each in state["complaints"]),
         ):
