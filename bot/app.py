@@ -31,7 +31,7 @@ from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
 from bot.refusals import APP_TOKEN, BOT_TOKEN, SLACK_FAILS, Kind, of_slack, of_twilio
-from bot.settings import CALLBACK_PATH, SLACK, Settings
+from bot.settings import BUNDLES_PATH, MESSAGES_PATH, SLACK, Settings
 from bot.slack.courier import LOOK, TOKEN, Courier
 from bot.slack.homes import PAUSE, Homes
 from bot.slack.once import OnceApp
@@ -40,6 +40,7 @@ from bot.starting import PortTaken, Problem, Refused, all_of, both, in_plain_wor
 from bot.twilio import access
 from bot.twilio import client as twilio_client
 from bot.twilio.access import Access
+from bot.twilio.callbacks import is_twilio
 from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
 from handlers import command, errors, home, messages, screen
@@ -335,7 +336,7 @@ async def _serve(
     watch: Watch,
     stack: contextlib.AsyncExitStack,
 ) -> None:
-    """``/health``, ``/readyz``, Twilio's callback for bundles, and ``/slack/events`` when Slack delivers over HTTP."""
+    """``/health``, ``/readyz``, what Twilio reports, and ``/slack/events`` when Slack delivers over HTTP."""
     server = bolt.web_app(path="/slack/events") if app.settings.uses_http else web.Application()
 
     async def answer(only: str = "") -> web.Response:
@@ -355,14 +356,28 @@ async def _serve(
 
     async def bundle_changed(request: web.Request) -> web.Response:
         """Answered at once and without a body. The address is the public one: behind a proxy the server sees another."""
+        form = await reported(request, app.settings.callback_url)
+        if form is not None:
+            watch.called_back(form)
+        return web.Response(status=403 if form is None else 204)
+
+    async def message_changed(request: web.Request) -> web.Response:
+        purchase_id = request.query.get("purchase", "")
+        form = await reported(request, app.settings.message_callback(purchase_id))
+        if form is not None:
+            await app.store.look_at(purchase_id)
+        return web.Response(status=403 if form is None else 204)
+
+    async def reported(request: web.Request, public_url: str | None) -> dict[str, str] | None:
+        """What Twilio sent; None where it was somebody else."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         signature = request.headers.get("X-Twilio-Signature", "")
-        theirs = watch.called_back(app.settings.callback_url or str(request.url), form, signature)
-        return web.Response(status=204 if theirs else 403)
+        return form if is_twilio(app.settings, public_url or str(request.url), form, signature) else None
 
     server.router.add_get("/health", health)
     server.router.add_get("/readyz", ready)
-    server.router.add_post(CALLBACK_PATH, bundle_changed)
+    server.router.add_post(BUNDLES_PATH, bundle_changed)
+    server.router.add_post(MESSAGES_PATH, message_changed)
     runner = web.AppRunner(server, access_log=None)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

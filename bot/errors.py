@@ -40,6 +40,12 @@ class MayNotApprove(NotAllowed):
     text = N_("You are not on the list of people who may approve or deny this request.")
 
 
+class OnlyApprovers(BotError):
+    """Names them; where a channel's members approve, the channel."""
+
+    text = N_("Only an approver can do this. Ask {approvers}.")
+
+
 class OwnRequest(BotError):
     text = N_("This is your own request, so somebody else has to approve it.")
 
@@ -91,6 +97,10 @@ class OldButton(BotError):
 
 class NotPossibleNow(BotError):
     text = N_("That is not possible any more: the request has moved on. The card shows where it stands.")
+
+
+class TestUnderWay(BotError):
+    text = N_("A test message is being sent right now. The thread tells what becomes of it.")
 
 
 class TooManyTests(BotError):
@@ -208,6 +218,12 @@ class NotBoughtYet(BotError):
 class TrialLimit(BotError):
     text = N_(
         "A trial account may have one number only, and it has one. Upgrade the Twilio account, then press Try again."
+    )
+
+
+class SecondOnTrial(BotError):
+    text = N_(
+        "A trial account may have one number, and has one already: Twilio refuses a second one until billing details are added in the Console."
     )
 
 

@@ -5,17 +5,21 @@ services" (inbound settings), "Trial accounts".
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bot.bundles import operations as bundles
 from bot.core import App
+from bot.errors import SecondOnTrial
 from bot.texts import CAPABILITIES, N_, Said, country, say
-from bot.twilio.account import is_trial
+from bot.twilio import destinations
+from bot.twilio.account import Money, is_trial
+from bot.twilio.catalogue import HIGH_RISK, Market
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import capabilities
-from storage.models import Purchase, Quote, Service
+from storage.models import Bundle, Purchase, Quote, Service
 
 
 class Verdict(StrEnum):
@@ -53,6 +57,10 @@ class Finding:
     """whether texts do not arrive as long as it is so"""
     link: str | None = None
     """where in the Console it is mended"""
+    mend: str | None = None
+    """what a press on the card can do about it, as ``bot/purchases/mending.py`` has it"""
+    about: dict[str, Any] = field(default_factory=dict)
+    """what that press needs to know"""
 
     def kept(self) -> dict[str, Any]:
         return {
@@ -61,6 +69,8 @@ class Finding:
             "said": self.said,
             "blocks": self.blocks,
             "link": self.link,
+            "mend": self.mend,
+            "about": self.about,
         }
 
 
@@ -78,6 +88,7 @@ class Check:
 
 CONSOLE = "https://console.twilio.com/us1/"
 CAMPAIGN, TOLL_FREE, GEO = "us_campaign", "toll_free", "geo"
+ENABLE_GEO, SET_INBOUND, MOVE_SERVICE = "enable_geo", "set_inbound", "move_service"
 
 
 # capability
@@ -128,7 +139,7 @@ def _judge_inbound(subject: Subject, answer: Any) -> Finding:
                 "Replies are dropped: the messaging service has no address for incoming messages. Set one in the Console under Integration, or let the number's own settings decide."
             )
         )
-        return Finding("inbound", Verdict.MISSING, said, link=link)
+        return Finding("inbound", Verdict.MISSING, said, link=link, mend=SET_INBOUND)
     return Finding("inbound", Verdict.FINE, say(N_("Replies are handed on.")))
 
 
@@ -144,17 +155,25 @@ def is_toll_free(country_code: str, number_type: str) -> bool:
 
 
 async def _ask_campaign(subject: Subject, app: App) -> Any:
+    """The service's campaigns, and the services where one is verified already, as last read."""
+    elsewhere = [
+        each for each in app.market.services() if each.registered and each.sid != subject.service_sid
+    ]
     if subject.service_sid is None:
-        return []
-    return await app.twilio.messaging.v1.services(subject.service_sid).us_app_to_person.list_async(limit=5)
+        return [], elsewhere
+    service = app.twilio.messaging.v1.services(subject.service_sid)
+    return await service.us_app_to_person.list_async(limit=5), elsewhere
 
 
 def _judge_campaign(_: Subject, answer: Any) -> Finding:
     """The best of the service's campaigns: there is hardly ever more than one."""
-    link = f"{CONSOLE}develop/sms/regulatory-compliance/a2p-10dlc/campaigns"
-    by_status = {str(each.campaign_status): each for each in answer or ()}
+    campaigns, elsewhere = answer or ([], [])
+    by_status = {str(each.campaign_status): each for each in campaigns}
     if "VERIFIED" in by_status:
         return Finding(CAMPAIGN, Verdict.FINE, say(N_("The A2P 10DLC campaign is verified.")), blocks=True)
+    link = f"{CONSOLE}develop/sms/regulatory-compliance/a2p-10dlc/campaigns"
+    move = MOVE_SERVICE if elsewhere else None
+    to = {"services": [{"sid": each.sid, "name": each.name} for each in elsewhere]}
     for status in ("IN_PROGRESS", "PENDING"):
         if status in by_status:
             said = say(
@@ -162,7 +181,8 @@ def _judge_campaign(_: Subject, answer: Any) -> Finding:
                     "Cannot text US phones yet: the A2P 10DLC campaign is under review, which takes ten to fifteen business days."
                 )
             )
-            return Finding(CAMPAIGN, Verdict.WAITING, said, True, link)
+            return Finding(CAMPAIGN, Verdict.WAITING, said, True, link, move, to)
+    said = say(NO_CAMPAIGN)
     if by_status:
         failed = next(iter(by_status.values()))
         reasons = [str(each.get("description") or each.get("error_code")) for each in failed.errors or ()]
@@ -172,12 +192,14 @@ def _judge_campaign(_: Subject, answer: Any) -> Finding:
             ),
             reasons=reasons or ["–"],
         )
-        return Finding(CAMPAIGN, Verdict.MISSING, said, True, link)
-    return Finding(CAMPAIGN, Verdict.MISSING, say(NO_CAMPAIGN), True, link)
+    return Finding(CAMPAIGN, Verdict.MISSING, said, True, link, move, to)
 
 
 NO_CAMPAIGN = N_(
     "Cannot text US phones before an A2P 10DLC campaign is registered for its messaging service, which takes ten to fifteen business days."
+)
+REGISTERED_ELSEWHERE = N_(
+    "A verified A2P 10DLC campaign exists in this messaging service: {services}. A number in it can text US phones at once."
 )
 
 
@@ -227,19 +249,42 @@ async def _ask_geo(subject: Subject, app: App) -> Any:
 
 
 def _judge_geo(subject: Subject, answer: Any) -> Finding:
-    enabled = {each["country_code"] for each in answer or () if each.get("enabled")}
-    closed = [each for each in subject.destinations if each not in enabled]
+    by_code = {each["country_code"]: each for each in answer or ()}
+    closed = [each for each in subject.destinations if not by_code.get(each, {}).get("enabled")]
     if not closed:
         return Finding(
             GEO, Verdict.FINE, say(N_("The account may text where the number shall.")), blocks=True
         )
-    said = say(
-        N_(
-            "The account may not text to {countries}. An approver can enable that in the Console under Messaging > Settings > Geo permissions."
-        ),
-        countries=[country(each) for each in closed],
+    risky = [each for each in closed if by_code.get(each, {}).get("message") == HIGH_RISK]
+    here = [each for each in closed if each not in risky]
+    link = f"{CONSOLE}develop/sms/settings/geo-permissions"
+    return Finding(
+        GEO,
+        Verdict.MISSING,
+        _not_permitted(here, risky),
+        True,
+        link,
+        ENABLE_GEO if here else None,
+        {"countries": here},
     )
-    return Finding(GEO, Verdict.MISSING, said, True, f"{CONSOLE}develop/sms/settings/geo-permissions")
+
+
+def _not_permitted(closed: Sequence[str], risky: Sequence[str]) -> Said:
+    """risky: of those for which Twilio wants it to be enabled by hand; one of the two is not empty."""
+    if not risky:
+        return say(NOT_PERMITTED, countries=[country(each) for each in closed])
+    return say(
+        N_(
+            "The account may not text to {countries}. Twilio counts {risky} as high risk, so that can be enabled in the Console only, under Messaging > Settings > Geo permissions."
+        ),
+        countries=[country(each) for each in (*closed, *risky)],
+        risky=[country(each) for each in risky],
+    )
+
+
+NOT_PERMITTED = N_(
+    "The account may not text to {countries}. An approver can enable that from the card once the number is bought, or in the Console under Messaging > Settings > Geo permissions."
+)
 
 
 # the account
@@ -301,9 +346,16 @@ NAMES = {
 }
 
 
-async def look(subject: Subject, app: App) -> list[Finding]:
-    """All that applies, asked side by side: one round trip. Raises TwilioError where the number itself cannot be looked at."""
-    asked = (_look(each, subject, app) for each in CHECKS if each.applies(subject))
+async def look(subject: Subject, app: App, only: Collection[str] | None = None) -> list[Finding]:
+    """All that applies, asked side by side: one round trip. only: of the checks, by name.
+
+    Raises TwilioError where the number itself cannot be looked at.
+    """
+    asked = (
+        _look(each, subject, app)
+        for each in CHECKS
+        if each.applies(subject) and (only is None or each.name in only)
+    )
     answers = await asyncio.gather(*asked, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):
@@ -324,7 +376,7 @@ async def _look(check: Check, subject: Subject, app: App) -> Finding:
 
 
 def subject_of(purchase: Purchase) -> Subject:
-    """A number that was bought here. It shall text its own country."""
+    """A number that was bought here."""
     quote = purchase.quote
     assert purchase.phone_number_sid is not None
     return Subject(
@@ -335,7 +387,7 @@ def subject_of(purchase: Purchase) -> Subject:
         purchase.messaging_service_sid,
         tuple(quote.wanted),
         quote.can_text,
-        (quote.country,) if quote.can_text else (),
+        quote.texts_to,
     )
 
 
@@ -374,15 +426,81 @@ def turned(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) ->
     ]
 
 
-def foreseen(quote: Quote, service_is_registered: bool, is_trial: bool) -> list[Said]:
-    """What the checks would say of such a number in such a service, before the money is spent."""
-    if not quote.can_text:
-        return []
-    found = [say(TRIAL)] if is_trial else []
-    if is_10dlc(quote.country, quote.number_type, (quote.country,)) and not (
-        quote.service == Service.EXISTING and service_is_registered
-    ):
-        found.insert(0, say(NO_CAMPAIGN))
-    if is_toll_free(quote.country, quote.number_type):
-        found.insert(0, say(NO_VERIFICATION))
+# before the money is spent
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A number as it is asked for."""
+
+    country: str
+    number_type: str
+    destinations: tuple[str, ...]
+    """countries that it shall text; none for one that cannot"""
+    price: Money
+    regulated: bool = False
+    bundle: Bundle | None = None
+    elsewhere: str | None = None
+    """the number's town, where its address lies in another one"""
+    service_sid: str | None = None
+    """the messaging service that it goes into; none where it is to be made, or there is none"""
+
+
+def plan_of(quote: Quote, bundle: Bundle | None) -> Plan:
+    sid = quote.service_sid if quote.service == Service.EXISTING else None
+    price, town = (quote.price, quote.currency), quote.locality if quote.address_elsewhere else None
+    return Plan(quote.country, quote.number_type, quote.texts_to, price, quote.regulated, bundle, town, sid)
+
+
+def foreseen(plan: Plan, market: Market) -> list[Said]:
+    """What would keep it from being bought or from doing its job, as far as it is known by now. Asks nobody."""
+    found = _documents(plan)
+    found += _texting(plan, market)
+    if market.is_trial:
+        found.append(say(TRIAL))
+        if market.owns_numbers:
+            found.append(say(SecondOnTrial.text))
+    balance = market.balance()
+    if balance is not None and balance.currency == plan.price[1].upper() and balance.amount < plan.price[0]:
+        found.append(say(N_("The Twilio balance does not cover the first month. It is bought once it does.")))
     return found
+
+
+def _documents(plan: Plan) -> list[Said]:
+    text = N_(
+        "The address is in another town than the number, which is in {town}. Twilio refuses it unless its town is on the number's own list."
+    )
+    return [*_bundle(plan), *([say(text, town=plan.elsewhere)] if plan.elsewhere else [])]
+
+
+def _bundle(plan: Plan) -> list[Said]:
+    if not plan.regulated or (plan.bundle is not None and bundles.usable(plan.bundle)):
+        return []
+    if plan.bundle is None:
+        return [say(N_("It cannot be bought before a bundle is added, and Twilio has approved it."))]
+    return [say(N_("It cannot be bought before Twilio has approved the bundle."))]
+
+
+def _texting(plan: Plan, market: Market) -> list[Said]:
+    if not plan.destinations:
+        return []
+    found = []
+    if is_10dlc(plan.country, plan.number_type, plan.destinations) and not market.is_registered(
+        plan.service_sid
+    ):
+        found.append(say(NO_CAMPAIGN))
+        if names := [each.name for each in market.services() if each.registered]:
+            found.append(say(REGISTERED_ELSEWHERE, services=names))
+    if is_toll_free(plan.country, plan.number_type):
+        found.append(say(NO_VERIFICATION))
+    closed = market.closed_to(plan.destinations)
+    if closed:
+        risky = [each for each in closed if market.is_high_risk(each)]
+        found.append(_not_permitted([each for each in closed if each not in risky], risky))
+    return [*found, *advised(plan.country, plan.number_type, plan.destinations)]
+
+
+def advised(country: str, number_type: str, to: Sequence[str]) -> list[Said]:
+    """Where such a number is not the right sender, as far as public documentation says."""
+    found = (destinations.advice(each, country, number_type) for each in to)
+    return [each for each in found if each is not None]

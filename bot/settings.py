@@ -20,7 +20,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bot.starting import Problem, SettingsError
 from storage.database import Unusable, driver_url
 
-CALLBACK_PATH = "/twilio/bundles"
+BUNDLES_PATH, MESSAGES_PATH = "/twilio/bundles", "/twilio/messages"
+"""Where Twilio reports to."""
 SLACK = "https://slack.com/api/"
 AROUND = "\ufeff \t\r\n"
 """What an editor or a copied line leaves at the ends of a value (rule 37)."""
@@ -182,6 +183,7 @@ class Settings(DatabaseSetting, PolicySetting):
     approvals_channel: Channel
     bundles_channel: Channel
     operators_channel: Channel
+    card_steps: Annotated[str, Field(pattern="^(text|plan)$", description="text or plan")] = "text"
     channel_language: Annotated[str, Field(pattern="^(en|ja)$", description="en or ja")] = "en"
     bundle_email: Annotated[
         str | None, Field(pattern=r"^[^@\s]+@[^@\s]+$", description="an e-mail address")
@@ -218,10 +220,18 @@ class Settings(DatabaseSetting, PolicySetting):
 
     @property
     def callback_url(self) -> str | None:
-        """Where Twilio reports bundles to; None without a public address, or without the token that checks who calls."""
+        """Where Twilio reports bundles to."""
+        return self._callback(BUNDLES_PATH)
+
+    def message_callback(self, purchase_id: str) -> str | None:
+        """Where Twilio reports to what became of this purchase's test message."""
+        return self._callback(f"{MESSAGES_PATH}?purchase={purchase_id}")
+
+    def _callback(self, path: str) -> str | None:
+        """None without a public address, or without the token that checks who calls."""
         if not (self.public_url and self.port and self.twilio_auth_token):
             return None
-        return self.public_url.rstrip("/") + CALLBACK_PATH
+        return self.public_url.rstrip("/") + path
 
     @property
     def slack_proxy(self) -> str | None:

@@ -158,10 +158,13 @@ def option(value: str, text: str, description: str | None = None) -> Option:
     return made
 
 
-def bundle_option(bundle: Bundle, t: Texts) -> Option:
+def bundle_option(bundle: Bundle, t: Texts, *, elsewhere: bool = False) -> Option:
+    """elsewhere: whether its address lies in another town than the number."""
     status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
     if bundle.valid_until is not None:
         status = t("{status}, until {date}", status=status, date=bundle.valid_until.date().isoformat())
+    if elsewhere:
+        status += t.separator + t("in another town than the number")
     return option(bundle.sid, bundle.friendly_name, status)
 
 
@@ -261,6 +264,26 @@ def typeahead(
     if placeholder:
         element["placeholder"] = plain(placeholder, 150)
     return _input(name, label, element, mark, hint, optional=False, dispatch=dispatch)
+
+
+def typeahead_for_several(
+    name: str,
+    label: str,
+    *,
+    initial: Sequence[Option] = (),
+    most: int,
+    placeholder: str | None = None,
+    mark: str = "",
+    hint: str | None = None,
+    dispatch: bool = False,
+) -> Block:
+    """Any number of them up to ``most``, or none."""
+    element: Block = {"type": "multi_external_select", "min_query_length": 0, "max_selected_items": most}
+    if initial:
+        element["initial_options"] = list(initial)
+    if placeholder:
+        element["placeholder"] = plain(placeholder, 150)
+    return _input(name, label, element, mark, hint, optional=True, dispatch=dispatch)
 
 
 def select(

@@ -1,7 +1,5 @@
 """``/twilio check NUMBER``: what still keeps any number of the account from doing its job."""
 
-import phonenumbers
-
 from bot import readiness
 from bot.core import App
 from bot.errors import BotError
@@ -9,7 +7,7 @@ from bot.readiness import Finding, Subject, Verdict
 from bot.texts import N_, Texts, phone
 from bot.twilio.account import kind_of
 from bot.twilio.numbers import capabilities, owned
-from handlers import blocks, loading, rich
+from handlers import blocks, loading, number_field, rich
 from handlers.blocks import View
 from handlers.turn import Turn
 
@@ -20,29 +18,16 @@ class NoSuchNumber(BotError):
     text = N_("{number} is not in the Twilio account.")
 
 
-class NoNumber(BotError):
-    text = N_("Type the number with its country code: `/twilio check +14155550123`.")
-
-
 async def opened(turn: Turn) -> None:
     app = turn.app
     await app.policy.check_ask(turn.person_id, app.people)
-    number = _number("".join(turn.words))
+    number = number_field.of_command(turn, "check")
 
     async def work(_: str) -> View:
         subject = await _subject(number, app)
         return page(number, await readiness.look(subject, app), turn.t)
 
     await loading.behind(turn, turn.t("Checking the number at Twilio…"), work)
-
-
-def _number(typed: str) -> str:
-    """E.164. Raises NoNumber."""
-    try:
-        parsed = phonenumbers.parse(typed if typed.startswith("+") else f"+{typed}")
-    except phonenumbers.NumberParseException:
-        raise NoNumber() from None
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 async def _subject(number: str, app: App) -> Subject:

@@ -9,12 +9,13 @@ from bot.errors import CannotCheck, NotAllowed
 from bot.folding import folded
 from bot.slack.people import People
 from bot.texts import N_, escape
-from handlers import account, check, status
+from handlers import account, atlas, check, status
 from handlers.blocks import section
 from handlers.bundle import list as bundles
 from handlers.bundle import start
 from handlers.bundle.flow import allowed
 from handlers.buy import find
+from handlers.card import test
 from handlers.turn import Turn
 
 
@@ -113,6 +114,15 @@ SUBCOMMANDS = {
     ),
     "check": Subcommand(
         "check NUMBER", N_("what still keeps a number of the account from texting"), check.opened, _may_ask
+    ),
+    "test": Subcommand(
+        "test NUMBER", N_("a test message from a number that was bought here"), test.asked, _may_ask
+    ),
+    "atlas": Subcommand(
+        "atlas COUNTRY",
+        N_("what a country asks of whom, and which senders reach its phones"),
+        atlas.opened,
+        _may_ask,
     ),
     "account": Subcommand(
         "account", N_("the Twilio account: type, balance, numbers and their cost"), account.opened, _may_ask

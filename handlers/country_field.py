@@ -33,6 +33,31 @@ def field(name: str, country: str | None, t: Texts, *, mark: str = "", dispatch:
     )
 
 
+MOST = 20
+"""Countries in one field."""
+
+
+def several(
+    name: str,
+    label: str,
+    chosen: Sequence[str],
+    t: Texts,
+    *,
+    mark: str = "",
+    hint: str | None = None,
+    dispatch: bool = False,
+) -> Block:
+    return blocks.typeahead_for_several(
+        name,
+        label,
+        initial=[option(each, t) for each in chosen],
+        most=MOST,
+        mark=mark,
+        hint=hint,
+        dispatch=dispatch,
+    )
+
+
 def option(country: str, t: Texts) -> Option:
     return blocks.option(country, countries.label(country, t.language))
 
@@ -46,9 +71,11 @@ def suggested(among: Callable[[App], Collection[str]]) -> Suggester:
     return suggest
 
 
-def named(words: Sequence[str], app: App, t: Texts) -> tuple[Named, str | None]:
+def named(
+    words: Sequence[str], app: App, t: Texts, *, among: Callable[[App], Collection[str]] = sold
+) -> tuple[Named, str | None]:
     """What a command names, if it can be had, and what to say of it if not."""
-    typed, here = countries.of_command(words), sold(app)
+    typed, here = countries.of_command(words), among(app)
     if typed.country and typed.country not in here:
         said = t("Twilio sells no numbers in {country}.", country=t.country(typed.country))
         return Named(digits=typed.digits), said

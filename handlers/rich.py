@@ -70,6 +70,10 @@ def sentence(t: Texts, text: str, **values: Any) -> Block:
     return block(section(*said({"say": text, "with": values}, t, {})))
 
 
+def warning(sentence: Said, t: Texts) -> Block:
+    return block(section(emoji("warning"), text(" "), *said(sentence, t, {})))
+
+
 def said(sentence: Said, t: Texts, names: Names) -> list[Element]:
     """A kept sentence: its own markup counts, that of its values does not."""
     return list(_parts(sentence, t, names))

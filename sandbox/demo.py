@@ -16,8 +16,8 @@ from sandbox.twilio.twin import TwilioTwin
 FOLDER = Path(".sandbox")
 PORTS = {"SLACK_PORT": 3001, "TWILIO_PORT": 3002}
 """Unless the environment says otherwise: ``make demo SLACK_PORT=4001 TWILIO_PORT=4002``."""
-CHOSEN = ("CHANNEL_LANGUAGE",)
-"""Of the app's settings what may be chosen: ``CHANNEL_LANGUAGE=ja make demo`` shows cards in Japanese."""
+CHOSEN = ("CHANNEL_LANGUAGE", "CARD_STEPS")
+"""Of the app's settings what may be chosen: ``CHANNEL_LANGUAGE=ja make demo`` shows cards in Japanese, ``CARD_STEPS=plan`` their steps as a plan."""
 READY_WITHIN = 30.0
 
 WELCOME = """
@@ -63,8 +63,8 @@ async def main() -> int:
         folder = FOLDER if usual else FOLDER / str(slack_port)  # two demos at once have a database each
         _emptied(folder)
         database = {"DATABASE_URL": f"sqlite:///{folder}/numberdesk.db"}
-        language = {name: os.environ[name] for name in CHOSEN if os.environ.get(name)}
-        app = await _started({**settings(slack.url, twilio.url), **database, **language})
+        chosen = {name: os.environ[name] for name in CHOSEN if os.environ.get(name)}
+        app = await _started({**settings(slack.url, twilio.url), **database, **chosen})
         stack.push_async_callback(_ended, app)
         told = asyncio.Event()
         for each in (signal.SIGINT, signal.SIGTERM):

@@ -73,7 +73,7 @@ MOVES: dict[State, frozenset[State]] = {
         {State.IN_PROGRESS, State.AWAITING_APPROVAL, State.WITHDRAWN, State.ENDED}
     ),
     State.FAILED: frozenset({State.IN_PROGRESS, State.ENDED, State.RELEASED}),
-    State.COMPLETE: frozenset({State.RELEASED}),
+    State.COMPLETE: frozenset({State.IN_PROGRESS, State.RELEASED}),
 }
 """Where a purchase may go; the states that are missing are ends."""
 
@@ -208,6 +208,12 @@ class Draft(SQLModel, table=True):
         needed = not self.regulated and self.address_requirements != "none"
         return chosen if needed and chosen.startswith("AD") else None
 
+    def address_is_elsewhere(self, bundle: "Bundle | None") -> bool:
+        """Whether every address that it could be bought with lies in another town than the number, as page 3 found."""
+        sids = (bundle.address_sids if bundle else [self.address_sid]) or []
+        away = self.typed("end_user").get("elsewhere") or ()
+        return bool(sids) and all(each in away for each in sids)
+
     @property
     def address_requirements(self) -> str:
         return self.number.get("address_requirements") or "none"
@@ -261,6 +267,9 @@ class Purchase(SQLModel, table=True):
     bought_at: datetime | None = column(Utc, "when it was bought or found to be ours", nullable=True)
     charged: Decimal | None = column(Money, "the price that was read directly before buying", nullable=True)
     messaging_service_sid: str | None = column(String, "step: the service is there", nullable=True)
+    leaves_service_sid: str | None = column(
+        String, "the service that it is moved out of, before it can join another one", nullable=True
+    )
     attached_at: datetime | None = column(Utc, "step: the number is in the service", nullable=True)
     checked_at: datetime | None = column(
         Utc, "step: number and service were looked at; when that was last", nullable=True
@@ -367,6 +376,9 @@ class Quote(SQLModel, table=True):
     address_sid: str | None = column(
         String, "AD...; none: not needed, in the bundle, or to be added", nullable=True
     )
+    address_elsewhere: bool = column(
+        Boolean, "whether that, or the bundle's, lay in another town than the number", default=False
+    )
     regulated: bool = column(Boolean, "whether it needs a bundle", default=False)
     end_user_type: str | None = column(
         String, "business or individual, where a bundle is needed", nullable=True
@@ -391,6 +403,11 @@ class Quote(SQLModel, table=True):
     @property
     def can_text(self) -> bool:
         return can_text(self.capabilities)
+
+    @property
+    def texts_to(self) -> tuple[str, ...]:
+        """The countries that it shall text: its own where nothing was said."""
+        return tuple(self.destinations or (self.country,)) if self.can_text else ()
 
     @property
     def needs_address(self) -> bool:

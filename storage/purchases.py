@@ -517,6 +517,15 @@ class Purchases(OfficeRow):
             if row is not None:
                 self._put_on_record(session, row, happened)
 
+    async def look_at(self, purchase_id: str) -> None:
+        """Twilio says that something has changed: one that is not asleep for good is looked at now."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.id) == purchase_id, col(Purchase.wake_at).is_not(None))
+                .values(wake_at=now())
+            )
+
     async def wake_all(self) -> None:
         """What was stopped by something that is mended, or has slept through a step of the clock, is looked at now."""
         async with self.writing() as session:

@@ -85,6 +85,13 @@ async def read(app: App, bundle: Bundle) -> Bundle:
     return await observe(app, seen)
 
 
+async def with_addresses(app: App, found: Sequence[Bundle]) -> dict[str, Bundle]:
+    """By id, those that are approved with the addresses that they allow: asked for once, and kept."""
+    unknown = [each for each in found if each.address_sids is None and each.status == APPROVED]
+    read_now = await asyncio.gather(*(read(app, each) for each in unknown))
+    return {each.id: each for each in (*found, *read_now)}
+
+
 async def gone(app: App, bundle: Bundle, asked_at: datetime) -> Bundle:
     """Twilio does not know it any more."""
     seen = Bundle(**{**bundle.model_dump(), "status": DELETED, "read_at": asked_at})

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from twilio.request_validator import RequestValidator
-
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.twilio.client import TwilioError
@@ -173,22 +171,12 @@ class Watch:
 
     # Twilio's callback
 
-    def called_back(self, url: str, form: Mapping[str, str], signature: str) -> bool:
-        """Whether it was Twilio who called, by its signature; then the bundles are read at the next tick.
-
-        url: as Twilio called it. Source: twilio.com/docs, webhooks security; fields ``BundleSID``, ``Status``, ``FailureReason``.
-        """
-        token = self._app.settings.twilio_auth_token
-        if token is None:
-            return False
-        validator = RequestValidator(token.get_secret_value())  # type: ignore[no-untyped-call]
-        if not validator.validate(url, dict(form), signature):  # type: ignore[no-untyped-call]
-            return False
+    def called_back(self, form: Mapping[str, str]) -> None:
+        """Twilio has reported a change: the bundles are read at the next tick. Fields ``BundleSID``, ``Status``, ``FailureReason``."""
         sid, reason = form.get("BundleSID", ""), form.get("FailureReason", "")
         if sid and reason:
             self._app.bundle_memory.remember_reason(sid, reason)
         self.wake()
-        return True
 
 
 def _is_new(found: Any, row: Bundle | None) -> bool:

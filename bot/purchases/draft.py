@@ -13,13 +13,15 @@ from bot.texts import CAPABILITIES, N_, Said, number_type, say
 from bot.texts import country as named
 from bot.twilio.catalogue import Market, Offer
 from bot.twilio.numbers import CONTAINS, LONGEST_PATTERN, pattern
-from storage.models import Draft, IfGone, Purchase
+from storage.models import Bundle, Draft, IfGone, Purchase, can_text
 
 EXCLUDED = {
     "none": "exclude_all_address_required",
     "no_local": "exclude_local_address_required",
     "no_foreign": "exclude_foreign_address_required",
 }
+REPLACES = "replaces"
+"""On page 1 of a draft: the purchase in whose place it is sent."""
 AREA = ("in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance")
 FOLDED = frozenset({"contains", *AREA})
 """Of page 1's fields those that are checked, and mean the same on every keyboard; the purpose stays as it was typed."""
@@ -35,6 +37,8 @@ class Search:
     contains: str | None
     purpose: str
     filters: dict[str, Any]
+    destinations: list[str]
+    """the countries that it shall text, where that was said"""
 
 
 def search_of(typed: Mapping[str, Any], market: Market) -> Search:
@@ -72,6 +76,7 @@ def search_of(typed: Mapping[str, Any], market: Market) -> Search:
         contains,
         typed["purpose"],
         filters,
+        typed.get("destinations") or [],
     )
 
 
@@ -166,6 +171,7 @@ def typed_again(purchase: Purchase) -> dict[str, Any]:
         "country": quote.country,
         "number_type": quote.number_type,
         "capabilities": quote.wanted,
+        "destinations": quote.destinations,
         "contains": quote.contains or None,
         "purpose": purchase.purpose,
     }
@@ -185,6 +191,7 @@ def typed_again(purchase: Purchase) -> dict[str, Any]:
 
 def quote_of(
     draft: Draft,
+    bundle: Bundle | None,
     search: Search,
     offer: Offer,
     service: Mapping[str, Any],
@@ -207,8 +214,10 @@ def quote_of(
         "region": number.get("region") or "",
         "contains": search.contains or "",
         "filters": search.filters,
+        "destinations": search.destinations if can_text(number["capabilities"]) else [],
         "address_requirements": draft.address_requirements,
         "address_sid": draft.address_sid,
+        "address_elsewhere": draft.address_is_elsewhere(bundle),
         "regulated": bool(draft.regulated),
         "end_user_type": draft.end_user_type,
         "bundle_id": draft.bundle_id if draft.regulated else None,

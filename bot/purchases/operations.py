@@ -1,7 +1,9 @@
 """What people do with a purchase, one verb each: submit, approve, deny, withdraw, retry, end ... Each is one conditional UPDATE."""
 
-from collections.abc import Collection
-from typing import Any, NoReturn
+import contextlib
+import functools
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, NoReturn, ParamSpec
 
 from bot import announcements as news
 from bot.core import App
@@ -13,15 +15,38 @@ from bot.errors import (
     NotPossibleNow,
     NumberTaken,
     OldQuote,
+    SecondOnTrial,
 )
 from bot.purchases.policy import Verb
 from bot.purchases.possible import possible
-from bot.texts import N_, Said, channels, mention, moment, money, person, phone, say
+from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
 from storage.models import MOVES, Bundle, Draft, Purchase, Quote, State, now
 from storage.models import Service as Kind
 from storage.outbox import Owed
 from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
+
+P = ParamSpec("P")
+TRIES = 5
+
+
+def of_the_newest(
+    operation: Callable[P, Coroutine[Any, Any, Purchase]],
+) -> Callable[P, Coroutine[Any, Any, Purchase]]:
+    """An operation that reads, checks, and changes what it has read. Where something else has changed it in that moment (the worker has
+    looked at it, somebody has pressed something) it is looked at anew: what is still possible is done, and else the check says why not."""
+
+    @functools.wraps(operation)
+    async def done(*args: P.args, **kwargs: P.kwargs) -> Purchase:
+        for _ in range(TRIES):
+            try:
+                return await operation(*args, **kwargs)
+            except Lost:
+                continue
+        raise NotPossibleNow()
+
+    return done
+
 
 # sending
 
@@ -29,8 +54,10 @@ from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
 async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) -> Purchase:
     """The draft before the approvers, as a purchase with its first quote (``bot/purchases/draft.py``).
 
-    Raises NumberHeld, and NotPossibleNow when it was sent before.
+    Raises NumberHeld, SecondOnTrial, and NotPossibleNow when it was sent before.
     """
+    if app.market.is_trial and app.market.owns_numbers:
+        raise SecondOnTrial()
     settings = app.settings
     number = phone(quote["phone_number"])
     asked = say(
@@ -39,12 +66,12 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         number=number,
         purpose=purpose,
     )
-    called, told = app.policy.calls(draft.requester_id, app.people)
+    _, told = app.policy.calls(draft.requester_id, app.people)
     sent = {
         **say(
             N_("Your request for {number} has been sent for approval to {approvers}."),
             number=number,
-            approvers=mention(called) if called else channels(app.policy.approve.channels),
+            approvers=app.policy.named_approvers(draft.requester_id, app.people),
         ),
         "offer": "withdraw",
     }
@@ -217,6 +244,7 @@ async def check_endable(purchase_id: str, quote_no: int, person_id: str, app: Ap
     return await check_possible(Verb.END, "end", purchase_id, quote_no, person_id, app)
 
 
+@of_the_newest
 async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """One that has stopped, given up. A number that is bought stays owned and goes on costing money, and that is said."""
     purchase = await check_endable(purchase_id, quote_no, person_id, app)
@@ -245,18 +273,27 @@ async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purc
             N_("{person} has ended the request for {number}. Nothing was bought."), person=by, number=number
         )
     happened = Happened("ended", person_id, owed=_told(app, purchase, person_id, said))
-    try:
-        purchase = await app.store.move(
-            purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[]
-        )
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    purchase = await app.store.move(
+        purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[]
+    )
     return purchase
+
+
+async def replaced(purchase_id: str, person_id: str, number: str | None, app: App) -> None:
+    """One that has stopped without a number, ended because another number was asked for in its place. What has gone on meanwhile is left."""
+    purchase = await app.store.purchase(purchase_id)
+    if purchase is None or "search" not in possible(purchase, None):
+        return
+    said = say(N_("{person} asks for {number} instead."), person=person(person_id), number=phone(number))
+    happened = Happened("replaced", person_id, {"by": number}, _told(app, purchase, person_id, said))
+    with contextlib.suppress(Lost):
+        await app.store.move(purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[])
 
 
 # going on
 
 
+@of_the_newest
 async def retry(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase in the worker's hands again, at the step where it stopped; one that waits for the balance looks now."""
     purchase = await check_possible(Verb.RETRY, "retry", purchase_id, quote_no, person_id, app)
@@ -267,6 +304,7 @@ async def retry(purchase_id: str, quote_no: int, person_id: str, app: App) -> Pu
     return await _resumed(purchase, happened, app, **again)
 
 
+@of_the_newest
 async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The number bought though the balance looks too low: for an approver to say (rule 30, 41)."""
     purchase = await check_possible(Verb.BUY_ANYWAY, "buy_anyway", purchase_id, quote_no, person_id, app)
@@ -274,6 +312,7 @@ async def buy_anyway(purchase_id: str, quote_no: int, person_id: str, app: App) 
     return await _amended(purchase, happened, app, despite_balance_by=person_id)
 
 
+@of_the_newest
 async def take_alternative(
     purchase_id: str, quote_no: int, phone_number: str, person_id: str, app: App
 ) -> Purchase:
@@ -308,8 +347,6 @@ async def take_alternative(
     }
     try:
         purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
     except NumberHeld as held:
         raise NumberTaken(number=phone(phone_number)) from held
     return purchase
@@ -326,6 +363,7 @@ def as_quoted(number: Available) -> dict[str, Any]:
     }
 
 
+@of_the_newest
 async def choose_service(
     purchase_id: str, quote_no: int, person_id: str, app: App, choice: dict[str, Any]
 ) -> Purchase:
@@ -344,25 +382,23 @@ async def choose_service(
     again = purchase.phone_number_sid is None
     owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
     happened = Happened("service_chosen", person_id, {**choice}, owed=owed)
-    try:
-        if purchase.phone_number_sid is None:
-            purchase = await app.store.quote_again(purchase, happened, choice, person_id, problem=None)
-        else:
-            purchase = await app.store.revise(
-                purchase,
-                happened,
-                choice,
-                person_id,
-                **_going_on(),
-                messaging_service_sid=None,
-                attached_at=None,
-                checked_at=None,
-            )
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    if purchase.phone_number_sid is None:
+        purchase = await app.store.quote_again(purchase, happened, choice, person_id, problem=None)
+    else:
+        purchase = await app.store.revise(
+            purchase,
+            happened,
+            choice,
+            person_id,
+            **going_on(),
+            messaging_service_sid=None,
+            attached_at=None,
+            checked_at=None,
+        )
     return purchase
 
 
+@of_the_newest
 async def choose_address(
     purchase_id: str, quote_no: int, person_id: str, app: App, address_sid: str
 ) -> Purchase:
@@ -376,22 +412,20 @@ async def choose_address(
     again = not first and quote.address_sid != address_sid
     owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
     happened = Happened("address_chosen", person_id, {"address_sid": address_sid}, owed)
-    try:
-        if first:
-            purchase = await app.store.revise(
-                purchase, happened, {"address_sid": address_sid}, person_id, **_going_on()
-            )
-        elif quote.address_sid == address_sid:
-            purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
-        else:
-            needs = quote.address_requirements if quote.needs_address else "any"
-            changed = {"address_sid": address_sid, "address_requirements": needs}
-            purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    if first:
+        purchase = await app.store.revise(
+            purchase, happened, {"address_sid": address_sid}, person_id, **going_on()
+        )
+    elif quote.address_sid == address_sid:
+        purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **going_on(False))
+    else:
+        needs = quote.address_requirements if quote.needs_address else "any"
+        changed = {"address_sid": address_sid, "address_requirements": needs}
+        purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
     return purchase
 
 
+@of_the_newest
 async def take_over(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The number in the account that nobody could place, taken as this purchase's: for an approver to say.
 
@@ -425,6 +459,7 @@ async def check_can_add(purchase_id: str, quote_no: int, person_id: str, app: Ap
     return purchase
 
 
+@of_the_newest
 async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App, bundle: Bundle) -> Purchase:
     """A bundle for a purchase that waits for one, also by others than who asked.
 
@@ -445,24 +480,21 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
     owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
     happened = Happened("bundle_given", person_id, {"bundle_sid": bundle.sid}, owed)
     in_hand = purchase.state != State.AWAITING_APPROVAL
-    on = _going_on() if in_hand else {}
-    try:
-        if first:
-            purchase = await app.store.revise(
-                purchase,
-                happened,
-                {"bundle_id": bundle.id},
-                person_id,
-                **{"bundle_approved_at": None, "waiting": None, **on},
-            )
-        elif quote.bundle_id == bundle.id:
-            if purchase.state == State.NEEDS_CHANGES:
-                purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False))
-        else:
-            changed = {"regulated": True, "end_user_type": bundle.end_user_type, "bundle_id": bundle.id}
-            purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    on = going_on() if in_hand else {}
+    if first:
+        purchase = await app.store.revise(
+            purchase,
+            happened,
+            {"bundle_id": bundle.id},
+            person_id,
+            **{"bundle_approved_at": None, "waiting": None, **on},
+        )
+    elif quote.bundle_id == bundle.id:
+        if purchase.state == State.NEEDS_CHANGES:
+            purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **going_on(False))
+    else:
+        changed = {"regulated": True, "end_user_type": bundle.end_user_type, "bundle_id": bundle.id}
+        purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
     return purchase
 
 
@@ -481,6 +513,22 @@ async def existing(purchase_id: str, app: App) -> Purchase:
     if purchase is None:
         raise NotPossibleNow()
     return purchase
+
+
+async def note(
+    purchase_id: str,
+    app: App,
+    happened: Happened | None = None,
+    still: Callable[[Purchase], bool] = lambda _: True,
+    **values: Any,
+) -> None:
+    """What is true by now is kept, whatever else has changed of the purchase since it was read; nothing where it is not so ``still``."""
+    while still(purchase := await existing(purchase_id, app)):
+        try:
+            await app.store.amend(purchase, happened, **values)
+            return
+        except Lost:
+            continue  # the worker has looked at it, or somebody has pressed something
 
 
 async def check_possible(
@@ -505,25 +553,19 @@ def _go_on(app: App, what: str, person_id: str, text: str) -> Happened:
     return Happened(what, person_id, owed=(news.thread(app.settings, said),))
 
 
-def _going_on(with_state: bool = True) -> dict[str, Any]:
+def going_on(with_state: bool = True) -> dict[str, Any]:
     """The columns of a purchase that is in the worker's hands again."""
     values: dict[str, Any] = {"problem": None, "waiting": None, "alternatives": [], "tries": 0}
     return {"state": State.IN_PROGRESS, **values} if with_state else values
 
 
 async def _resumed(purchase: Purchase, happened: Happened, app: App, **values: Any) -> Purchase:
-    try:
-        purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **_going_on(False), **values)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    purchase = await app.store.move(purchase, State.IN_PROGRESS, happened, **going_on(False), **values)
     return purchase
 
 
 async def _amended(purchase: Purchase, happened: Happened, app: App, **values: Any) -> Purchase:
-    try:
-        purchase = await app.store.amend(purchase, happened, wake_at=now(), waiting=None, tries=0, **values)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    purchase = await app.store.amend(purchase, happened, wake_at=now(), waiting=None, tries=0, **values)
     return purchase
 
 

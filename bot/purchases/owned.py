@@ -1,4 +1,4 @@
-"""Once a day: the numbers that the Twilio account owns, compared with the purchases. Rules 7 and 33."""
+"""Once a day: the numbers that the Twilio account owns, compared with the purchases and the balance. Rules 7 and 33."""
 
 import logging
 import re
@@ -9,6 +9,7 @@ from bot import announcements as news
 from bot.core import App
 from bot.purchases.steps import LAG
 from bot.texts import N_, phone, say
+from bot.twilio.account import commitment
 from bot.twilio.client import TwilioError
 from storage.models import Number, now
 from storage.outbox import Owed
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 SWEEP = timedelta(days=1)
 SWEPT = "numbers:swept"
+TOO_LOW = N_(
+    "The Twilio balance does not cover what the account's numbers cost next month. `/twilio account` shows both. When it runs out, Twilio suspends the account."
+)
 OURS = re.compile(r"\(nd-[0-9a-f]{6}\)$|^Number Desk [0-9a-f]{12}$")
 """The names that a number gets here, and those that it got before (rule 42)."""
 
@@ -55,6 +59,17 @@ class OwnedNumbers:
         for each in found:
             if str(each.sid) not in known:
                 await self._met(account_sid, each)
+        await self._look_at_balance(found)
+
+    async def _look_at_balance(self, found: list[Any]) -> None:
+        """The operators are told once that it does not cover the next month; again after it did in between."""
+        app = self._app
+        balance = app.market.balance()
+        if balance is None:
+            return
+        _, due, _ = commitment(found, app.market.price_of, balance.currency)
+        owed = [news.operators(app.settings, say(TOO_LOW))] if balance.amount < due else []
+        await app.store.advise(app.workspace_id, "balance", owed)
 
     async def _is_gone(self, number: Number) -> bool:
         """A list may be read while it changes: the number itself is asked for."""

@@ -21,11 +21,12 @@ from bot.errors import (
     MayNotAsk,
     NobodyCouldApprove,
     NotYours,
+    OnlyApprovers,
     OwnRequest,
 )
 from bot.slack.people import People
 from bot.starting import Problem, SettingsError
-from bot.texts import N_, Said, person, say
+from bot.texts import N_, Said, channels, mention, person, say
 from storage.models import Purchase
 
 
@@ -242,8 +243,8 @@ class Policy(BaseModel):
     # with a purchase
 
     async def check(self, verb: Verb, person_id: str, purchase: Purchase, people: People) -> None:
-        """Whether one of the person's roles allows it. Raises OwnRequest, MayNotApprove, MayNotAddBundle, NotYours,
-        BarredFromHere, CannotCheck."""
+        """Whether one of the person's roles allows it. Raises OwnRequest, MayNotApprove, OnlyApprovers, MayNotAddBundle,
+        NotYours, BarredFromHere, CannotCheck."""
         roles = [role for role in Role if may(verb, {role})]
         unsure: CannotCheck | None = None
         for role in roles:  # who is involved comes first: nobody has to be asked for that
@@ -259,6 +260,8 @@ class Policy(BaseModel):
         if barred := None if self.names(person_id) else _refusal(person_id, people):
             raise barred
         if roles == [Role.APPROVER]:
+            if verb not in (Verb.APPROVE, Verb.DENY):
+                raise OnlyApprovers(approvers=self.named_approvers(purchase.requester_id, people))
             own = _is_own(person_id, purchase) and await self.approve.cover(person_id, people)
             raise OwnRequest() if own else MayNotApprove()
         if verb is Verb.ADD_BUNDLE:
@@ -282,6 +285,13 @@ class Policy(BaseModel):
     async def approvers_now(self, person_ids: Iterable[str], purchase: Purchase, people: People) -> list[str]:
         """Of these, who have approved, the ones whose approval counts now (rule 8), in their order. Raises CannotCheck."""
         return [each for each in person_ids if await self.has(Role.APPROVER, each, purchase, people)]
+
+    def named_approvers(self, requester_id: str, people: People) -> Any:
+        """For a sentence: who may decide, or the channels whose members may."""
+        called, told = self.calls(requester_id, people)
+        if not called and self.approve.channels:
+            return channels(self.approve.channels)
+        return mention(called or told)
 
     def calls(self, requester_id: str, people: People) -> tuple[list[str], list[str]]:
         """Whom a request that waits for approval calls: by a mention in its card, and by a direct message each.

@@ -3,12 +3,13 @@
 Whether somebody may do it is the policy's matter; that it would do something is this one's (rule 36).
 """
 
+from bot import readiness
 from bot.bundles import operations as bundles
 from storage.models import MOVES, STOPPED, Bundle, Purchase, State
 
 WAYS_ON: dict[str, tuple[str, ...]] = {
-    "NumberTaken": ("alternative", "retry"),
-    "NumberOwned": ("alternative", "retry"),
+    "NumberTaken": ("alternative", "search", "retry"),
+    "NumberOwned": ("alternative", "search", "retry"),
     "AddressDoesNotFit": ("alternative", "choose_address"),
     "AddressNeeded": ("choose_address",),
     "BundleRefused": ("add_bundle",),
@@ -44,13 +45,18 @@ def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
     ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first.
     """
     if purchase.state == State.COMPLETE:
-        return ("test", "check") if purchase.quote.can_text else ()
+        return ("test", *_mends(purchase), "check") if purchase.quote.can_text else ()
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
         on = (
             "retry",
         )  # what leads on from its problem is not possible where it is: nobody shall be left without a way
     return (*on, *_ending(purchase))
+
+
+def _mends(purchase: Purchase) -> tuple[str, ...]:
+    """What can be done about what the checks found missing, what keeps texts from arriving first."""
+    return tuple(each["mend"] for each in readiness.unfinished(purchase.findings) if each.get("mend"))
 
 
 def _deciding(purchase: Purchase) -> tuple[str, ...]:

@@ -6,25 +6,28 @@ followed by the worker. A process that dies in between leaves a row that the wor
 
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot import announcements as news
 from bot import readiness
 from bot.core import App
-from bot.errors import NotPossibleNow, TooManyTests
+from bot.errors import TestUnderWay, TooManyTests
 from bot.purchases import operations
 from bot.purchases.policy import Verb
+from bot.readiness import Verdict
 from bot.texts import N_, Said, phone, say
 from bot.twilio import messages
 from bot.twilio.client import TwilioError
 from storage.models import Purchase, now
-from storage.purchases import Happened, Lost
+from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
 AGAIN = timedelta(hours=1)
 """Between two looks at what is missing."""
+A_MOMENT = timedelta(seconds=30)
 NO_RECEIPT = timedelta(minutes=10)
 INTERRUPTED = timedelta(seconds=60)
 """After which a message of which nothing is known was cut off while it was being sent."""
@@ -35,35 +38,33 @@ SENDING, SENT = "sending", "sent"
 # what people do
 
 
+@operations.of_the_newest
 async def check(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """Everything looked at anew, now. Raises as ``operations.check_possible`` does."""
     purchase = await operations.check_possible(Verb.CHECK, "check", purchase_id, quote_no, person_id, app)
-    try:
-        return await app.store.amend(purchase, Happened("check_asked", person_id), wake_at=now())
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    return await app.store.amend(purchase, Happened("check_asked", person_id), wake_at=now())
 
 
 async def check_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
-    """The purchase, if this person could send a test message from its number now. Raises TooManyTests too."""
+    """The purchase, if this person could send a test message from its number now. Raises TestUnderWay, TooManyTests too."""
     purchase = await operations.check_possible(Verb.TEST, "test", purchase_id, quote_no, person_id, app)
     hour_ago = now() - timedelta(hours=1)
     lines = await app.store.record_of(purchase.id)
     if sum(each.what == "test_began" and each.happened_at > hour_ago for each in lines) >= TESTS_AN_HOUR:
         raise TooManyTests()
+    if (purchase.proof or {}).get("status") == SENDING:
+        raise TestUnderWay()
     return purchase
 
 
+@operations.of_the_newest
 async def begin_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The intent, written before the message is sent: of two presses one wins. Raises as ``check_test`` does."""
     purchase = await check_test(purchase_id, quote_no, person_id, app)
     reference = secrets.token_hex(3)
     proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id}
     happened = Happened("test_began", person_id, {"reference": reference})
-    try:
-        return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
-    except Lost as lost:
-        raise NotPossibleNow() from lost
+    return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
 
 
 async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
@@ -71,7 +72,12 @@ async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
     proof = purchase.proof or {}
     try:
         sent = await messages.send(
-            app.twilio, to, purchase.phone_number, purchase.messaging_service_sid, body
+            app.twilio,
+            to,
+            purchase.phone_number,
+            purchase.messaging_service_sid,
+            body,
+            app.settings.message_callback(purchase.id),
         )
     except TwilioError as error:
         if not error.definite:
@@ -79,7 +85,18 @@ async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
         await _settle(purchase, {**proof, "status": "failed", "code": error.code}, app)
         return
     proof = {**proof, "status": SENT, "sid": str(sent.sid)}
-    await app.store.amend(await _newest(purchase, app), proof=proof, wake_at=now() + timedelta(seconds=1))
+    soon = now() + timedelta(seconds=1)
+    await operations.note(purchase.id, app, still=_is_of(proof), proof=proof, wake_at=soon)
+
+
+def _is_of(proof: dict[str, Any]) -> Callable[[Purchase], bool]:
+    """Whether this test message is still the one that is looked for: the worker may have settled it meanwhile."""
+
+    def same(purchase: Purchase) -> bool:
+        newest = purchase.proof or {}
+        return (newest.get("reference"), newest.get("status")) == (proof["reference"], SENDING)
+
+    return same
 
 
 # what the worker does
@@ -90,7 +107,7 @@ async def look_again(purchase: Purchase, app: App) -> None:
     if (purchase.proof or {}).get("status") in (SENDING, SENT):
         await _follow(purchase, app)
         return
-    found = [each.kept() for each in await readiness.look(readiness.subject_of(purchase), app)]
+    found = await _found(purchase, app)
     news_of = readiness.turned(purchase.findings, found)
     owed = tuple(
         each
@@ -103,6 +120,17 @@ async def look_again(purchase: Purchase, app: App) -> None:
     await app.store.save_step(
         purchase, happened, findings=found, checked_at=now(), wake_at=wakes_at(found, now())
     )
+
+
+async def _found(purchase: Purchase, app: App) -> list[dict[str, Any]]:
+    """What every check says. At the hour only what was not fine is asked about; who presses wants to know all, and so does what was done."""
+    due = purchase.checked_at + AGAIN if purchase.checked_at is not None else None
+    hourly = due is not None and purchase.wake_at is not None and abs(purchase.wake_at - due) < A_MOMENT
+    fine = {each["check"]: each for each in purchase.findings if each["verdict"] == Verdict.FINE}
+    only = {each["check"] for each in purchase.findings} - set(fine) if hourly else None
+    looked = await readiness.look(readiness.subject_of(purchase), app, only)
+    new = {each.check: each.kept() for each in looked}
+    return list((fine | new if hourly else new).values())
 
 
 def wakes_at(findings: list[dict[str, Any]], at: datetime) -> datetime | None:
@@ -159,7 +187,7 @@ async def _settle(purchase: Purchase, proof: dict[str, Any], app: App, *, by_wor
     if by_worker:
         await app.store.save_step(purchase, happened, **values)
     else:
-        await app.store.amend(await _newest(purchase, app), happened, **values)
+        await operations.note(purchase.id, app, happened, _is_of(proof), **values)
 
 
 def outcome(proof: dict[str, Any]) -> Said:
@@ -181,7 +209,3 @@ def outcome(proof: dict[str, Any]) -> Said:
 
 def _about(purchase: Purchase, said: Said) -> Said:
     return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=said)
-
-
-async def _newest(purchase: Purchase, app: App) -> Purchase:
-    return await operations.existing(purchase.id, app)

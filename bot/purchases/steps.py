@@ -432,7 +432,10 @@ def _in_service(sid: str | None, name: str) -> Done:
 async def attach_number(purchase: Purchase, app: App) -> Done | Wait:
     """When the number was found or put into its service. Raises InAnotherService, ServiceGone, ServiceFull, CannotJoinService."""
     assert purchase.messaging_service_sid and purchase.phone_number_sid
-    service = app.twilio.messaging.v1.services(purchase.messaging_service_sid)
+    services = app.twilio.messaging.v1.services
+    if purchase.leaves_service_sid is not None:
+        await _leave(services(purchase.leaves_service_sid), purchase.phone_number_sid)
+    service = services(purchase.messaging_service_sid)
     try:
         await service.phone_numbers.create_async(phone_number_sid=purchase.phone_number_sid)
     except TwilioError as error:
@@ -455,7 +458,16 @@ async def attach_number(purchase: Purchase, app: App) -> Done | Wait:
                 raise ServiceGone(name=purchase.quote.service_name) from error
             case _:
                 raise
-    return Done({"attached_at": now()})
+    return Done({"attached_at": now(), "leaves_service_sid": None})
+
+
+async def _leave(service: Any, phone_number_sid: str) -> None:
+    """A number can be in one service only. That it is not there (any more) is as good. Raises TwilioError."""
+    try:
+        await service.phone_numbers(phone_number_sid).delete_async()
+    except TwilioError as error:
+        if error.status != 404:
+            raise
 
 
 async def _service_of(purchase: Purchase, app: App) -> str:

@@ -127,23 +127,27 @@ class Refusal:
         return Kind.OF_THIS
 
 
+INVALID = ("invalid_blocks", "invalid_blocks_format")
+
+
 class Courier:
     def __init__(
         self,
         app: App,
         client: AsyncWebClient,
-        picture: Callable[[Purchase], Awaitable[Message]],
+        picture: Callable[[Purchase, bool], Awaitable[Message]],
         compose: Callable[[Outgoing, Card | None], Awaitable[Message]],
         begun_again: Callable[[Purchase], Awaitable[Said]],
         delivered: Callable[[Outgoing], None],
     ) -> None:
-        """picture: a card as its purchase is now; compose: another message; begun_again: the first line of a new thread;
+        """picture: a card as its purchase is now, its steps as a ``plan`` block or not; compose: another message; begun_again: the first line of a new thread;
         delivered: hears of what was."""
         self._app = app
         self._settings = app.settings
         self._store = app.store
         self._client = client
         self._picture = picture
+        self._takes_plans = app.settings.card_steps == "plan"
         self._compose = compose
         self._begun_again = begun_again
         self._delivered = delivered
@@ -290,7 +294,16 @@ class Courier:
     async def _draw(self, row: Outgoing, card: Card) -> None:
         purchase = await self._store.purchase(card.purchase_id)
         assert purchase is not None
-        message = await self._picture(purchase)
+        try:
+            await self._draw_as(row, card, purchase, await self._picture(purchase, self._takes_plans))
+        except SlackApiError as error:
+            if not self._takes_plans or error.response.get("error") not in INVALID:
+                raise
+            log.warning("Slack does not take the plan block here: steps are text from now on")
+            self._takes_plans = False
+            await self._draw_as(row, card, purchase, await self._picture(purchase, False))
+
+    async def _draw_as(self, row: Outgoing, card: Card, purchase: Purchase, message: Message) -> None:
         if card.ts is not None:
             await self._client.chat_update(channel=card.channel_id, ts=card.ts, **message)
             await self._surely(lambda: self._store.card_drawn(row, purchase.version))

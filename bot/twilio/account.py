@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -47,10 +47,7 @@ async def read(twilio: Client, account_sid: str, price_of: Callable[[str], Money
         balance(twilio, account_sid),
         twilio.incoming_phone_numbers.list_async(page_size=1000),
     )
-    prices = [price_of(each.phone_number) for each in owned]
-    known = [each for each in prices if each is not None]
-    currency = (left[1] if left else known[0][1] if known else "") or "USD"
-    mine = [price for price, of in known if of == currency]
+    currency, total, unpriced = commitment(owned, price_of, left[1] if left else "")
     owner = getattr(account, "owner_account_sid", None)
     return Account(
         str(account.type) if account else None,
@@ -59,9 +56,20 @@ async def read(twilio: Client, account_sid: str, price_of: Callable[[str], Money
         left[0] if left else None,
         currency,
         len(owned),
-        sum(mine, Decimal(0)),
-        len(owned) - len(mine),
+        total,
+        unpriced,
     )
+
+
+def commitment(
+    owned: Sequence[Any], price_of: Callable[[str], Money | None], currency: str = ""
+) -> tuple[str, Decimal, int]:
+    """Currency, what the numbers cost a month in it, and of how many that is not known. currency: where none is given, theirs."""
+    prices = [price_of(each.phone_number) for each in owned]
+    known = [each for each in prices if each is not None]
+    currency = currency or (known[0][1] if known else "USD")
+    mine = [price for price, of in known if of == currency]
+    return currency, sum(mine, Decimal(0)), len(owned) - len(mine)
 
 
 async def resource(twilio: Client, account_sid: str) -> Any | None:
@@ -70,6 +78,14 @@ async def resource(twilio: Client, account_sid: str) -> Any | None:
         return await twilio.api.v2010.accounts(account_sid).fetch_async()
     except TwilioError:
         return None
+
+
+async def owns_numbers(twilio: Client) -> bool:
+    """False where it cannot be read: then Twilio says so when it is bought."""
+    try:
+        return bool(await twilio.incoming_phone_numbers.list_async(limit=1))
+    except TwilioError:
+        return False
 
 
 def is_trial(account: Any | None) -> bool:

@@ -10,7 +10,7 @@ from twilio.rest import Client
 
 from bot.countries import REGIONS
 from bot.errors import BotError
-from bot.folding import folded
+from bot.folding import folded, loose
 from bot.texts import N_
 from bot.twilio.client import TwilioError
 
@@ -62,6 +62,16 @@ async def known(
     first = [each for sid in dict.fromkeys(wanted) if (each := there.get(sid) or await _one(twilio, sid))]
     ordered = {each.sid: each for each in (*first, *local, *elsewhere)}
     return [Known(each.sid, label(each), each.iso_country) for each in list(ordered.values())[:SHOWN]]
+
+
+async def elsewhere(twilio: Client, country: str, town: str) -> list[str]:
+    """SIDs of the account's addresses in the country that lie in another town, as far as names tell.
+
+    Whether Twilio takes such an address is not known before the number is bought: each number has its own list of towns, which
+    nobody can read.
+    """
+    found = await twilio.addresses.list_async(iso_country=country, limit=1000, page_size=1000)
+    return [str(each.sid) for each in found if loose(each.city or "") != loose(town)]
 
 
 async def _one(twilio: Client, sid: str) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +26,11 @@ ABILITIES_FOR = timedelta(days=1)
 REGULATIONS_FOR = timedelta(hours=1)
 SERVICES_FOR = timedelta(minutes=5)
 ACCOUNT_FOR = timedelta(minutes=5)
+GEO_FOR = timedelta(hours=1)
+
+
+HIGH_RISK = "High Risk Country"
+"""Twilio's word for countries whose geo permission is given in the Console only."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,18 @@ class Market:
         self._kept = {
             key: kept
             for key, kept in (await self._store.kept(self._workspace_id)).items()
-            if key in ("countries", "services", "account")
+            if key in ("countries", "services", "account", "geo")
             or key.startswith(("prices:", "abilities:", "regulations:", "regulation:"))
         }
 
     async def refresh(self) -> None:
         """Asks Twilio for whatever is old or missing. What fails is logged and kept as it was."""
-        await asyncio.gather(self._refresh_countries(), self._refresh_services(), self._refresh_account())
+        await asyncio.gather(
+            self._refresh_countries(),
+            self._refresh_services(),
+            self._refresh_account(),
+            self.refresh_geo(GEO_FOR),
+        )
 
     # the account
 
@@ -79,6 +90,11 @@ class Market:
     def is_trial(self) -> bool:
         """As far as this key may see it (rule 29)."""
         return bool(self._value("account", {}).get("trial"))
+
+    @property
+    def owns_numbers(self) -> bool:
+        """Of a trial account, which may have one: whether it has one."""
+        return bool(self._value("account", {}).get("owns"))
 
     def balance(self) -> Balance | None:
         """As last read; None where it cannot be read or says nothing (rule 30: a subaccount, an invoiced account ...)."""
@@ -95,9 +111,40 @@ class Market:
             account.resource(self._twilio, sid), account.balance(self._twilio, sid)
         )
         kept: dict[str, Any] = {"trial": account.is_trial(found)}
+        if kept["trial"]:
+            kept["owns"] = await account.owns_numbers(self._twilio)
         if left is not None and left[0] >= 0:
             kept["balance"] = {"amount": str(left[0]), "currency": left[1] or "USD"}
         await self._keep("account", kept)
+
+    def closed_to(self, destinations: Iterable[str]) -> list[str]:
+        """Those that the account may not text, as last read; none where this key may not see it."""
+        enabled = self._value("geo", {}).get("enabled")
+        return [] if enabled is None else [each for each in destinations if each not in enabled]
+
+    def is_high_risk(self, country: str) -> bool:
+        """Whether Twilio lets its permission be given in the Console only."""
+        return country in self._value("geo", {}).get("high_risk", ())
+
+    async def refresh_geo(self, age: timedelta = timedelta(0)) -> None:
+        """One call for all countries; what this key may not see is kept as not known."""
+        if not self._is_old("geo", age):
+            return
+        kept: dict[str, Any] = {"enabled": None}
+        try:
+            found: Any = await self._twilio.accounts.v1.messaging_geopermissions.fetch_async()
+        except TwilioError as error:
+            log.info("the geo permissions cannot be read: %s", error)
+            if not (error.definite or error.status in (401, 403)):
+                return  # it did not answer: what was known before is better than nothing
+        else:
+            kept = {
+                "enabled": [each["country_code"] for each in found.permissions if each["enabled"]],
+                "high_risk": [
+                    each["country_code"] for each in found.permissions if each.get("message") == HIGH_RISK
+                ],
+            }
+        await self._keep("geo", kept)
 
     # countries, types, prices
 

@@ -46,10 +46,16 @@ def why(code: int | None) -> Said:
     return say(N_("Twilio reports the error {code}."), code=str(code or "–"))
 
 
-async def send(twilio: Client, to: str, from_: str, service_sid: str | None, body: str) -> Any:
-    """From this very number: a service alone would pick any of its senders, and prove nothing. Raises TwilioError."""
-    service = {"messaging_service_sid": service_sid} if service_sid else {}
-    return await twilio.messages.create_async(to=to, from_=from_, body=body, **service)
+async def send(
+    twilio: Client, to: str, from_: str, service_sid: str | None, body: str, callback: str | None = None
+) -> Any:
+    """From this very number: a service alone would pick any of its senders, and prove nothing. Raises TwilioError.
+
+    callback: where Twilio reports to what becomes of it.
+    """
+    more = {"messaging_service_sid": service_sid, "status_callback": callback}
+    given = {name: value for name, value in more.items() if value}
+    return await twilio.messages.create_async(to=to, from_=from_, body=body, **given)
 
 
 async def find(twilio: Client, from_: str, reference: str, since: datetime) -> Any | None:

@@ -1,7 +1,7 @@
 """Page 3: who uses the number, and with which bundle."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,8 @@ from storage.models import Bundle, Draft, now
 
 CALLBACK_ID = "buy_number.end_user"
 LATER = "later"
+LOOKED_INTO = 10
+"""Bundles whose addresses are looked at before a page is shown; each costs its calls once."""
 NEW = "new"
 
 
@@ -52,7 +54,11 @@ def page(
     else:
         needs = draft.address_requirements
         shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
-        options = [blocks.option(each.sid, each.label) for each in known[:99]]
+        away = typed.get("elsewhere") or ()
+        note = t("In another town than the number")
+        options = [
+            blocks.option(each.sid, each.label, note if each.sid in away else None) for each in known[:99]
+        ]
         options.append(blocks.option(NEW, t("A new address")))
         only = options[0]["value"] if len(known) < 2 else None  # one of several may be somebody else's
         chosen = typed.get("address") or only
@@ -74,7 +80,10 @@ def _papers(
     if chosen not in regulations:
         chosen = next(iter(regulations))
     bundles_of = fitting.get(chosen, ())
-    options = [blocks.bundle_option(bundle, t) for bundle in bundles_of[:98]]
+    options = [
+        blocks.bundle_option(bundle, t, elsewhere=draft.address_is_elsewhere(bundle))
+        for bundle in bundles_of[:98]
+    ]
     options.append(blocks.option(NEW, t("A new bundle"), t("Its pages come next")))
     options.append(
         blocks.option(LATER, t("Add it later"), t("The number is bought once a bundle is approved"))
@@ -166,9 +175,7 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
     assert draft.country and draft.number_type
     asked_at = now()
     regulations = await app.market.regulations(draft.country, draft.number_type)
-    answers = await asyncio.gather(
-        *(bundles.fitting(app, draft.country, draft.number_type, kind) for kind in regulations)
-    )
+    fitting, away = await _fitting(draft, regulations, app)
     needs = draft.address_requirements
     known: Sequence[addresses.Known] = ()
     if not regulations and needs != "none":
@@ -180,13 +187,32 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
         draft.version,
         regulated=regulated,
         page="review" if nothing_to_choose else "end_user",
-        answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat()}),
+        answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat(), "elsewhere": away}),
     )
     if nothing_to_choose:
         return review.page(draft, None, app, turn.t, mark=mark)
-    fitting = await _with_own(draft, dict(zip(regulations, answers, strict=True)), app)
+    fitting = await _with_own(draft, fitting, app)
     reviews = await _reviews(draft, regulations, app)
     return page(draft, regulations, fitting, known, reviews, turn.t, mark=mark)
+
+
+async def _fitting(
+    draft: Draft, kinds: Iterable[str], app: App
+) -> tuple[Mapping[str, Sequence[Bundle]], list[str]]:
+    """Bundles by end user; for a number that needs an address nearby with their addresses, and those of the account that lie in another town."""
+    assert draft.country and draft.number_type
+    kinds, town = list(kinds), draft.number.get("locality")
+    answers = await asyncio.gather(
+        *(bundles.fitting(app, draft.country, draft.number_type, kind) for kind in kinds)
+    )
+    if draft.address_requirements != "local" or not town:
+        return dict(zip(kinds, answers, strict=True)), []
+    away, known = await asyncio.gather(
+        addresses.elsewhere(app.twilio, draft.country, town),
+        bundles.with_addresses(app, [each for found in answers for each in found][:LOOKED_INTO]),
+    )
+    found = [[known.get(each.id, each) for each in found] for found in answers]
+    return dict(zip(kinds, found, strict=True)), away
 
 
 def has_to_choose(draft: Draft) -> bool:

@@ -4,20 +4,23 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from bot import readiness
 from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
 from bot.errors import NothingKnownYet, NotPossibleNow
 from bot.purchases import operations
-from bot.purchases.draft import cannot, search_of, typed_again
+from bot.purchases.draft import REPLACES, cannot, search_of, typed_again
+from bot.purchases.policy import Verb
 from bot.texts import CAPABILITIES, N_, Texts
 from bot.twilio.catalogue import Offer
-from handlers import blocks, country_field, errors, loading
+from handlers import blocks, country_field, errors, loading, rich
 from handlers.blocks import Block, View
 from handlers.buy import choose
 from handlers.buy import draft as draft_row
+from handlers.ref import OfPurchase
 from handlers.screen import Screen, on_messages
 from handlers.turn import Turn
-from storage.models import Draft, new_id, now
+from storage.models import Draft, can_text, new_id, now
 
 CALLBACK_ID = "buy_number.find"
 POSITIONS = {"anywhere": N_("Anywhere"), "start": N_("At the start"), "end": N_("At the end")}
@@ -55,6 +58,7 @@ def page(
         shown.append(country_field.types(offers, kind, t, mark=f"{mark}~{draft.country}", dispatch=True))
     shown += [
         *_capabilities(draft, offers, app, t, mark),
+        *_destinations(draft, offers, app, t, mark),
         blocks.text(
             "contains",
             t("Digits it should contain"),
@@ -120,6 +124,31 @@ def _capabilities(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mar
         )
     if draft.country and kind and can is not None and "sms" not in can:
         shown.append(blocks.context(t.said(cannot(draft.country, kind, "sms", app.market))))
+    return shown
+
+
+def _destinations(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mark: str) -> list[Block]:
+    """Where it shall text, and at once the honest word where such a number is not the right sender there."""
+    typed = draft.typed("find")
+    kind = country_field.chosen_type(offers, typed.get("number_type")) if offers else None
+    can = app.market.abilities(draft.country, kind) if draft.country and kind else None
+    if can is not None and not can_text(can):
+        return []
+    chosen = typed.get("destinations") or []
+    shown = [
+        country_field.several(
+            "destinations",
+            t("Countries it will text"),
+            chosen,
+            t,
+            mark=mark,
+            hint=t("Leave it empty for the number's own country."),
+            dispatch=True,
+        )
+    ]
+    if draft.country and kind:
+        advice = readiness.advised(draft.country, kind, chosen or [draft.country])
+        shown += [rich.warning(each, t) for each in advice]
     return shown
 
 
@@ -226,6 +255,18 @@ async def asked_again(turn: Turn) -> None:
     await turn.show(page(draft, app, turn.t))
 
 
+async def searched_again(turn: Turn, of: OfPurchase) -> None:
+    """Another number in place of one that is lost: what was typed is filled in, and the request ends when the new one is sent."""
+    app = turn.app
+    await app.policy.check_ask(turn.person_id, app.people)
+    purchase = await operations.check_possible(
+        Verb.PICK_NUMBER, "search", of.purchase_id, of.quote_no, turn.person_id, app
+    )
+    typed = {**typed_again(purchase), REPLACES: purchase.id}
+    draft = await app.store.open_draft(_new_draft(turn, typed))
+    await turn.show(page(draft, app, turn.t))
+
+
 def _new_draft(turn: Turn, typed: dict[str, Any]) -> Draft:
     moment = now()
     return Draft(
@@ -283,7 +324,16 @@ async def submitted(turn: Turn) -> None:
 SCREEN = Screen(
     CALLBACK_ID,
     submitted,
-    {"country": changed, "number_type": changed, "advanced": changed, "discard": discarded},
-    {"country": country_field.suggested(country_field.sold)},
+    {
+        "country": changed,
+        "number_type": changed,
+        "destinations": changed,
+        "advanced": changed,
+        "discard": discarded,
+    },
+    {
+        "country": country_field.suggested(country_field.sold),
+        "destinations": country_field.suggested(country_field.of_addresses),
+    },
 )
 on_messages(ask_again=asked_again)

@@ -8,7 +8,8 @@ from bot.core import App
 from bot.errors import FormErrors, NotSoldAnyMore
 from bot.folding import folded, loose
 from bot.purchases import operations
-from bot.purchases.draft import quote_of, search_of
+from bot.purchases.draft import REPLACES, quote_of, search_of
+from bot.readiness import Plan, foreseen
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, money, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
@@ -40,6 +41,7 @@ def page(
     offer = _offer(draft, app)
     shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
     shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
+    shown += [rich.warning(each, t) for each in _foreseen(draft, bundle, offer, app)]
     if draft.can_text:
         shown += service_fields(app, typed, t, mark=mark)
     else:
@@ -66,6 +68,24 @@ def page(
     return blocks.modal(
         CALLBACK_ID, t("Check and send"), shown, close=t("Cancel"), submit=t("Send for approval"), about=draft
     )
+
+
+def _foreseen(draft: Draft, bundle: Bundle | None, offer: Offer, app: App) -> list[Said]:
+    """For the messaging service that is chosen by now."""
+    assert draft.country and draft.number_type
+    chosen = draft.typed("review").get("messaging_service")
+    own = draft.typed("find").get("destinations") or [draft.country]
+    plan = Plan(
+        draft.country,
+        draft.number_type,
+        tuple(own) if draft.can_text else (),
+        (offer.price, offer.currency),
+        bool(draft.regulated),
+        bundle,
+        draft.number.get("locality") if draft.address_is_elsewhere(bundle) else None,
+        None if chosen in (NEW, NONE) else chosen,
+    )
+    return foreseen(plan, app.market)
 
 
 def _if_gone(offer: Offer, typed: dict[str, Any], t: Texts, mark: str) -> list[Block]:
@@ -103,6 +123,8 @@ def _summary(draft: Draft, bundle: Bundle | None, t: Texts) -> Block:
     assert draft.phone_number and draft.country and draft.number_type
     kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     lines = [kind, t.capabilities(draft.number.get("capabilities", []))]
+    if draft.can_text and (chosen := draft.typed("find").get("destinations")):
+        lines.append(t("Will text: {countries}", countries=t.listed(map(t.country, chosen))))
     if draft.regulated:
         assert draft.end_user_type is not None
         given = t("“{bundle}”", bundle=bundle.friendly_name) if bundle else t("bundle to be added")
@@ -195,7 +217,7 @@ def unasked(typed: forms.Answers) -> bool:
     return names or (typed.get("if_gone") == IfGone.CLOSEST and "price_limit" not in typed)
 
 
-def read(typed: forms.Answers, draft: Draft, app: App) -> dict[str, Any]:
+def read(typed: forms.Answers, draft: Draft, bundle: Bundle | None, app: App) -> dict[str, Any]:
     """The quote that this page, with those before it, asks for. Raises FormErrors."""
     wrong: dict[str, Said] = {}
     offer = _offer(draft, app)
@@ -207,7 +229,7 @@ def read(typed: forms.Answers, draft: Draft, app: App) -> dict[str, Any]:
     if wrong:
         raise FormErrors(wrong)
     search = search_of(draft.typed("find"), app.market)
-    return quote_of(draft, search, offer, chosen, if_gone=if_gone, ceiling=limit)
+    return quote_of(draft, bundle, search, offer, chosen, if_gone=if_gone, ceiling=limit)
 
 
 def service(typed: forms.Answers, app: App, wrong: dict[str, Said]) -> dict[str, Any]:
@@ -287,4 +309,7 @@ async def submit(turn: Turn, draft: Draft) -> None:
     """Raises NumberHeld when somebody else was quicker."""
     app = turn.app
     await app.policy.check_ask(draft.requester_id, app.people)
-    await operations.submit(draft, app, read(turn.answers, draft, app), draft.purpose)
+    bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
+    await operations.submit(draft, app, read(turn.answers, draft, bundle, app), draft.purpose)
+    if (replaced := draft.typed("find").get(REPLACES)) is not None:
+        await operations.replaced(replaced, draft.requester_id, draft.phone_number, app)

@@ -1,4 +1,4 @@
-"""Pages that a stopped purchase's card opens: another messaging service, an address."""
+"""Pages that a stopped purchase's card opens: another messaging service, an address, a new search."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from bot.texts import ADDRESS_NEEDS, N_, Said, Texts
 from bot.twilio import addresses
 from handlers import blocks, forms, loading
 from handlers.blocks import View
-from handlers.buy import review
+from handlers.buy import find, review
 from handlers.card.decide import pressed
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -115,4 +115,8 @@ Screen(
     {"messaging_service": review.services_suggested},
 )
 Screen("card.address", (Address, address_chosen))
-on_messages(choose_service=pressed(choosing_service), choose_address=pressed(choosing_address))
+on_messages(
+    choose_service=pressed(choosing_service),
+    choose_address=pressed(choosing_address),
+    search=pressed(find.searched_again),
+)

@@ -1,6 +1,6 @@
 """The one message per purchase: a model of what is true now, and how Slack shows it. It shows the row and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -62,6 +62,12 @@ OF_BUNDLE = {
 }
 
 
+SIGNS = {"complete": "✓", "error": "✗", "in_progress": "●", "pending": "○"}
+"""By the status of a task, as Slack's ``plan`` block has it."""
+MOST_WARNINGS = 6
+"""Before the decision: a number may be meant for twenty countries."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """What a card says, whatever Slack's blocks for it are."""
@@ -75,7 +81,7 @@ class Picture:
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     steps: tuple[tuple[str, str], ...] = ()
-    """sign and words of each"""
+    """status (``SIGNS``) and words of each"""
     since: tuple[Element, ...] = ()
     alternatives: tuple[Block, ...] = ()
     buttons: tuple[Block, ...] = ()
@@ -196,6 +202,8 @@ def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) ->
         asked = t("Asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
         price = purchase.charged if purchase.charged is not None else quote.price
         facts.append(f"{asked} · " + t("{price} a month", price=t.money(price, quote.currency)))
+    if quote.destinations:
+        facts.append(t("Will text: {countries}", countries=t.listed(map(t.country, quote.destinations))))
     if quote.regulated and quote.end_user_type:
         facts.append(f"{t(END_USERS[quote.end_user_type])} · {_bundle(bundle, t)}")
     if purchase.is_unbought and purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS):
@@ -226,31 +234,26 @@ def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
         return [*found, *([t.said(outcome(purchase.proof))] if purchase.proof else [])]
     if purchase.state != State.AWAITING_APPROVAL:
         return []
-    return [*_documents(purchase, around.bundle, t), *map(t.said, around.foreseen)]
-
-
-def _documents(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]:
-    if purchase.is_regulated:
-        if bundle is None:
-            return [t("It cannot be bought before a bundle is added, and Twilio has approved it")]
-        if not bundles.usable(bundle):
-            return [t("It cannot be bought before Twilio has approved the bundle")]
-    return []
+    shown = [t.said(each) for each in around.foreseen[:MOST_WARNINGS]]
+    if left := len(around.foreseen) - len(shown):
+        shown.append(t.n("and one more", "and {n} more", left))
+    return shown
 
 
 def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:
     if purchase.decided_at is None or purchase.state == State.DENIED:
         return []
     by = names.get(purchase.decided_by or "", purchase.decided_by or "")
-    steps = [("✓", t("Approved by {person}", person=by))]
+    steps = [("complete", t("Approved by {person}", person=by))]
     now = step_of(purchase)
     for step in steps_of(purchase):
         if getattr(purchase, step.column) is not None:
-            steps.append(("✓", t(step.done)))
+            steps.append(("complete", t(step.done)))
         elif step is now and purchase.state in STOPPED:
-            steps.append(("✗", t(step.done)))
+            steps.append(("error", t(step.done)))
         else:
-            steps.append(("●" if step is now and purchase.state == State.IN_PROGRESS else "○", t(step.done)))
+            under_way = step is now and purchase.state == State.IN_PROGRESS
+            steps.append(("in_progress" if under_way else "pending", t(step.done)))
     return steps
 
 
@@ -287,11 +290,15 @@ LABELS = {
     "continue": N_("Finish the bundle"),
     "fix": N_("Fix and resubmit"),
     "retry": N_("Retry"),
+    "search": N_("Search again"),
     "buy_anyway": N_("Buy anyway"),
     "choose_address": N_("Choose address"),
     "choose_service": N_("Choose service"),
     "take_over": N_("It is ours"),
     "test": N_("Send a test message"),
+    "enable_geo": N_("Enable texting…"),
+    "set_inbound": N_("Handle replies…"),
+    "move_service": N_("Move to a registered service…"),
     "check": N_("Check again"),
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
@@ -353,8 +360,25 @@ def _alternative(number: Available, of: OfPurchase, t: Texts) -> Block:
 # how Slack shows it
 
 
-def classic(picture: Picture) -> list[Block]:
-    """Blocks that every client shows. What somebody typed stands in rich text, where nothing of it comes alive."""
+def steps_as_text(picture: Picture, t: Texts) -> Block:
+    """Every client shows it."""
+    said = "   ".join(f"{SIGNS[status]} {words}" for status, words in picture.steps)
+    return {"type": "context", "elements": [blocks.plain(said)]}
+
+
+def steps_as_plan(picture: Picture, t: Texts) -> Block:
+    """Slack's own block for progress; whether every client shows it is not known (docs/twins.md)."""
+    tasks = [
+        {"task_id": f"step_{n}", "title": words, "status": status}
+        for n, (status, words) in enumerate(picture.steps, start=1)
+    ]
+    return {"type": "plan", "title": t("Steps"), "tasks": tasks}
+
+
+def drawn(
+    picture: Picture, t: Texts, steps: Callable[[Picture, Texts], Block] = steps_as_text
+) -> list[Block]:
+    """The blocks of a card. What somebody typed stands in rich text, where nothing of it comes alive."""
     first = [rich.text(picture.first, bold=True)]
     for each in picture.calls:
         first += [rich.text("  "), rich.usergroup(each) if each.startswith("S") else rich.user(each)]
@@ -366,12 +390,7 @@ def classic(picture: Picture) -> list[Block]:
         lines += [rich.text("\n"), rich.emoji("warning"), rich.text(f" {warning}")]
     shown = [rich.block(rich.section(*first), rich.quote(picture.purpose), rich.section(*lines))]
     if picture.steps:
-        shown.append(
-            {
-                "type": "context",
-                "elements": [blocks.plain("   ".join(f"{sign} {words}" for sign, words in picture.steps))],
-            }
-        )
+        shown.append(steps(picture, t))
     shown += picture.alternatives
     if picture.buttons:
         shown.append(blocks.actions("decide", *picture.buttons))
@@ -380,12 +399,12 @@ def classic(picture: Picture) -> list[Block]:
     return shown
 
 
-def view(purchase: Purchase, around: Around, t: Texts) -> dict[str, Any]:
-    """``text``, ``blocks`` and ``metadata`` of the message."""
+def view(purchase: Purchase, around: Around, t: Texts, *, as_plan: bool = False) -> dict[str, Any]:
+    """``text``, ``blocks`` and ``metadata`` of the message. as_plan: its steps as Slack's ``plan`` block."""
     picture = picture_of(purchase, around, t)
     return {
         "text": escape(picture.first),
-        "blocks": classic(picture),
+        "blocks": drawn(picture, t, steps_as_plan if as_plan else steps_as_text),
         "metadata": {
             "event_type": "purchase",
             "event_payload": {
@@ -419,16 +438,15 @@ async def around(purchase: Purchase, app: App) -> Around:
         app.policy.approve.approvals,
         names,
         tuple(calls),
-        readiness.foreseen(
-            purchase.quote, app.market.is_registered(purchase.quote.service_sid), app.market.is_trial
-        ),
+        readiness.foreseen(readiness.plan_of(purchase.quote, bundle), app.market),
         app.market.balance(),
     )
 
 
-async def picture(purchase: Purchase, app: App) -> dict[str, Any]:
+async def picture(purchase: Purchase, as_plan: bool, app: App) -> dict[str, Any]:
     """The message, as the purchase is now."""
-    return view(purchase, await around(purchase, app), Texts(app.settings.channel_language))
+    t = Texts(app.settings.channel_language)
+    return view(purchase, await around(purchase, app), t, as_plan=as_plan)
 
 
 async def begun_again(purchase: Purchase, app: App) -> Said:

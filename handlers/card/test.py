@@ -2,22 +2,36 @@
 
 from typing import Annotated
 
-import phonenumbers
 from pydantic import BeforeValidator
 
-from bot.folding import folded
+from bot.errors import BotError
 from bot.purchases import ready
 from bot.texts import N_, Texts
-from handlers import blocks, errors
+from handlers import blocks, errors, number_field
 from handlers.blocks import View
 from handlers.card.decide import does, pressed
-from handlers.forms import Form, Wrong, needed
+from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
 from handlers.screen import Screen, on_messages
 from handlers.turn import Turn
 from storage.models import Purchase
 
 # what you see
+
+
+class NotBoughtHere(BotError):
+    text = N_(
+        "{number} was not bought with Number Desk, so there is no card that could carry the proof. `/twilio check {number}` tells what is missing."
+    )
+
+
+async def asked(turn: Turn) -> None:
+    """``/twilio test NUMBER``"""
+    app, number = turn.app, number_field.of_command(turn, "test")
+    purchase = await app.store.purchase_owning(app.settings.twilio_account_sid, number)
+    if purchase is None:
+        raise NotBoughtHere(number=number)
+    await testing(turn, OfPurchase(purchase.id, purchase.quote_no))
 
 
 async def testing(turn: Turn, of: OfPurchase) -> None:
@@ -49,18 +63,10 @@ def page(purchase: Purchase, t: Texts) -> View:
 # what you typed
 
 
-def _phone(value: str) -> str:
-    try:
-        parsed = phonenumbers.parse(folded(value))
-    except phonenumbers.NumberParseException:
-        raise Wrong(N_("Type the whole number with its country code, such as +14155550123.")) from None
-    if not phonenumbers.is_possible_number(parsed):
-        raise Wrong(N_("This number has too few or too many digits. Type it with its country code."))
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-
 class Recipient(Form):
-    to: Annotated[str, BeforeValidator(_phone), needed(N_("Type the number that the message shall go to."))]
+    to: Annotated[
+        str, BeforeValidator(number_field.e164), needed(N_("Type the number that the message shall go to."))
+    ]
 
 
 # what happens next

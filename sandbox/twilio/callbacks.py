@@ -40,7 +40,7 @@ class Callbacks:
 
     def send(self, callback: Callback) -> None:
         """Queue it. A held-back one goes out after the next, or after five seconds."""
-        what = self._faults.for_callback() if callback.kind == "bundle" else None
+        what = self._faults.for_callback()
         if what == "lost":
             self._note(callback, "lost")
         elif what == "late":
@@ -49,9 +49,8 @@ class Callbacks:
         else:
             token = uuid.uuid4().hex
             batch = [(callback, token)] * (2 if what == "twice" else 1)
-            if callback.kind == "bundle":
-                batch += [(held, uuid.uuid4().hex) for held in self._held]
-                self._held.clear()
+            batch += [(held, uuid.uuid4().hex) for held in self._held]
+            self._held.clear()
             self._spawn(self._deliver(batch))
 
     async def settled(self) -> None:

@@ -17,7 +17,8 @@ from bot.bundles.memory import REASONS, BundleMemory
 from bot.bundles.watch import Watch
 from bot.purchases import policy as approval
 from bot.purchases.policy import EXAMPLES, Approve, Ask, Bundles, Operators, Policy
-from bot.settings import CALLBACK_PATH, Settings
+from bot.settings import BUNDLES_PATH, Settings
+from bot.twilio.callbacks import is_twilio
 from sandbox.environment import settings as sandbox_settings
 from tests.house.tree import ROOT
 
@@ -85,10 +86,11 @@ def settings(**changed: str | None) -> Settings:
 def test_twilio_is_told_where_to_call_when_the_app_has_a_public_address(public_url: str) -> None:
     config = settings(public_url=public_url, port="8080")
     assert (
-        config.callback_url == f"https://desk.example{CALLBACK_PATH}" == "https://desk.example/twilio/bundles"
+        config.callback_url == f"https://desk.example{BUNDLES_PATH}" == "https://desk.example/twilio/bundles"
     )
     below = settings(public_url="https://example.com/desk/", port="8080")
     assert below.callback_url == "https://example.com/desk/twilio/bundles"
+    assert below.message_callback("ab12") == "https://example.com/desk/twilio/messages?purchase=ab12"
 
 
 @pytest.mark.parametrize("missing", ["public_url", "port", "twilio_auth_token"])
@@ -102,27 +104,28 @@ def test_twilio_is_not_asked_to_call_where_nobody_listens_or_can_tell_who_calls(
 class Some:
     """What the watch asks of the app here."""
 
-    settings: Settings
     bundle_memory: BundleMemory
 
 
-def watch(token: str | None = TOKEN) -> tuple[Watch, BundleMemory]:
+def watch() -> tuple[Watch, BundleMemory]:
     nowhere: Any = None  # reasons are in memory: no database is asked
     memory = BundleMemory(nowhere, "T0", "AC0")
-    app: Any = Some(settings(twilio_auth_token=token), memory)
+    app: Any = Some(memory)
     return Watch(app), memory
 
 
-def signature(
-    form: dict[str, str], url: str = "https://desk.example/twilio/bundles", token: str = TOKEN
-) -> str:
+BUNDLES = "https://desk.example/twilio/bundles"
+
+
+def signature(form: dict[str, str], url: str = BUNDLES, token: str = TOKEN) -> str:
     validator: Any = RequestValidator(token)  # type: ignore[no-untyped-call]
     return str(validator.compute_signature(url, form))
 
 
 def test_a_call_with_twilios_signature_wakes_the_watch_and_its_reason_is_kept() -> None:
+    assert is_twilio(settings(), BUNDLES, CALLED, signature(CALLED))
     desk, memory = watch()
-    assert desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED))
+    desk.called_back(CALLED)
     assert memory.reason("BU1") == "Blurred." and memory.reason("BU2") is None
 
 
@@ -139,21 +142,19 @@ def test_a_call_with_twilios_signature_wakes_the_watch_and_its_reason_is_kept() 
     ids=["none", "made up", "another token", "another address", "another text", "a field more"],
 )
 def test_nobody_else_can_call_back(form: dict[str, str], signed: str) -> None:
-    desk, memory = watch()
-    assert not desk.called_back("https://desk.example/twilio/bundles", form, signed)
-    assert memory.reason("BU1") is None
+    assert not is_twilio(settings(), BUNDLES, form, signed)
 
 
 def test_without_the_token_no_call_is_believed() -> None:
-    desk, _ = watch(token=None)
-    assert not desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED))
-    assert not desk.called_back("https://desk.example/twilio/bundles", CALLED, signature(CALLED, token=""))
+    unchecked = settings(twilio_auth_token=None)
+    assert not is_twilio(unchecked, BUNDLES, CALLED, signature(CALLED))
+    assert not is_twilio(unchecked, BUNDLES, CALLED, signature(CALLED, token=""))
 
 
 def test_a_call_without_a_reason_leaves_the_one_that_is_known() -> None:
     desk, memory = watch()
     for form in (CALLED, {**CALLED, "FailureReason": ""}, {"BundleSID": "BU1", "Status": "draft"}):
-        assert desk.called_back("https://desk.example/twilio/bundles", form, signature(form))
+        desk.called_back(form)
     assert memory.reason("BU1") == "Blurred."
 
 
@@ -161,7 +162,7 @@ def test_only_the_newest_reasons_are_kept() -> None:
     desk, memory = watch()
     for n in range(REASONS + 2):
         form = {**CALLED, "BundleSID": f"BU{n}"}
-        assert desk.called_back("https://desk.example/twilio/bundles", form, signature(form))
+        desk.called_back(form)
     assert [memory.reason(f"BU{n}") for n in (0, 1)] == [None, None]
     assert all(memory.reason(f"BU{n}") for n in (2, REASONS + 1))
 

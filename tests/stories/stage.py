@@ -109,7 +109,9 @@ class Person:
         view = await self.view()
         return await self.slack.post("act", user=self.id, view_id=view["id"], action_id=action_id, **value)
 
-    async def picks(self, action_id: str, value: str, **more: Any) -> Any:
+    async def picks(self, action_id: str, value: str | list[str], **more: Any) -> Any:
+        if isinstance(value, list):
+            return await self.presses(action_id, selected_options=[{"value": each} for each in value], **more)
         return await self.presses(action_id, selected_option={"value": value}, **more)
 
     async def submits(self, **values: Any) -> Any:

@@ -230,3 +230,34 @@ async def test_what_was_searched_for_by_place_is_filled_in_again_too(
     await pressed(requester, message, "ask_again", requester.id)
     view = await requester.view("buy_number.find")
     assert "'LA'" in str(view["state"]), "the filter is shown, and so not lost"
+
+
+def plan(card: Any) -> dict[str, str]:
+    """Status by title of the card's plan; empty where it has none."""
+    tasks = next((each["tasks"] for each in card["blocks"] if each["type"] == "plan"), [])
+    return {each["title"]: each["status"] for each in tasks}
+
+
+async def test_steps_are_a_plan_where_that_is_wanted(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await stage.stop_app()
+    await stage.start_app(CARD_STEPS="plan")
+    await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Leeds"})
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    steps = plan(await stage.card("complete"))
+    assert len(steps) == 5 and set(steps.values()) == {"complete"}, steps
+
+
+async def test_where_slack_takes_no_plan_the_steps_are_text_again(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await stage.stop_app()
+    await stage.start_app(CARD_STEPS="plan")
+    await asks(requester)
+    card = await stage.card("awaiting_approval")
+    await stage.slack.post("faults", method="chat.update", times=1, fault={"error": "invalid_blocks"})
+    await approver.clicks(card, "approve")
+    card = await stage.card("complete")
+    assert plan(card) == {} and "✓ Bought" in shown(card)
+    assert [each for each in await stage.messages("C0OPERATORS") if "card" in each["text"]] == []

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.stories.process import AppProcess
-from tests.stories.stage import Stage, asks, options, state_of, until
+from tests.stories.stage import PATIENCE, Stage, asks, options, state_of, until
 from tests.stories.stage import stage as set_stage
 
 
@@ -134,6 +134,79 @@ def let_time_pass(database: str) -> None:
             "UPDATE purchases SET buying_at = '2026-01-01 00:00:00' WHERE buying_at IS NOT NULL"
         )
         connection.execute("UPDATE purchases SET wake_at = '2026-01-01 00:00:00' WHERE wake_at IS NOT NULL")
+
+
+def kills_after(stage: Stage, app: AppProcess, method: str, part: str) -> asyncio.Event:
+    """Once, as soon as Twilio has done this and before the app has its answer."""
+    killed, check = asyncio.Event(), stage.twilio_twin.checker
+
+    def kill(exchange: Any) -> list[str]:
+        if not killed.is_set() and exchange.method == method and part in exchange.path:
+            killed.set()
+            app.kill()
+        return check(exchange) if check else []
+
+    stage.twilio_twin.checker = kill
+    return killed
+
+
+async def complete(stage: Stage, country: str) -> Any:
+    """The card of a number that is bought and in a service of its own."""
+    requester, approver = stage.person("requester"), stage.person("approver")
+    new = {"messaging_service": "new", "messaging_service_name": "Leeds"}
+    await asks(requester, country, review=new)
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    return await stage.card("complete")
+
+
+async def test_killed_after_a_test_message_was_sent_no_second_one_is(
+    killable: tuple[Stage, AppProcess],
+) -> None:
+    stage, app = killable
+    requester = stage.person("requester")
+    card = await complete(stage, "CA")
+    killed = kills_after(stage, app, "POST", "/Messages.json")
+    await requester.clicks(card, "test")
+    await requester.view("card.test")
+    await requester.submits(to="+14155550123")
+    await asyncio.wait_for(killed.wait(), PATIENCE)
+    await app.ended()
+    await app.start()
+    database = stage.environment["DATABASE_URL"].removeprefix("sqlite:///")
+
+    async def ready() -> bool:
+        let_time_pass(database)
+        return "is ready: a test message was delivered" in (await stage.cards())[-1]["text"]
+
+    await until(ready, "the message is found at Twilio, and followed")
+    assert len((await stage.twilio.get("state"))["messages"]) == 1
+
+
+@pytest.mark.parametrize(("method", "part"), [("DELETE", "/PhoneNumbers/PN"), ("POST", "/PhoneNumbers")])
+async def test_killed_while_a_number_moves_it_ends_in_one_service(
+    killable: tuple[Stage, AppProcess], method: str, part: str
+) -> None:
+    stage, app = killable
+    requester = stage.person("requester")
+    account = stage.twilio_twin.account
+    support = next(sid for sid, each in account.services.items() if each.friendly_name == "Support")
+    await stage.twilio.post("a2p", service=support, campaign_status="VERIFIED")
+    await app.stop()
+    await app.start()  # it knows the services as they are now
+    card = await complete(stage, "US")
+    killed = kills_after(stage, app, method, part)
+    await requester.clicks(card, "move_service")
+    await requester.submits(messaging_service=support)
+    await asyncio.wait_for(killed.wait(), PATIENCE)
+    await app.ended()
+    await app.start()
+    number = card["text"].split(" is bought")[0]
+
+    async def moved() -> bool:
+        return f"{number} is bought and in “Support”" in (await stage.cards())[-1]["text"]
+
+    await until(moved, "it is in the other service")
+    assert not await stage.senders("Leeds") and await stage.senders("Support") == await stage.bought()
 
 
 async def test_killed_on_a_page_the_draft_is_offered_again(killable: tuple[Stage, AppProcess]) -> None:

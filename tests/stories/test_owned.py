@@ -50,3 +50,32 @@ async def test_a_number_with_our_name_that_no_request_explains_is_told_to_the_op
     assert len(await told()) == 1
     held = await stage.store.held_numbers(stage.app.settings.twilio_account_sid, [number])
     assert held == {number}, "it is no number for anybody else here"
+
+
+async def test_a_balance_below_the_next_month_is_told_to_the_operators_once_until_it_changes(
+    stage: Stage, requester: Person, approver: Person, clock: Clock
+) -> None:
+    await completed(stage, requester, approver)
+
+    async def told() -> list[str]:
+        texts = [each["text"] for each in await stage.messages("C0OPERATORS")]
+        return [each for each in texts if "does not cover" in each]
+
+    async def looks_at(balance: str) -> None:
+        await stage.twilio.post("account", balance=balance)
+        await clock.forward(301)
+        await stage.app.market.refresh()
+        await OwnedNumbers(stage.app).sweep()
+
+    await looks_at("500.00")
+    await looks_at("0.80")
+    await until(told, "the operators are told")
+    await looks_at("0.70")
+    await looks_at("300.00")
+    assert len(await told()) == 1
+    await looks_at("0.60")
+
+    async def twice() -> bool:
+        return len(await told()) == 2
+
+    await until(twice, "they are told again, after it sufficed in between")

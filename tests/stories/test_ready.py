@@ -3,10 +3,14 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
+from bot.texts import Texts
+from bot.twilio import messages
 from tests.stories.conftest import Clock
 from tests.stories.stage import Control, Person, Stage, asks, field_ids, shown, until
+from tests.stories.test_bundle_news import signed, with_callbacks
 
 PHONE = "+14155550123"
 NEW = {"messaging_service": "new", "messaging_service_name": "Leeds"}
@@ -58,7 +62,7 @@ async def test_a_us_number_is_ready_once_its_campaign_is_verified_and_a_test_mes
     card = await stage.card("complete")
     assert "is bought, and cannot text US phones yet" in card["text"]
     assert card["metadata"]["event_payload"]["ready"] == "no"
-    assert field_ids(card) == {"test", "check"}
+    assert field_ids(card) == {"test", "set_inbound", "check"}, "replies are dropped, which can be mended"
     await verified(stage)
     await clock.forward(3601)
     await stage.in_thread(card, "campaign is verified")
@@ -101,28 +105,28 @@ async def test_a_toll_free_number_waits_for_its_verification(
     await reads(stage, "is bought and in")
 
 
-@pytest.mark.parametrize(
-    ("code", "words"), [(30034, "no A2P 10DLC campaign"), (30006, "a landline"), (30003, "out of reach")]
-)
-async def test_a_test_message_that_is_not_delivered_says_why(
-    stage: Stage, requester: Person, approver: Person, twilio: Control, code: int, words: str
-) -> None:
-    card = await bought(stage, requester, approver)
-    await twilio.post("deliveries", to=PHONE, status="undelivered", error_code=code)
-    await texts(stage, requester, card)
-    assert words in await stage.in_thread(card, "was not delivered")
-    assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] == "no"
+LATER = [code for code in messages.ERRORS if code >= 30000]
+AT_ONCE = [code for code in messages.ERRORS if code < 30000]
 
 
-async def test_what_twilio_refuses_at_once_is_said_too(
-    stage: Stage, requester: Person, approver: Person, twilio: Control
+@pytest.mark.parametrize("codes", [LATER, AT_ONCE], ids=["later", "at once"])
+async def test_each_error_of_a_test_message_is_said_in_plain_words(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock, codes: list[int]
 ) -> None:
-    card = await bought(stage, requester, approver)
-    await twilio.post(
-        "faults", method="POST", path="*/Messages.json", times=1, fault={"status": 400, "code": 21610}
-    )
-    await texts(stage, requester, card)
-    assert "opted out" in await stage.in_thread(card, "was not delivered")
+    """Those that Twilio refuses with at once, and those that the carrier reports later."""
+    card = await bought(stage, requester, approver, "CA")
+    said = Texts("en")
+    for code in codes:
+        if code in LATER:
+            await twilio.post("deliveries", to=PHONE, status="undelivered", error_code=code)
+        else:
+            fault = {"status": 400, "code": code}
+            await twilio.post("faults", method="POST", path="*/Messages.json", times=1, fault=fault)
+        await clock.forward(3601)  # three an hour
+        await texts(stage, requester, (await stage.cards())[-1])
+        assert await stage.in_thread(card, said(messages.ERRORS[code])), code
+    assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] != "yes"
+    assert len(await stage.thread(card)) >= len(codes)
 
 
 async def test_a_lost_answer_sends_no_second_message(
@@ -160,8 +164,12 @@ async def test_three_test_messages_an_hour_and_a_number_that_is_none(
     assert "country code" in answer["errors_by_action"]["to"]
     answer = await requester.submits(to="＋１ ４１５－５５５－０１２３")
     assert not answer.get("errors")
-    for _ in range(2):
-        await stage.in_thread(card, "test message was")
+    for sent in (1, 2):
+
+        async def ended(sent: int = sent) -> bool:
+            return sum("test message was" in each for each in await stage.thread(card)) == sent
+
+        await until(ended, f"{sent} ended")
         await texts(stage, requester, (await stage.cards())[-1])
     answer = await requester.clicks((await stage.cards())[-1], "test")
     assert "Three test messages" in str(answer["shown"])
@@ -236,3 +244,84 @@ async def test_the_account_is_shown_as_far_as_the_key_may_see_it(
     await requester.slack.post("close", user=requester.id, view_id=(await requester.view())["id"])
     await requester.types("account")
     assert "does not cover the next month" in shown(await requester.view("account"))
+
+
+@pytest.mark.parametrize("fault", [None, "lost", "twice", "late"])
+async def test_what_becomes_of_a_test_message_is_reported_or_asked_for(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock, fault: str | None
+) -> None:
+    """A callback only wakes the worker, so that none can do harm, and none is needed."""
+    await with_callbacks(stage)
+    card = await bought(stage, requester, approver)
+    await verified(stage)
+    if fault is not None:
+        await twilio.post("faults", times=1, fault={"callback": fault})
+    await texts(stage, requester, card)
+    if fault == "lost":
+        await clock.forward(61)
+    await stage.in_thread(card, "A test message was delivered")
+    await stage.twilio_twin.callbacks.settled()
+    told = [each for each in await stage.thread(card) if "was delivered" in each]
+    assert len(told) == 1
+    state = await twilio.get("state")
+    assert len(state["messages"]) == 1
+
+
+async def test_a_forged_report_on_a_message_is_refused(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    await with_callbacks(stage)
+    card = await bought(stage, requester, approver)
+    url = stage.app.settings.message_callback(card["metadata"]["event_payload"]["id"])
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    token = stage.environment["TWILIO_AUTH_TOKEN"]
+    assert url is not None
+    async with aiohttp.ClientSession() as session:
+        for signature, status in (
+            ("", 403),
+            (signed("guessed", url, form), 403),
+            (signed(token, url, form), 204),
+        ):
+            async with session.post(url, data=form, headers={"X-Twilio-Signature": signature}) as answer:
+                assert answer.status == status
+    assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] == "no", (
+        "nothing of it is believed"
+    )
+
+
+async def test_a_number_is_tested_by_a_command_too(
+    stage: Stage, requester: Person, approver: Person, outsider: Person
+) -> None:
+    card = await bought(stage, requester, approver)
+    await verified(stage)
+    (number,) = await stage.bought()
+    answer = await outsider.types(f"test {number}")
+    assert "Only" in answer["shown"][0]["text"], "who has nothing to do with it may not"
+    await requester.types(f"test {number}")
+    await requester.view("card.test")
+    await requester.submits(to=PHONE)
+    await stage.in_thread(card, "A test message was delivered")
+    answer = await requester.types("test +442079460000")
+    assert "was not bought with Number Desk" in answer["shown"][0]["text"]
+    answer = await requester.types("test")
+    assert "`/twilio test +14155550123`" in answer["shown"][0]["text"]
+
+
+async def test_a_press_days_later_looks_at_everything(
+    stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    """At the hour only what was missing is asked about; nothing at all once nothing is."""
+    card = await bought(stage, requester, approver, "CA")
+    await approver.clicks(card, "set_inbound")
+    await approver.submits()
+    await stage.in_thread(card, "Replies are handed on")
+    last = (await twilio.get("calls"))[-1]["number"]
+    await clock.forward(3 * 86400)
+    await asyncio.sleep(1)
+    calls = await twilio.get("calls", since=str(last))
+    assert [each for each in calls if "/PhoneNumbers/PN" in each["path"]] == [], "nothing is missing"
+    (number,) = (await twilio.get("state"))["owned_numbers"]
+    leeds = stage.app.twilio.messaging.v1.services(await service(stage))
+    await leeds.phone_numbers(number["sid"]).delete_async()
+    await requester.clicks((await stage.cards())[-1], "check")
+    await stage.in_thread(card, "is not in its messaging service any more")

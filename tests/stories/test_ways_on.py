@@ -13,7 +13,9 @@ from tests.stories.stage import (
     buttons,
     field_ids,
     options,
+    sends,
     shown,
+    state_of,
     until,
 )
 
@@ -220,3 +222,37 @@ async def test_a_bundle_in_place_of_the_one_that_was_approved_is_asked_for_again
     await stage.card("complete")
     (owned,) = (await twilio.get("state"))["owned_numbers"]
     assert await stage.bought() == [number] and owned["bundle_sid"] == other.sid
+
+
+async def test_a_lost_number_is_searched_for_anew_and_its_request_ends_with_the_new_one(
+    stage: Stage, requester: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester, contains="555")
+    card = await stage.card("awaiting_approval")
+    await twilio.post("taken", phone_number=number)
+    await approver.clicks(card, "approve")
+    card = await stage.card("needs_changes")
+    await requester.clicks(card, "search")
+    view = await requester.view("buy_number.find")
+    assert "555" in str(view["blocks"]), "what was typed is filled in"
+    await requester.submits()
+    choose = await requester.view("buy_number.choose")
+    other = options(choose, "phone_number")[-1]
+    await requester.submits(phone_number=other)
+    assert state_of((await stage.cards())[-1]) == "needs_changes", "nothing ends before the new one is sent"
+    await sends(requester)
+    await stage.card("awaiting_approval", other)
+    await stage.in_thread(card, "instead")
+    await stage.card("ended", number)
+    assert not (await stage.store.held_numbers(stage.app.settings.twilio_account_sid, [number]))
+
+
+async def test_somebody_else_cannot_search_in_its_place(
+    stage: Stage, requester: Person, requester2: Person, approver: Person, twilio: Control
+) -> None:
+    number = await asks(requester)
+    card = await stage.card("awaiting_approval")
+    await twilio.post("taken", phone_number=number)
+    await approver.clicks(card, "approve")
+    answer = await requester2.clicks(await stage.card("needs_changes"), "search")
+    assert "Only" in str(answer["shown"])
