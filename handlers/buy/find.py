@@ -49,7 +49,7 @@ def page(
     offers = app.market.offers(draft.country) if draft.country else []
     shown: list[Block] = []
     if notice:
-        shown.append(blocks.alert(notice))
+        shown.append(blocks.note(notice, "warning"))
     if earlier:
         shown += _earlier(earlier, t)
     shown.append(country_field.field("country", draft.country, t, mark=mark, dispatch=True))

@@ -45,6 +45,15 @@ async def test_a_country_without_numbers_is_named(requester: Person) -> None:
     assert "There is no country “Atlantis”" in shown(await requester.view())
 
 
+async def test_what_is_said_of_a_country_that_there_is_none_of_comes_not_alive(requester: Person) -> None:
+    for command in ("buy-number", "new-bundle", "atlas"):
+        await requester.types(f"{command} *zz* ~zz~")
+        view = await requester.view()
+        (notice,) = [each["text"] for each in view["blocks"] if each["type"] == "alert"]
+        assert "“*zz* ~zz~”" in notice["text"] and notice["type"] == "plain_text"
+        await requester.slack.post("close", user=requester.id, view_id=view["id"])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
