@@ -103,7 +103,7 @@ class Walk:
             self.asks: 7,
             self.types: 12,
             self.presses: 14,
-            self.decides: 6,
+            self.decides: 8,
             self.presses_as_it_was: 4,
             self.presses_at_once: 5,
             self.opens_home: 3,
@@ -275,8 +275,7 @@ class Walk:
     async def asks(self) -> None:
         """Somebody who knows what they want, from the command to the last page."""
         user = self.person(["U0REQUESTER", "U0REQUESTERJA", "U0COMPLIANCE", "U0OPERATOR", "U0APPROVER"])
-        if await self.views(user):
-            return
+        await self.turns_to_slack(user)
         await self.command(user, f"buy-number {self.dice.choice(['US', 'US', 'US', 'CA', 'GB'])}")
         for _ in range(8):
             view = await self.page(user)
@@ -364,7 +363,7 @@ class Walk:
                 return []
             if name == "agree":
                 return [each["value"] for each in element["options"]]
-            return [each["value"] for each in element["options"] if self.dice.random() < 0.4][
+            return [each["value"] for each in element["options"] if self.dice.random() < 0.2][
                 : element.get("max_selected_items")
             ]
         if kind.endswith("external_select"):
@@ -398,6 +397,12 @@ class Walk:
         return self.dice.choice(options[:4]) if options else None
 
     # buttons
+
+    async def turns_to_slack(self, user: str) -> None:
+        """Whoever has a page open closes it first."""
+        if views := await self.views(user):
+            self.tell(f"{user} closes {views[-1]['callback_id']}")
+            await self.world.slack.post("close", user=user, view_id=views[-1]["id"], all=True)
 
     def pressable(self, blocks: list[Json], place: Json, where: str) -> list[Button]:
         found = []
@@ -438,8 +443,9 @@ class Walk:
             each for each in await self.cards() if checks.payload(each)["state"] == "awaiting_approval"
         ]
         user = self.person(APPROVERS)
-        if not waiting or await self.views(user):
+        if not waiting:
             return
+        await self.turns_to_slack(user)
         card = self.dice.choice(waiting)
         place = {"channel": "C0APPROVALS", "ts": card["ts"]}
         verb = self.dice.choices(["approve", "deny"], [6, 1])[0]
