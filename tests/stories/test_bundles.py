@@ -76,6 +76,17 @@ async def test_a_page_sent_before_its_number_types_were_drawn_says_what_is_missi
     assert answer["ok"] and "Choose a number type." in shown(await compliance.view("problem"))
 
 
+async def test_a_page_is_drawn_again_though_a_text_on_it_is_too_long(
+    stage: Stage, compliance: Person
+) -> None:
+    """Slack's client counts the letters when the page is sent, and refuses one that is drawn with too many."""
+    await compliance.types("new-bundle")
+    await compliance.view("new_bundle.start")
+    await compliance.presses("country", selected_option={"value": "GB"}, typed={"name": "y" * 60})
+    view = await compliance.view("new_bundle.start")
+    assert options(view, "number_type") and "y" * 60 in str(view["state"]), "nothing that was typed is lost"
+
+
 async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage, compliance: Person) -> None:
     await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)
