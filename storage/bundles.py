@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.bundle_states import UNDER_REVIEW, BundleState
 from storage.database import Database
 from storage.models import Bundle, Purchase, Quote, State, now
 from storage.outbox import card_changed
@@ -19,8 +20,6 @@ CLAIM = timedelta(seconds=90)
 """How long a bundle is held by somebody who died while changing it at Twilio."""
 WAITING = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
 """States in which a purchase that is not bought may wait for its bundle."""
-
-UNDER_REVIEW = ("pending-review", "in-review", "provisionally-approved")
 
 News = Callable[[Bundle | None, Bundle, Sequence[Purchase]], Happened | None]
 """What is told of a bundle that was seen for the first time or whose status has changed: before, now, who waits for it."""
@@ -187,7 +186,7 @@ class Bundles(Database):
                 await session.exec(
                     select(Bundle).where(
                         Bundle.account_sid == account_sid,
-                        Bundle.status == "twilio-approved",
+                        Bundle.status == BundleState.APPROVED,
                         col(Bundle.valid_until) <= before,
                     )
                 )
@@ -316,7 +315,7 @@ class Bundles(Database):
                     Bundle.account_sid == seen.account_sid,
                     Bundle.friendly_name == seen.friendly_name,
                     col(Bundle.sid).not_like("BU%"),
-                    Bundle.status != "deleted",
+                    Bundle.status != BundleState.DELETED,
                 )
             )
         ).first()
@@ -374,8 +373,8 @@ def _changed(seen: Bundle, row: Bundle) -> dict[str, Any]:
     if seen.status != row.status:
         if seen.status in UNDER_REVIEW and row.status not in UNDER_REVIEW:
             values |= {"submitted_at": seen.updated_at or now(), "decided_at": None}
-        if seen.status in ("twilio-approved", "twilio-rejected") and row.status != "twilio-approved":
+        if seen.status in (BundleState.APPROVED, BundleState.REJECTED) and row.status != BundleState.APPROVED:
             values["decided_at"] = seen.updated_at or now()
-        if seen.status == "draft":
+        if seen.status == BundleState.DRAFT:
             values |= {"submitted_at": None, "decided_at": None}
     return values

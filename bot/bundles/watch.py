@@ -14,9 +14,11 @@ from typing import Any
 
 from twilio.request_validator import RequestValidator
 
+from bot.bundles import announcements
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.twilio.client import TwilioError
+from storage.bundle_states import BundleState
 from storage.models import Bundle, now
 
 log = logging.getLogger(__name__)
@@ -116,7 +118,7 @@ class Watch:
                 row.is_made
                 and row.sid not in there
                 and row.read_at < asked_at
-                and row.status != bundles.DELETED
+                and row.status != BundleState.DELETED
             ):
                 await bundles.read(self._app, row)  # also one that was made while we read
         if not all_read:  # once more in a minute
@@ -168,7 +170,9 @@ class Watch:
             days = min((each for each in LAPSES if left <= timedelta(days=each)), default=None)
             if days is None or left < timedelta(0) or (bundle.lapse_told or 99) <= days:
                 continue
-            warning = bundles.lapse_warning(settings, bundle, max(1, math.ceil(left / timedelta(days=1))))
+            warning = announcements.lapse_warning(
+                settings, bundle, max(1, math.ceil(left / timedelta(days=1)))
+            )
             await store.warn_of_lapse(bundle, days, warning)
 
     # Twilio's callback

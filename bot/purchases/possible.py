@@ -3,7 +3,8 @@
 Whether somebody may do it is the policy's matter; that it would do something is this one's (rule 36).
 """
 
-from bot.bundles import operations as bundles
+from bot.bundles.possible import usable
+from storage.bundle_states import BundleState
 from storage.models import MOVES, STOPPED, Bundle, Purchase, State
 
 WAYS_ON: dict[str, tuple[str, ...]] = {
@@ -65,12 +66,12 @@ def _with_bundle(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
         return ("add_bundle",) if "add_bundle" in ways_on(purchase) else ()
     if bundle is None:
         return ("add_bundle",)
-    if bundle.status == bundles.DRAFT:
+    if bundle.status == BundleState.DRAFT:
         return ("continue", "add_bundle")
-    if bundle.status == bundles.REJECTED:
+    if bundle.status == BundleState.REJECTED:
         return ("fix", "add_bundle")
     refused = "add_bundle" in ways_on(purchase)
-    return ("add_bundle",) if refused or not bundles.usable(bundle) else ()
+    return ("add_bundle",) if refused or not usable(bundle) else ()
 
 
 def _without(purchase: Purchase) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from bot.errors import BotError
 from bot.purchases import operations
 from bot.slack.files import FileProblem
 from bot.texts import N_, Texts, escape
-from bot.twilio import contents
+from bot.twilio import contents, evaluation
 from bot.twilio.addresses import AddressProblem
 from bot.twilio.contents import GROUP, REVIEW, Contents, Page
 from bot.twilio.regulations import Regulation
@@ -23,6 +23,7 @@ from handlers.buy import review as purchase_review
 from handlers.ref import OfBundle
 from handlers.screen import Listener, Screen, on_messages
 from handlers.turn import Turn
+from storage.bundle_states import BundleState
 from storage.drafts import DraftMoved
 from storage.models import Bundle, Draft, Purchase
 
@@ -50,7 +51,7 @@ async def draw(form: BundleForm, app: App, t: Texts, *, notes: Notes | None = No
 async def review_page(form: BundleForm, app: App, t: Texts, *, mark: str = "") -> View:
     """The last page when Twilio's evaluation finds nothing; else the page where the first finding belongs."""
     form = replace(form, contents=await contents.in_step(app, form.bundle, form.regulation, form.contents))
-    findings = await contents.evaluate(app, form.bundle, form.regulation, form.contents)
+    findings = await evaluation.evaluate(app, form.bundle, form.regulation, form.contents)
     every = contents.pages(form.regulation, form.bundle.group, form.contents)
     placed = [each.page for each in findings if each.page in every]
     first = min((each for each in placed if each is not None), key=every.index, default=REVIEW)
@@ -201,7 +202,7 @@ async def opened(turn: Turn, about: OfBundle, mark: str) -> View:
     """The bundle where something is missing or was refused, filled with what Twilio has."""
     app, t = turn.app, turn.t
     form = await load(about, app)
-    if form.bundle.status != bundles.REJECTED:
+    if form.bundle.status != BundleState.REJECTED:
         return await next_view(form, app, t, mark)
     refused = [str(i) for i, each in form.contents.documents.items() if each.status == contents.REJECTED]
     if refused:

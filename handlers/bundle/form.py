@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.bundles import announcements
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
@@ -18,6 +19,7 @@ from bot.twilio.regulations import Field, Group, Part, Regulation
 from handlers import blocks, forms
 from handlers.blocks import Block, View
 from handlers.ref import OfBundle
+from storage.bundle_states import EDITABLE, BundleState
 from storage.models import Bundle
 
 Notes = Mapping[str | None, Sequence[str]]
@@ -41,20 +43,20 @@ class BundleForm:
 async def bundle_of(about: OfBundle, app: App) -> tuple[Bundle, Regulation]:
     """From our side only, for the time before the acknowledgement. Raises BundleGone, NotAsTwilioHasIt, StartAgain."""
     bundle = await app.store.bundle(about.bundle_id)
-    if bundle is None or bundle.status == bundles.DELETED:
+    if bundle is None or bundle.status == BundleState.DELETED:
         raise BundleGone()
-    if bundle.status not in bundles.EDITABLE:
-        raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
+    if bundle.status not in EDITABLE:
+        raise NotAsTwilioHasIt(status=announcements.state_of(bundle))
     return bundle, app.market.kept_regulation(bundle.regulation_sid)
 
 
 async def load(about: OfBundle, app: App) -> BundleForm:
     """With what Twilio has. Raises as ``bundle_of``, and TwilioError."""
     bundle = await app.store.bundle(about.bundle_id)
-    if bundle is None or bundle.status == bundles.DELETED:
+    if bundle is None or bundle.status == BundleState.DELETED:
         raise BundleGone()
-    if bundle.status not in bundles.EDITABLE:
-        raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
+    if bundle.status not in EDITABLE:
+        raise NotAsTwilioHasIt(status=announcements.state_of(bundle))
     if bundle.regulation_sid is None:  # known from before regulations were kept: the next sweep reads it
         raise StartAgain()
     regulation = await app.market.regulation(bundle.regulation_sid)
@@ -62,7 +64,7 @@ async def load(about: OfBundle, app: App) -> BundleForm:
     try:
         found = await contents.read(app, bundle, regulation)
     except TwilioError as error:
-        if error.status == 404 and (await bundles.read(app, bundle)).status == bundles.DELETED:
+        if error.status == 404 and (await bundles.read(app, bundle)).status == BundleState.DELETED:
             raise BundleGone() from error
         raise
     if bundle.group is None and (guess := contents.guess_group(found, regulation, bundle)) is not None:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.bundles import operations as bundles
+from bot.bundles.possible import possible
 from bot.core import App
 from bot.errors import BundleGone
 from bot.texts import BUNDLE_STATES, N_, Said, Texts, escape, say
-from bot.twilio import contents
+from bot.twilio import contents, evaluation
 from bot.twilio.client import TwilioError
 from handlers import blocks, errors
 from handlers.blocks import Block, View
@@ -16,6 +17,7 @@ from handlers.bundle.form import load
 from handlers.ref import OfBundle, Ref
 from handlers.screen import Screen
 from handlers.turn import Turn
+from storage.bundle_states import UNDER_REVIEW, BundleState
 from storage.bundles import Listed
 from storage.models import Bundle, now
 
@@ -23,19 +25,27 @@ CALLBACK_ID = "bundles.list"
 ON_A_PAGE = 8
 ALL = "all"
 STATUSES = {
-    "draft": ("draft",),
-    "under-review": bundles.UNDER_REVIEW,
-    "twilio-approved": ("twilio-approved",),
-    "twilio-rejected": ("twilio-rejected",),
-    "deleted": ("deleted",),
+    BundleState.DRAFT: (BundleState.DRAFT,),
+    "under-review": UNDER_REVIEW,
+    BundleState.APPROVED: (BundleState.APPROVED,),
+    BundleState.REJECTED: (BundleState.REJECTED,),
+    BundleState.DELETED: (BundleState.DELETED,),
 }
 NAMES = {
     ALL: N_("All"),
-    "draft": N_("Drafts"),
+    BundleState.DRAFT: N_("Drafts"),
     "under-review": N_("Under review"),
-    "twilio-approved": N_("Approved"),
-    "twilio-rejected": N_("Rejected"),
-    "deleted": N_("Deleted"),
+    BundleState.APPROVED: N_("Approved"),
+    BundleState.REJECTED: N_("Rejected"),
+    BundleState.DELETED: N_("Deleted"),
+}
+
+
+LABELS = {
+    "continue": N_("Continue"),
+    "fix": N_("Fix and resubmit"),
+    "submit": N_("Submit"),
+    "delete": N_("Delete"),
 }
 
 
@@ -54,7 +64,7 @@ class Part(Ref):
 async def page(which: Part, app: App, t: Texts, *, notice: Block | None = None) -> View:
     account = app.settings.twilio_account_sid
     statuses = STATUSES.get(which.status) or tuple(
-        each for kind, found in STATUSES.items() if kind != "deleted" for each in found
+        each for kind, found in STATUSES.items() if kind != BundleState.DELETED for each in found
     )
     country = None if which.country == ALL else which.country
     listed = await app.store.list_bundles(account, statuses, country, which.offset, ON_A_PAGE + 1)
@@ -90,7 +100,7 @@ def _bundle(listed: Listed, t: Texts) -> list[Block]:
     bundle = listed.bundle
     kind = t("{country}, {type}", country=t.country(bundle.country), type=t.number_type(bundle.number_type))
     status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
-    if bundle.valid_until is not None and bundle.status == bundles.APPROVED:
+    if bundle.valid_until is not None and bundle.status == BundleState.APPROVED:
         status = t("{status}, until {date}", status=status, date=bundle.valid_until.date().isoformat())
     by = f"<@{bundle.made_by}>" if bundle.made_by else t("in the Twilio Console")
     lines = [
@@ -114,21 +124,21 @@ def _age(bundle: Bundle, t: Texts) -> str:
 
 
 def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
-    """What Twilio allows in this status: nothing while it is under review, which nobody can take back."""
-    made = []
-    if bundle.status == bundles.DRAFT:
-        made.append(blocks.button("continue", t("Continue"), bundle.id))
-    if bundle.status == bundles.REJECTED:
-        made.append(blocks.button("fix", t("Fix and resubmit"), bundle.id))
-    if bundle.status in bundles.EDITABLE and bundle.is_made:
+    """What is possible now: nothing while it is under review, which nobody can take back."""
+    return [_button(verb, bundle, t) for verb in possible(bundle)]
+
+
+def _button(verb: str, bundle: Bundle, t: Texts) -> Block:
+    sure, style = None, None
+    if verb == "submit":
         sure = blocks.confirm(
             t("Send to Twilio?"),
             t("Twilio checks it once more and begins its review. During it nothing can be changed."),
             t("Send"),
             t("Not yet"),
         )
-        made.append(blocks.button("submit", t("Submit"), bundle.id, confirm=sure))
-    if bundle.status in (*bundles.EDITABLE, bundles.APPROVED):
+    if verb == "delete":
+        style = "danger"
         sure = blocks.confirm(
             t("Delete the bundle?"),
             t("Twilio deletes it for good. Requests that wait for it need another bundle."),
@@ -136,8 +146,7 @@ def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
             t("Keep it"),
             "danger",
         )
-        made.append(blocks.button("delete", t("Delete"), bundle.id, style="danger", confirm=sure))
-    return made
+    return blocks.button(verb, t(LABELS[verb]), bundle.id, style=style, confirm=sure)
 
 
 # what happens next
@@ -173,7 +182,7 @@ async def submitting(turn: Turn) -> None:
         if where != contents.REVIEW:
             return await flow.opened(turn, about, mark)
         kept = await contents.in_step(app, form.bundle, form.regulation, form.contents)
-        if await contents.evaluate(app, form.bundle, form.regulation, kept):
+        if await evaluation.evaluate(app, form.bundle, form.regulation, kept):
             return await flow.review_page(form, app, t, mark=mark)
         await bundles.submit(app, form.bundle, turn.person_id)
         sent = blocks.alert(t("The bundle is with Twilio's reviewers now."), "success")

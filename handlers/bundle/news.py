@@ -9,14 +9,15 @@ from bot.twilio import contents
 from bot.twilio.client import TwilioError
 from handlers import blocks
 from handlers.blocks import Block
+from storage.bundle_states import BundleState
 from storage.models import Bundle
 
 SECTIONS = 3
 """Slack refuses a message of about 13,000 characters."""
 SIGNS = {
-    bundles.APPROVED: ":white_check_mark:",
-    bundles.REJECTED: ":x:",
-    bundles.DELETED: ":x:",
+    BundleState.APPROVED: ":white_check_mark:",
+    BundleState.REJECTED: ":x:",
+    BundleState.DELETED: ":x:",
 }
 
 
@@ -44,7 +45,7 @@ async def bundle_news(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) 
             blocks.section(f"{SIGNS.get(status, ':hourglass_flowing_sand:')} {text}"),
             _about(news, bundle, t),
         ]
-        if status == bundles.REJECTED and bundle.status == bundles.REJECTED:
+        if status == BundleState.REJECTED and bundle.status == BundleState.REJECTED:
             shown += await _reasons(bundle, app, t)
             shown.append(
                 blocks.actions(
@@ -59,11 +60,11 @@ def _sentence(news: dict[str, Any], bundle: Bundle, t: Texts) -> str:
     name, days = escape(bundle.friendly_name), news.get("days")
     waited = t.n("after one day", "after {n} days", days) if days else t("on the day it was sent")
     match news["status"]:
-        case bundles.APPROVED if days is not None:
+        case BundleState.APPROVED if days is not None:
             return t("Twilio has approved the bundle “{bundle}”, {waited}.", bundle=name, waited=waited)
-        case bundles.REJECTED if news.get("before") == bundles.APPROVED:
+        case BundleState.REJECTED if news.get("before") == BundleState.APPROVED:
             return t("The bundle “{bundle}” has lost its approval.", bundle=name)
-        case bundles.REJECTED if days is not None:
+        case BundleState.REJECTED if days is not None:
             return t("Twilio has rejected the bundle “{bundle}”, {waited}.", bundle=name, waited=waited)
     status = t(BUNDLE_STATES.get(news["status"], news["status"]))
     return t("The bundle “{bundle}”: {status}.", bundle=name, status=status)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot import readiness
-from bot.bundles import operations as bundles
+from bot.bundles.possible import usable
 from bot.core import App
 from bot.purchases.possible import ENDINGS, possible
 from bot.purchases.ready import outcome
@@ -17,6 +17,7 @@ from handlers import blocks, rich
 from handlers.blocks import Block
 from handlers.ref import OfPurchase
 from handlers.rich import Element, Names
+from storage.bundle_states import BundleState
 from storage.models import STOPPED, Approval, Bundle, IfGone, Purchase, Service, State
 
 ENDED = {
@@ -54,11 +55,11 @@ WAITING_FOR = {
     "BalanceTooLow": N_("{number}: the balance is too low"),
     "AccountRefused": N_("{number}: Twilio does not let Number Desk in"),
 }
-OF_BUNDLE = {
-    bundles.DRAFT: N_("{number}: its bundle is not finished"),
-    bundles.REJECTED: N_("{number}: Twilio rejected the bundle"),
-    bundles.DELETED: N_("{number}: its bundle was deleted"),
-    bundles.APPROVED: N_("{number}: its bundle has lapsed"),
+OF_BUNDLE: dict[str, str] = {
+    BundleState.DRAFT: N_("{number}: its bundle is not finished"),
+    BundleState.REJECTED: N_("{number}: Twilio rejected the bundle"),
+    BundleState.DELETED: N_("{number}: its bundle was deleted"),
+    BundleState.APPROVED: N_("{number}: its bundle has lapsed"),
 }
 
 
@@ -139,7 +140,7 @@ def _under_way(purchase: Purchase, bundle: Bundle | None, t: Texts) -> str:
     if step is not None and step.column == "bundle_approved_at":
         if bundle is None:
             return t("{number} needs a bundle", number=number)
-        if not bundles.usable(bundle) and bundle.status in OF_BUNDLE:
+        if not usable(bundle) and bundle.status in OF_BUNDLE:
             return t(OF_BUNDLE[bundle.status], number=number)
     what = t(step.waiting) if step is not None else t("bought")
     return t("{number}: {what}", number=number, what=what)
@@ -233,7 +234,7 @@ def _documents(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[str]
     if purchase.is_regulated:
         if bundle is None:
             return [t("It cannot be bought before a bundle is added, and Twilio has approved it")]
-        if not bundles.usable(bundle):
+        if not usable(bundle):
             return [t("It cannot be bought before Twilio has approved the bundle")]
     return []
 

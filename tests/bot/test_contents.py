@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.rest import Client
 
-from bot.twilio import addresses, contents
+from bot.twilio import addresses, contents, evaluation
 from bot.twilio.client import connect
 from bot.twilio.contents import (
     GROUP,
@@ -581,7 +581,7 @@ async def end_user(app: Any, into: Bundle, read: Regulation, **values: Any) -> N
 
 async def findings(app: Any, into: Bundle, read: Regulation) -> list[tuple[str, str | None]]:
     holds = await contents.read(app, into, read)
-    found = await contents.evaluate(app, into, read, holds)
+    found = await evaluation.evaluate(app, into, read, holds)
     return [(str(each.page), each.field) for each in found]
 
 
@@ -658,6 +658,6 @@ async def test_the_finding_of_a_missing_document_that_is_an_address_leads_to_its
         read = known("GB", "mobile", "business")
         mine = await made_elsewhere(ours, read)
         holds = await contents.read(ours, mine, read)
-        found = await contents.evaluate(ours, mine, read, holds)
+        found = await evaluation.evaluate(ours, mine, read, holds)
         every = contents.pages(read, None, holds)
         assert found and [str(each.page) for each in found if each.page not in every] == []

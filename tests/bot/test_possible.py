@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as any_of
 
-from bot.bundles.operations import APPROVED, DELETED, DRAFT, REJECTED, UNDER_REVIEW
 from bot.purchases.possible import ENDINGS, WAYS_ON, possible
 from handlers import screen
 from handlers.card import add_bundle, choose, decide
 from handlers.card import test as proof
+from storage.bundle_states import BundleState
 from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State, now
 from tests import rows
 
@@ -17,7 +17,7 @@ HEARD = {*screen.ON_MESSAGES, *decide.MENU}
 KINDS = (None, "", "NotBoughtYet", "TrialLimit", *WAYS_ON)
 WAITING = (None, "BalanceTooLow", "AccountRefused", "BundleMissing")
 BOUGHT = (State.FAILED, State.COMPLETE, State.ENDED, State.RELEASED)
-STATUSES = (DRAFT, *UNDER_REVIEW, REJECTED, APPROVED, DELETED)
+STATUSES = tuple(BundleState)
 
 
 def why(kind: str | None) -> dict[str, Any] | None:
@@ -100,5 +100,11 @@ def test_a_bundle_that_can_not_be_bought_with_leads_on_by_itself_or_by_a_button(
     """Under review it passes by itself; everything else is somebody's to mend."""
     purchase, bundle = found
     waits = purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS) and purchase.is_unbought
-    if waits and purchase.is_regulated and (bundle is None or bundle.status in (DRAFT, REJECTED, DELETED)):
+    if (
+        waits
+        and purchase.is_regulated
+        and (
+            bundle is None or bundle.status in (BundleState.DRAFT, BundleState.REJECTED, BundleState.DELETED)
+        )
+    ):
         assert {"continue", "fix", "add_bundle"} & set(possible(purchase, bundle))

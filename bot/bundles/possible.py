@@ -1,0 +1,31 @@
+"""What people can do with a bundle now: what its line, its page and its news offer, and nothing else. Pure: it looks at rows alone."""
+
+from storage.bundle_states import DELETABLE, EDITABLE, UNDER_REVIEW, BundleState
+from storage.models import Bundle, now
+
+
+def usable(bundle: Bundle) -> bool:
+    """Only ``twilio-approved`` counts, and not past ``valid_until``."""
+    return bundle.status == BundleState.APPROVED and (
+        bundle.valid_until is None or bundle.valid_until > now()
+    )
+
+
+def selectable(bundle: Bundle) -> bool:
+    """Approved, or worth waiting for."""
+    return usable(bundle) or bundle.status in UNDER_REVIEW
+
+
+def possible(bundle: Bundle) -> tuple[str, ...]:
+    """Verbs, the likely one first, and last ``delete``, which cannot be taken back.
+
+    Nothing while it is under review: nobody can take it back from there.
+    """
+    verbs = []
+    if bundle.status in EDITABLE:
+        verbs.append("continue" if bundle.status == BundleState.DRAFT else "fix")
+        if bundle.is_made:
+            verbs.append("submit")
+    if bundle.status in DELETABLE:
+        verbs.append("delete")
+    return tuple(verbs)
