@@ -524,9 +524,9 @@ class Bundle(SQLModel, table=True):
         return self.sid.startswith("BU")
 
     @property
-    def mark(self) -> str:
-        """The friendly name of what belongs to it at Twilio: end user, documents, addresses."""
-        return f"Number Desk {self.id}"
+    def mark_id(self) -> str:
+        """By which what belongs to it is found again at Twilio (``bot/twilio/names.py``)."""
+        return self.id
 
 
 class MessagingService(SQLModel, table=True):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from bot.twilio.names import of_end_user
 from tests.stories import filling
 from tests.stories.filling import Filler
 from tests.stories.stage import Control, Person, Stage, asks, shown, until
@@ -141,7 +142,9 @@ async def test_an_end_user_that_is_there_twice_is_taken_out_before_the_review(
     row = await stage.store.bundle(await id_of(stage, made["sid"]))
     twilio = stage.app.twilio.numbers.v2.regulatory_compliance
     second: Any = await twilio.end_users.create_async(
-        friendly_name=row.mark, type="business", attributes={"business_name": "Twice"}
+        friendly_name=of_end_user(row, "Business"),
+        type="business",
+        attributes={"business_name": "Twice"},
     )
     await twilio.bundles(made["sid"]).item_assignments.create_async(object_sid=second.sid)
     await filler.fills_up_to()
