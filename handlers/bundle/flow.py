@@ -9,12 +9,12 @@ from bot.core import App
 from bot.errors import BotError
 from bot.purchases import operations
 from bot.slack.files import FileProblem
-from bot.texts import N_, Texts, escape
+from bot.texts import N_, Texts
 from bot.twilio import contents, evaluation
 from bot.twilio.addresses import AddressProblem
 from bot.twilio.contents import GROUP, REVIEW, Contents, Page
 from bot.twilio.regulations import Regulation
-from handlers import address_fields, blocks, errors, loading
+from handlers import address_fields, blocks, errors, loading, rich
 from handlers.blocks import Block, View
 from handlers.bundle import address, document, document_set, end_user, review
 from handlers.bundle.form import BundleForm, Notes, bundle_of, heading, load
@@ -58,9 +58,9 @@ async def review_page(form: BundleForm, app: App, t: Texts, *, mark: str = "") -
     notes: dict[str | None, list[str]] = {}
     for each in findings:
         if each.page == first:
-            notes.setdefault(each.field, []).append(t.said(each.said))
+            notes.setdefault(each.field, []).append(rich.plainly(each.said, t))
         elif each.page not in every:
-            notes.setdefault(None, []).append(t.said(each.said))
+            notes.setdefault(None, []).append(rich.plainly(each.said, t))
     if first == REVIEW:
         return await review.page(form, app, t, notes=notes, mark=mark)
     return await draw(replace(form, about=form.about.at(first)), app, t, notes=notes, mark=mark)
@@ -71,7 +71,7 @@ async def next_view(form: BundleForm, app: App, t: Texts, mark: str, after: Page
     notes: Notes = {}
     refused = form.contents.documents.get(where.index) if where.kind in ("document", "address") else None
     if refused is not None and refused.status == contents.REJECTED and refused.reason:
-        notes = {None: [t("Twilio refused this document: {reason}", reason=escape(refused.reason))]}
+        notes = {None: [t("Twilio refused this document: {reason}", reason=refused.reason)]}
     return await draw(replace(form, about=form.about.at(where)), app, t, notes=notes, mark=mark)
 
 
@@ -117,9 +117,9 @@ async def _saved(turn: Turn, module: Any, form: BundleForm, typed: Any, mark: st
         problem = address_fields.problem(error, t)
         return address.page(known, t, typed=typed, notes={}, mark=mark, problem=problem)
     except FileProblem as error:
-        return document.page(known, t, typed=typed, notes={"file": [t.said(error.said)]}, mark=mark)
+        return document.page(known, t, typed=typed, notes={"file": [rich.plainly(error.said, t)]}, mark=mark)
     except Exception as error:
-        notes: Notes = {None: [t.said(await errors.sentence(error, app))]}
+        notes: Notes = {None: [rich.plainly(await errors.sentence(error, app), t)]}
         view: View = module.page(known, t, typed=typed, notes=notes, mark=mark)
         return view
     return await next_view(saved, app, t, mark, after=form.about.page)
@@ -211,7 +211,7 @@ async def opened(turn: Turn, about: OfBundle, mark: str) -> View:
         return await next_view(replace(form, bundle=bundle), app, t, mark)
     reason = app.bundle_memory.reason(form.bundle.sid)
     note = (
-        t("Twilio refused the bundle: {reason}", reason=escape(reason))
+        t("Twilio refused the bundle: {reason}", reason=reason)
         if reason
         else t("Twilio refused the bundle, and no document of it. Look at the end user's fields.")
     )
@@ -295,7 +295,7 @@ async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
     purchase = await app.store.purchase(about.purchase_id) if about.purchase_id else None
     shown = [blocks.alert(said, "success")]
     if bundle is not None:
-        shown.append(blocks.section(heading(bundle, t)))
+        shown.append(heading(bundle, t))
     if purchase is not None:
         shown.append(
             blocks.section(t("The request for {number} waits for it.", number=t.phone(purchase.phone_number)))

@@ -1,4 +1,4 @@
-"""Bundle news."""
+"""News of a bundle, as a message."""
 
 from typing import Any
 
@@ -7,57 +7,60 @@ from bot.core import App
 from bot.texts import BUNDLE_STATES, Texts, escape
 from bot.twilio import contents
 from bot.twilio.client import TwilioError
-from handlers import blocks
+from handlers import blocks, rich
 from handlers.blocks import Block
+from handlers.bundle.form import kind_of
+from handlers.rich import Element
 from storage.bundle_states import BundleState
 from storage.models import Bundle
 
-SECTIONS = 3
-"""Slack refuses a message of about 13,000 characters."""
-SIGNS = {
-    BundleState.APPROVED: ":white_check_mark:",
-    BundleState.REJECTED: ":x:",
-    BundleState.DELETED: ":x:",
+SIGNS: dict[str, str] = {
+    BundleState.APPROVED: "white_check_mark",
+    BundleState.REJECTED: "x",
+    BundleState.DELETED: "x",
 }
 
 
-# bundle news
-
-
 async def bundle_news(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) -> dict[str, Any]:
-    """``text``, ``blocks`` and ``metadata`` of a message; news: as ``bot/bundles/operations.py`` owes it.
+    """``text``, ``blocks`` and ``metadata`` of a message; news: as ``bot/bundles/announcements.py`` owes it.
 
     Reasons are read from Twilio now and kept nowhere (rule 27). Raises TwilioError: then it is posted later.
     """
     status = news["status"]
     if "lapses_in" in news:
-        text = t.n(
-            "The bundle “{bundle}” lapses in one day, on {date}.",
-            "The bundle “{bundle}” lapses in {n} days, on {date}.",
-            news["lapses_in"],
-            bundle=escape(bundle.friendly_name),
-            date=bundle.valid_until.date().isoformat() if bundle.valid_until else "?",
-        )
-        shown = [blocks.section(f":warning: {text}"), *await _users(bundle, app, t)]
+        text, sign = _lapses(news["lapses_in"], bundle, t), "warning"
+        shown = await users(bundle, app, t)
     else:
-        text = _sentence(news, bundle, t)
-        shown = [
-            blocks.section(f"{SIGNS.get(status, ':hourglass_flowing_sand:')} {text}"),
-            _about(news, bundle, t),
-        ]
+        text, sign = _sentence(news, bundle, t), SIGNS.get(status, "hourglass_flowing_sand")
+        shown = [await _about(news, bundle, app, t)]
         if status == BundleState.REJECTED and bundle.status == BundleState.REJECTED:
-            shown += await _reasons(bundle, app, t)
+            shown += await reasons(bundle, app, t)
             shown.append(
                 blocks.actions(
                     "mend", blocks.button("fix", t("Fix and resubmit"), bundle.id, style="primary")
                 )
             )
+    first = rich.block(rich.section(rich.emoji(sign), rich.text(f" {text}")))
     event = {"sid": bundle.sid, "status": status}
-    return {"text": text, "blocks": shown, "metadata": {"event_type": "bundle", "event_payload": event}}
+    return {
+        "text": escape(text),
+        "blocks": [first, *shown],
+        "metadata": {"event_type": "bundle", "event_payload": event},
+    }
+
+
+def _lapses(days: int, bundle: Bundle, t: Texts) -> str:
+    return t.n(
+        "The bundle “{bundle}” lapses in one day, on {date}.",
+        "The bundle “{bundle}” lapses in {n} days, on {date}.",
+        days,
+        bundle=bundle.friendly_name,
+        date=bundle.valid_until.date().isoformat() if bundle.valid_until else "?",
+    )
 
 
 def _sentence(news: dict[str, Any], bundle: Bundle, t: Texts) -> str:
-    name, days = escape(bundle.friendly_name), news.get("days")
+    name, days = bundle.friendly_name, news.get("days")
     waited = t.n("after one day", "after {n} days", days) if days else t("on the day it was sent")
     match news["status"]:
         case BundleState.APPROVED if days is not None:
@@ -70,19 +73,18 @@ def _sentence(news: dict[str, Any], bundle: Bundle, t: Texts) -> str:
     return t("The bundle “{bundle}”: {status}.", bundle=name, status=status)
 
 
-def _about(news: dict[str, Any], bundle: Bundle, t: Texts) -> Block:
-    parts = [
-        t("{country}, {type}", country=t.country(bundle.country), type=t.number_type(bundle.number_type)),
-        t.end_user(bundle.end_user_type),
-    ]
-    if news.get("submitted_by"):
-        parts.append(t("sent by {person}", person=f"<@{news['submitted_by']}>"))
+async def _about(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) -> Block:
+    """Whose it is, by name: nobody is pinged who is told directly."""
+    parts = [kind_of(bundle, t)]
+    if sender := news.get("submitted_by"):
+        parts.append(t("sent by {person}", person=(await app.people.names([sender]))[sender]))
     elif not news.get("made_by"):
         parts.append(t("made in the Twilio Console"))
-    return blocks.context(" · ".join(parts))
+    return rich.block(rich.section(rich.text(" · ".join(parts))))
 
 
-async def _reasons(bundle: Bundle, app: App, t: Texts) -> list[Block]:
+async def reasons(bundle: Bundle, app: App, t: Texts) -> list[Block]:
+    """Why Twilio has rejected it, in its words, for those who may read them (rule 27). Raises TwilioError for what may pass."""
     found: list[tuple[str, str]] = []
     try:
         if bundle.regulation_sid:
@@ -91,28 +93,30 @@ async def _reasons(bundle: Bundle, app: App, t: Texts) -> list[Block]:
     except TwilioError as error:
         if not error.definite:  # told later; what Twilio refuses for good is told without
             raise
-    lines = [f"• *{escape(t(name))}*: {escape(reason)}" for name, reason in found]
+    rows: list[list[Element]] = [
+        [rich.text(t(name), bold=True), rich.text(f": {reason}")] for name, reason in found
+    ]
     in_words = app.bundle_memory.reason(bundle.sid)
     if in_words and not any(in_words == reason for _, reason in found):
-        said = t("Twilio's words: {reason}", reason=escape(in_words))
-        lines.append(said)
-    if not lines:
-        lines.append(t("Twilio names no document. Its mail to the address of the bundle says more."))
-    return blocks.sections(lines, t, at_most=SECTIONS)
+        rows.append([rich.text(t("Twilio's words: {reason}", reason=in_words))])
+    if not rows:
+        said = t("Twilio names no document. Its mail to the address of the bundle says more.")
+        rows.append([rich.text(said)])
+    return rich.bullets(rows, t)
 
 
-async def _users(bundle: Bundle, app: App, t: Texts) -> list[Block]:
-    """The purchases and numbers that depend on the bundle."""
+async def users(bundle: Bundle, app: App, t: Texts) -> list[Block]:
+    """The requests and numbers that depend on the bundle. Raises TwilioError."""
     ours = await app.store.purchases_using(bundle.id)
     cards = await app.store.cards_of([each.id for each in ours])
-    lines = []
+    rows: list[list[Element]] = []
     for each in ours:
         link = cards[each.id].permalink if each.id in cards else None
         number = t.phone(each.phone_number)
-        lines.append(f"• <{link}|{number}>" if link else f"• {number}")
+        rows.append([rich.link(link, number) if link else rich.text(number)])
     known = {each.phone_number for each in ours}
     others = [each for each in await bundles.numbers_using(app, bundle) if each not in known]
-    lines += [f"• {t.phone(each)}" for each in others]
-    if not lines:
+    rows += [[rich.text(t.phone(each))] for each in others]
+    if not rows:
         return [blocks.context(t("No number and no request uses it."))]
-    return blocks.sections([t("It is used by:"), *lines], t, at_most=SECTIONS)
+    return [rich.block(rich.section(rich.text(t("It is used by:")))), *rich.bullets(rows, t)]

@@ -125,7 +125,7 @@ def _asks(regulation: Regulation, reviews: Sequence[timedelta], t: Texts) -> str
             lines.append(
                 t("Either set {number}:", number=1) if i == 0 else t("or set {number}:", number=i + 1)
             )
-        lines.append(described(group, t))
+        lines.append(escape(described(group, t)))
     address = t("Address")
     said = [text for group in regulation.groups for each in group for text in each.where]
     lines += [f"• {address}: {escape(text)}" for text in dict.fromkeys(said)]
