@@ -33,14 +33,17 @@ def _copy(call: Call, original: Bundle, status: str) -> Bundle:
 
 @routes.post("/Bundles/{bundle}/Copies", "FriendlyName")
 def copy(call: Call) -> Answer:
+    """With end users and documents of its own, so that changing them leaves the original as it is."""
     original = find_bundle(call)
     if original.status != "twilio-approved" or original.valid_until is None:
         raise TwilioError(22223)
     new = _copy(call, original, "draft")
     new.copy_of = original.sid
     for old in original.items.values():
-        item = Item(call.world.sids.new("BV"), old.object_sid, new.created_at)
+        item = Item(call.world.sids.new("BV"), _cloned(call, call.account, old.object_sid), new.created_at)
         new.items[item.sid] = item
+        if document := call.account.documents.get(item.object_sid):
+            document.status = "draft"  # [assumed]
     call.account.bundles[new.sid] = new
     return 201, copy_json(call.account, new)
 
