@@ -27,10 +27,12 @@ News = Callable[[Bundle | None, Bundle, Sequence[Purchase]], Happened | None]
 
 @dataclass(frozen=True)
 class Listed:
-    """A bundle with the purchases that wait for it."""
+    """A bundle with the purchases that wait for it, those whose numbers were bought with it, and the copy that shall renew it."""
 
     bundle: Bundle
-    waiting: tuple[Purchase, ...]
+    waiting: tuple[Purchase, ...] = ()
+    using: tuple[Purchase, ...] = ()
+    renewal: Bundle | None = None
 
 
 def _current() -> ColumnElement[bool]:
@@ -55,6 +57,18 @@ async def _waiting(session: AsyncSession, bundle_ids: Collection[str]) -> Sequen
     if not bundle_ids:  # the database would look at every purchase to find none
         return ()
     return (await session.exec(select(Purchase).join(Quote, _current()).where(*_waits(bundle_ids)))).all()
+
+
+async def _using(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
+    """Those whose numbers were bought with it, and are not released."""
+    if not bundle_ids:
+        return ()
+    owned = (
+        col(Quote.bundle_id).in_(bundle_ids),
+        col(Purchase.phone_number_sid).is_not(None),
+        col(Purchase.state) != State.RELEASED,
+    )
+    return (await session.exec(select(Purchase).join(Quote, _current()).where(*owned))).all()
 
 
 class Bundles(Database):
@@ -114,8 +128,22 @@ class Bundles(Database):
                     .limit(limit)
                 )
             ).all()
-            purchases = await _waiting(session, [each.id for each in found])
-        return [Listed(each, tuple(p for p in purchases if p.quote.bundle_id == each.id)) for each in found]
+            ids = [each.id for each in found]
+            waiting, using = await _waiting(session, ids), await _using(session, ids)
+            renewing = (
+                await session.exec(
+                    select(Bundle).where(col(Bundle.renews_id).in_(ids), Bundle.status != BundleState.DELETED)
+                )
+            ).all()
+        return [
+            Listed(
+                each,
+                tuple(purchase for purchase in waiting if purchase.quote.bundle_id == each.id),
+                tuple(purchase for purchase in using if purchase.quote.bundle_id == each.id),
+                next((copy for copy in renewing if copy.renews_id == each.id), None),
+            )
+            for each in found
+        ]
 
     async def bundles_of(
         self, account_sid: str, person_id: str, statuses: Sequence[str], limit: int
@@ -188,6 +216,7 @@ class Bundles(Database):
                         Bundle.account_sid == account_sid,
                         Bundle.status == BundleState.APPROVED,
                         col(Bundle.valid_until) <= before,
+                        col(Bundle.renews_id).is_(None),
                     )
                 )
             ).all()

@@ -4,14 +4,14 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.bundles import Bundles
 from storage.drafts import Drafts
 from storage.known import Known
 from storage.outbox import Outbox
 from storage.purchases import Purchases
+from storage.renewals import Renewals
 
 
-class Store(Drafts, Purchases, Bundles, Outbox, Known):
+class Store(Drafts, Purchases, Renewals, Outbox, Known):
     """Opened with a database URL, closed with ``close``."""
 
     async def schema_version(self) -> str | None:

@@ -1,6 +1,7 @@
 """What is told of a bundle: whom a change of it concerns, and why a purchase waits for it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from bot.settings import Settings
 from bot.texts import BUNDLE_STATES, N_, Said, channels, person, say
@@ -30,6 +31,8 @@ def told(
         and not waiting
     ):
         return None
+    if bundle.status == BundleState.DELETED and bundle.replacing is not None:
+        return None  # a copy that has done its work: that it did is told
     days = None
     if bundle.submitted_at is not None and bundle.status in (BundleState.APPROVED, BundleState.REJECTED):
         days = max(0, ((bundle.decided_at or now()) - bundle.submitted_at).days)
@@ -119,3 +122,22 @@ def lapse_warning(settings: Settings, bundle: Bundle, days: int) -> Happened:
     if bundle.submitted_by:
         owed.append(Owed("bundle_direct", bundle.submitted_by, message))
     return Happened("bundle_lapses", None, {"sid": bundle.sid, "days": days}, tuple(owed))
+
+
+def renewed(settings: Settings, bundle: Bundle, copy: Bundle) -> Happened:
+    """bundle: as it is now, with what the copy has given to it."""
+    message = {"status": bundle.status, "renewed": bundle.id}
+    return Happened("bundle_renewed", None, {"sid": bundle.sid}, _to_its_people(settings, copy, message))
+
+
+def not_renewed(settings: Settings, bundle: Bundle, copy: Bundle, code: int) -> Happened:
+    """code: Twilio's, why it does not let the copy take the bundle's place."""
+    message = {"status": bundle.status, "not_renewed": bundle.id, "code": code}
+    details = {"sid": bundle.sid, "code": code}
+    return Happened("renewal_refused", None, details, _to_its_people(settings, copy, message))
+
+
+def _to_its_people(settings: Settings, copy: Bundle, message: dict[str, Any]) -> tuple[Owed, ...]:
+    people = sorted({copy.made_by, copy.submitted_by} - {None}, key=str)
+    direct = [Owed("bundle_direct", str(each), message) for each in people]
+    return Owed("bundle", settings.bundles_channel, message), *direct

@@ -210,16 +210,9 @@ async def made_first(app: App, begun: Bundle, regulation: Regulation) -> Bundle:
 
 
 async def _make(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
-    compliance = app.twilio.numbers.v2.regulatory_compliance
-    more = {"status_callback": app.settings.callback_url} if app.settings.callback_url else {}
     asked_at = now()
     try:
-        found: Any = await compliance.bundles.create_async(
-            friendly_name=bundle.friendly_name,
-            email=check_email(app),
-            regulation_sid=regulation.sid,
-            **more,
-        )
+        found = await _create(app, bundle, regulation)
     except TwilioError as error:
         there = await _named(app, bundle) if error.doubtful else None
         if there is not None:
@@ -228,12 +221,34 @@ async def _make(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
     return await _adopted(app, bundle, found, asked_at)
 
 
-async def _named(app: App, bundle: Bundle) -> Bundle | None:
-    """Our bundle at Twilio, found by its name."""
-    asked_at = now()
-    found: list[Any] = await app.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
-        friendly_name=bundle.friendly_name, limit=20
+async def _create(app: App, bundle: Bundle, regulation: Regulation) -> Any:
+    compliance = app.twilio.numbers.v2.regulatory_compliance
+    if bundle.renews_id is not None:
+        copies = compliance.bundles(await _renewed_sid(app, bundle)).bundle_copies
+        return await copies.create_async(friendly_name=bundle.friendly_name)
+    more = {"status_callback": app.settings.callback_url} if app.settings.callback_url else {}
+    return await compliance.bundles.create_async(
+        friendly_name=bundle.friendly_name, email=check_email(app), regulation_sid=regulation.sid, **more
     )
+
+
+async def _renewed_sid(app: App, copy: Bundle) -> str:
+    """Of the bundle that the copy shall renew. Raises BundleGone."""
+    original = await app.store.bundle(copy.renews_id) if copy.renews_id else None
+    if original is None or original.status == BundleState.DELETED:
+        raise BundleGone()
+    return str(original.sid)
+
+
+async def _named(app: App, bundle: Bundle) -> Bundle | None:
+    """Our bundle at Twilio, found by its name; a copy is among those of the bundle that it shall renew."""
+    asked_at = now()
+    compliance = app.twilio.numbers.v2.regulatory_compliance
+    found: list[Any]
+    if bundle.renews_id is not None:
+        found = await compliance.bundles(await _renewed_sid(app, bundle)).bundle_copies.list_async()
+    else:
+        found = await compliance.bundles.list_async(friendly_name=bundle.friendly_name, limit=20)
     same = next((each for each in found if each.friendly_name == bundle.friendly_name), None)
     return await _adopted(app, bundle, same, asked_at) if same is not None else None
 

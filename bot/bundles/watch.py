@@ -1,4 +1,4 @@
-"""Watches the account's bundles: what has changed, what was made in the Console, what will lapse. Rule 28.
+"""Watches the account's bundles: what has changed, what was made in the Console, what will lapse, what is renewed. Rule 28.
 
 One poll a minute reads the bundles by date of change, newest first, only as far as something is new: it costs one call
 whatever the number that waits. One sweep an hour reads all, which finds what was deleted. A callback of Twilio's only
@@ -14,7 +14,7 @@ from typing import Any
 
 from twilio.request_validator import RequestValidator
 
-from bot.bundles import announcements
+from bot.bundles import announcements, renewal
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.twilio.client import TwilioError
@@ -73,6 +73,7 @@ class Watch:
                 await self._sweep()
             else:
                 await self._read_changed()
+            await renewal.carry_on(self._app)
         finally:
             await self._warn_of_lapses()
 

@@ -5,7 +5,7 @@ Whether somebody may do it is the policy's matter; that it would do something is
 
 from bot.bundles.possible import usable
 from storage.bundle_states import BundleState
-from storage.models import MOVES, STOPPED, Bundle, Purchase, State
+from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State
 
 WAYS_ON: dict[str, tuple[str, ...]] = {
     "NumberTaken": ("alternative", "retry"),
@@ -24,6 +24,8 @@ WAYS_ON: dict[str, tuple[str, ...]] = {
 }
 """What leads on from a problem, by its kind; from every other one ``retry``."""
 ENDINGS = ("withdraw", "end")
+IN_MENU = ("bundle", *ENDINGS)
+"""What is rare, or cannot be taken back."""
 
 
 def ways_on(purchase: Purchase) -> tuple[str, ...]:
@@ -42,16 +44,21 @@ def ways_on(purchase: Purchase) -> tuple[str, ...]:
 def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
     """Verbs, the likely one first, and last what ends it. bundle: the quoted one, as it is now.
 
-    ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first.
+    ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first; ``bundle`` shows it.
     """
     if purchase.state == State.COMPLETE:
-        return ("test", "check") if purchase.quote.can_text else ()
+        proof = ("test", "check") if purchase.quote.can_text else ()
+        return (*proof, *_shown(bundle))
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
         on = (
             "retry",
         )  # what leads on from its problem is not possible where it is: nobody shall be left without a way
-    return (*on, *_ending(purchase))
+    return (*on, *(_shown(bundle) if purchase.state in UNFINISHED else ()), *_ending(purchase))
+
+
+def _shown(bundle: Bundle | None) -> tuple[str, ...]:
+    return () if bundle is None or bundle.status == BundleState.DELETED else ("bundle",)
 
 
 def _deciding(purchase: Purchase) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from bot.core import App
@@ -34,7 +35,21 @@ FINDINGS = {
 async def evaluate(app: App, bundle: Bundle, regulation: Regulation, contents: Contents) -> list[Finding]:
     """What Twilio's evaluation of the bundle finds; nothing when it is compliant. Raises TwilioError."""
     compliance = app.twilio.numbers.v2.regulatory_compliance
-    evaluation: Any = await compliance.bundles(bundle.sid).evaluations.create_async()
+    made: Any = await compliance.bundles(bundle.sid).evaluations.create_async()
+    return _found(made, bundle, regulation, contents)
+
+
+async def latest(
+    app: App, bundle: Bundle, regulation: Regulation, contents: Contents
+) -> tuple[datetime, list[Finding]] | None:
+    """What the last evaluation has found, and when; None where there was none. Raises TwilioError."""
+    evaluations = app.twilio.numbers.v2.regulatory_compliance.bundles(bundle.sid).evaluations
+    made: list[Any] = await evaluations.list_async(limit=100, page_size=100)
+    last = max(made, key=lambda each: each.date_created, default=None)
+    return (last.date_created, _found(last, bundle, regulation, contents)) if last is not None else None
+
+
+def _found(evaluation: Any, bundle: Bundle, regulation: Regulation, contents: Contents) -> list[Finding]:
     found: list[Finding] = []
     used: set[Page] = set()
     for result in evaluation.results or ():

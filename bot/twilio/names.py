@@ -20,7 +20,7 @@ def of_end_user(bundle: Bundle, kind: str) -> str:
 def of_document(bundle: Bundle, index: int, kind: str, file_name: str = "") -> str:
     """kind: of document, as people call it; index: of the requirement that it is for."""
     tail = f" ({_place(bundle, index)})"
-    return _fitting(f"{_short(kind, LONGEST_KIND)}: {file_name}" if file_name else kind, tail)
+    return _fitting(f"{short(kind, LONGEST_KIND)}: {file_name}" if file_name else kind, tail)
 
 
 def is_end_user(name: str, bundle: Bundle) -> bool:
@@ -51,11 +51,11 @@ def _place(bundle: Bundle, index: int) -> str:
 
 
 def _fitting(readable: str, tail: str) -> str:
-    return _short(readable, LONGEST - len(tail)) + tail
+    return short(readable, LONGEST - len(tail)) + tail
 
 
-def _short(text: str, longest: int) -> str:
-    """Cut in the middle: a file's name tells by its beginning and by its ending."""
+def short(text: str, longest: int) -> str:
+    """Cut in the middle: a name tells by its beginning and by its ending."""
     if len(text) <= longest:
         return text
     ending = 6

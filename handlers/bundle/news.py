@@ -4,11 +4,12 @@ from typing import Any
 
 from bot.bundles import operations as bundles
 from bot.core import App
-from bot.texts import BUNDLE_STATES, Texts, escape
+from bot.texts import BUNDLE_STATES, N_, Texts, escape
 from bot.twilio import contents
 from bot.twilio.client import TwilioError
 from handlers import blocks, rich
 from handlers.blocks import Block
+from handlers.bundle import buttons
 from handlers.bundle.form import kind_of
 from handlers.rich import Element
 from storage.bundle_states import BundleState
@@ -19,6 +20,12 @@ SIGNS: dict[str, str] = {
     BundleState.REJECTED: "x",
     BundleState.DELETED: "x",
 }
+NOT_RENEWED = {
+    22224: N_("Twilio takes only an approved copy of an approved bundle (error {code})."),
+    22228: N_("The regulation has changed since it was copied (error {code})."),
+    22229: N_("A number uses an address that the copy does not have (error {code})."),
+}
+"""Why Twilio does not let a copy take a bundle's place. Source: twilio.com/docs, error dictionary."""
 
 
 async def bundle_news(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) -> dict[str, Any]:
@@ -27,7 +34,14 @@ async def bundle_news(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) 
     Reasons are read from Twilio now and kept nowhere (rule 27). Raises TwilioError: then it is posted later.
     """
     status = news["status"]
-    if "lapses_in" in news:
+    bundle = await app.store.bundle(news.get("renewed") or news.get("not_renewed") or "") or bundle
+    if "renewed" in news:
+        text, sign = t("The bundle “{bundle}” is renewed.", bundle=bundle.friendly_name), "white_check_mark"
+        shown = await users(bundle, app, t)
+    elif "not_renewed" in news:
+        text, sign = _not_renewed(news["code"], bundle, t), "warning"
+        shown = await users(bundle, app, t)
+    elif "lapses_in" in news:
         text, sign = _lapses(news["lapses_in"], bundle, t), "warning"
         shown = await users(bundle, app, t)
     else:
@@ -35,11 +49,7 @@ async def bundle_news(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) 
         shown = [await _about(news, bundle, app, t)]
         if status == BundleState.REJECTED and bundle.status == BundleState.REJECTED:
             shown += await reasons(bundle, app, t)
-            shown.append(
-                blocks.actions(
-                    "mend", blocks.button("fix", t("Fix and resubmit"), bundle.id, style="primary")
-                )
-            )
+    shown += await _actions(news, bundle, app, t)
     first = rich.block(rich.section(rich.emoji(sign), rich.text(f" {text}")))
     event = {"sid": bundle.sid, "status": status}
     return {
@@ -47,6 +57,27 @@ async def bundle_news(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) 
         "blocks": [first, *shown],
         "metadata": {"event_type": "bundle", "event_payload": event},
     }
+
+
+async def _actions(news: dict[str, Any], bundle: Bundle, app: App, t: Texts) -> list[Block]:
+    """What leads on from this news, where it is possible; a message stays, so what is possible is asked again when it is pressed."""
+    if bundle.status == BundleState.DELETED:
+        return []
+    copy = await app.store.renewal_of(bundle.id)
+    on = {"fix"} if news["status"] == BundleState.REJECTED else set()
+    if "lapses_in" in news or "not_renewed" in news:
+        on = {"renew"}
+    verbs = [each for each in buttons.buttons(bundle, copy, t) if each["action_id"] in on]
+    return [blocks.actions("mend", *verbs, buttons.details(bundle, t))]
+
+
+def _not_renewed(code: int, bundle: Bundle, t: Texts) -> str:
+    why = t(NOT_RENEWED.get(code, N_("Twilio refuses it (error {code}).")), code=code)
+    return t(
+        "The bundle “{bundle}” is not renewed. {why} The copy stays, as a bundle of its own.",
+        bundle=bundle.friendly_name,
+        why=why,
+    )
 
 
 def _lapses(days: int, bundle: Bundle, t: Texts) -> str:
@@ -113,7 +144,8 @@ async def users(bundle: Bundle, app: App, t: Texts) -> list[Block]:
     for each in ours:
         link = cards[each.id].permalink if each.id in cards else None
         number = t.phone(each.phone_number)
-        rows.append([rich.link(link, number) if link else rich.text(number)])
+        waits = [] if each.phone_number_sid else [rich.text(" · " + t("waits for it"))]
+        rows.append([rich.link(link, number) if link else rich.text(number), *waits])
     known = {each.phone_number for each in ours}
     others = [each for each in await bundles.numbers_using(app, bundle) if each not in known]
     rows += [[rich.text(t.phone(each))] for each in others]

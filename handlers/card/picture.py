@@ -7,7 +7,7 @@ from typing import Any
 from bot import readiness
 from bot.bundles.possible import usable
 from bot.core import App
-from bot.purchases.possible import ENDINGS, possible
+from bot.purchases.possible import IN_MENU, possible
 from bot.purchases.ready import outcome
 from bot.purchases.steps import step_of, steps_of
 from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
@@ -294,22 +294,22 @@ LABELS = {
     "take_over": N_("It is ours"),
     "test": N_("Send a test message"),
     "check": N_("Check again"),
+    "bundle": N_("Show the bundle"),
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
 }
 
 
 def buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
-    """Values carry the purchase and the quote that the button belongs to. What ends it is in the menu."""
+    """Values carry the purchase and the quote that the button belongs to. What is rare or ends it is in the menu."""
     of = OfPurchase(purchase.id, purchase.quote_no)
     verbs = possible(purchase, bundle)
-    shown = [
-        _button(verb, purchase, bundle, of, t) for verb in verbs if verb not in (*ENDINGS, "alternative")
-    ]
+    quiet = (*IN_MENU, "alternative")
+    shown = [_button(verb, purchase, bundle, of, t) for verb in verbs if verb not in quiet]
     if shown and verbs[0] != "alternative":
         shown[0]["style"] = "primary"
-    endings = [blocks.option(f"{verb}:{of}", t(LABELS[verb])) for verb in verbs if verb in ENDINGS]
-    return [*shown, blocks.overflow("more", endings)] if endings else shown
+    menu = [blocks.option(f"{verb}:{of}", t(LABELS[verb])) for verb in verbs if verb in IN_MENU]
+    return [*shown, blocks.overflow("more", menu)] if menu else shown
 
 
 def _button(verb: str, purchase: Purchase, bundle: Bundle | None, of: OfPurchase, t: Texts) -> Block:

@@ -57,7 +57,7 @@ def replace_items(call: Call) -> Answer:
         raise TwilioError(22225)
     if source is target:
         raise TwilioError(22226)
-    if source.status != "twilio-approved" or source.copy_of != target.sid:
+    if {source.status, target.status} != {"twilio-approved"} or source.copy_of != target.sid:
         raise TwilioError(22224)
     kept = {address for d in call.account.documents_of(source) for address in d.address_sids}
     users = [n for n in call.account.owned.values() if n.bundle_sid == target.sid and n.address_sid]

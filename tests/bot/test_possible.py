@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as any_of
 
-from bot.purchases.possible import ENDINGS, WAYS_ON, possible
+from bot.purchases.possible import ENDINGS, IN_MENU, WAYS_ON, possible
 from handlers import screen
 from handlers.card import add_bundle, choose, decide
 from handlers.card import test as proof
@@ -66,7 +66,7 @@ def test_no_verb_is_offered_twice_and_what_ends_it_comes_last(found: tuple[Purch
 def test_what_has_stopped_has_a_way_on_and_a_way_to_end_it(found: tuple[Purchase, Bundle | None]) -> None:
     verbs = possible(*found)
     if found[0].state in STOPPED:
-        assert set(verbs) - set(ENDINGS) and verbs[-1] == "end"
+        assert set(verbs) - set(IN_MENU) and verbs[-1] == "end"
 
 
 @given(reachable())
@@ -90,7 +90,17 @@ def test_what_is_finished_offers_nothing_but_the_proof_that_a_number_can_text(
 ) -> None:
     if found[0].state not in UNFINISHED:
         texts = found[0].state == State.COMPLETE and found[0].quote.can_text
-        assert possible(*found) == (("test", "check") if texts else ())
+        assert set(possible(*found)) - {"bundle"} == ({"test", "check"} if texts else set())
+
+
+@given(reachable())
+def test_a_bundle_is_shown_from_every_card_that_is_still_about_it(
+    found: tuple[Purchase, Bundle | None],
+) -> None:
+    purchase, bundle = found
+    live = purchase.state in (*UNFINISHED, State.COMPLETE)
+    there = bundle is not None and bundle.status != BundleState.DELETED
+    assert ("bundle" in possible(*found)) == (live and there)
 
 
 @given(reachable())

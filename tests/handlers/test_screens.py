@@ -36,7 +36,7 @@ from bot.twilio.regulations import Part, Regulation
 from handlers import address_fields, blocks, loading
 from handlers import errors as shown_errors
 from handlers.bundle import address as bundle_address
-from handlers.bundle import document, document_set, start
+from handlers.bundle import delete, details, document, document_set, start
 from handlers.bundle import end_user as bundle_end_user
 from handlers.bundle import list as bundles
 from handlers.bundle import news as alerts
@@ -49,6 +49,7 @@ from handlers.ref import OfBundle
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
 from sandbox.twilio.regulations import REGULATIONS
+from storage.bundle_states import BundleState
 from storage.models import Approval, Bundle, Draft, Purchase, State, now
 from storage.purchases import Happened
 from storage.schema import prepare
@@ -612,14 +613,36 @@ async def test_the_list_of_bundles_is_within_slacks_limits(language: str, desk: 
         )
         for nth in range(9):
             await waiting(desk, row, nth)
-    notice = blocks.alert(LONGER, "error")
+    notice = blocks.note(LONGER)
     for status in bundles.NAMES:
         for country_ in ("all", "GB"):
             for offset in (0, 1, 8):
                 which = bundles.Part(status, country_, offset)
                 view = await bundles.page(which, desk.app, t, notice=notice)
-                assert view_problems(view) == [], which
+                assert view_problems(view) == [] and alive(view) == [], which
                 assert bundles.Part.parse(view["private_metadata"]) == which
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("status", list(BundleState))
+async def test_the_page_of_a_bundle_is_within_slacks_limits(
+    language: str, status: BundleState, desk: Desk
+) -> None:
+    """With a renewal, sixty that wait for it, and a reason of any length."""
+    rc = desk.world.sdk.numbers.v2.regulatory_compliance
+    there = await rc.bundles.create_async(LONG[:64], "a@example.com", regulation_sid=ALL[0].sid)
+    values = {"sid": there.sid, "regulation_sid": ALL[0].sid, "submitted_by": "U1", "submitted_at": now()}
+    row = await made(desk, **values, status=status, made_by="U1", decided_at=now(), created_at=now())
+    await made(desk, sid="new 1", status="draft", renews_id=row.id)
+    desk.world.twin.account.bundles[there.sid].status = status
+    desk.app.bundle_memory.remember_reason(there.sid, LONGER)
+    for nth in range(60):
+        await waiting(desk, row, nth)
+    turn: Any = SimpleNamespace(app=desk.app, t=Texts(language), person_id="U1")
+    view = await details.page(row.id, turn, notice=blocks.note(LONG))
+    assert view_problems(view) == [] and alive(view) == []
+    shown = delete.page(row, list(await desk.app.store.purchases_using(row.id)), Texts(language))
+    assert view_problems(shown) == [] and alive(shown) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -637,8 +660,10 @@ async def test_bundle_news_is_within_slacks_limits(language: str, desk: Desk) ->
                 assert message_problems(message["blocks"], message["text"]) == [], news
                 assert alive(message["blocks"]) == [], news
                 assert len(message["text"]) <= 4000
-    for lapses_in in (1, 30):
-        news = {"status": "twilio-approved", "lapses_in": lapses_in}
+    more: list[dict[str, Any]] = [{"lapses_in": 1}, {"lapses_in": 30}, {"renewed": row.id}]
+    more += [{"not_renewed": row.id, "code": code} for code in (22224, 22228, 22229, 20404)]
+    for each in more:
+        news = {"status": "twilio-approved", **each}
         message = await alerts.bundle_news(news, row, desk.app, t)
         assert message_problems(message["blocks"], message["text"]) == [], news
 

@@ -471,3 +471,19 @@ async def test_people_who_were_known_keep_language_and_channel_and_are_read_anew
     assert (known.locale, known.dm_channel, known.read_at.year) == ("ja-JP", "D0ADA", 1970)
     assert (known.display_name, known.team_id, known.barred) == (None, None, None)
     assert await database.members("T0") == {}
+
+
+async def test_a_bundle_of_the_release_before_renewals_is_read_and_can_be_renewed(database: Store) -> None:
+    await run(database, lambda config: command.upgrade(config, "0009"))
+    old = {**FIRST["bundles"], "addresses": {}}
+    async with database.engine.begin() as connection:
+        await connection.run_sync(put, {"bundles": old})
+    await run(database, lambda config: command.upgrade(config, "head"))
+    await run(database, command.check)
+    bundle = await database.bundle("b1")
+    assert bundle is not None and (bundle.renews_id, bundle.replacing) == (None, None)
+    assert await database.renewal_of("b1") is None and list(await database.renewals("AC0")) == []
+    await run(database, lambda config: command.downgrade(config, "0009"))
+    async with database.engine.begin() as connection:
+        (back,) = (await connection.execute(text("SELECT id, sid, status FROM bundles"))).all()
+    assert tuple(back) == ("b1", "BU1", "twilio-approved")

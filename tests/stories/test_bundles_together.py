@@ -53,7 +53,7 @@ async def test_a_bundle_that_is_being_made_cannot_be_deleted(
     await compliance.submits(number_type="local", end_user_type="business")
     await asyncio.sleep(0.5)
     view = await opens_the_list(approver)
-    await approver.presses("delete", block_id=row_of(view, "delete"))
+    await filling.deletes(approver, row_of(view, "menu"))
     await sees(approver, lambda view: "is changing this bundle right now" in shown(view))
     await compliance.view("new_bundle.end_user")
     filler = Filler(stage, compliance)
@@ -79,7 +79,7 @@ async def test_a_purchase_hears_that_its_bundle_was_deleted_before_twilio_had_it
     await compliance.view("problem")
     await closes_everything(compliance)
     view = await opens_the_list(compliance)
-    await compliance.presses("delete", block_id=row_of(view, "delete"))
+    await filling.deletes(compliance, row_of(view, "menu"))
     await sees(compliance, lambda view: "is deleted" in shown(view))
     await stage.in_thread(card, "was deleted at Twilio")
 
@@ -96,7 +96,7 @@ async def test_what_is_gone_at_twilio_can_be_deleted_and_is_not_gone_on_with(
     for sid in gone:
         await twilio.delete(f"bundles/{sid}")
     await opens_the_list(compliance)
-    await compliance.presses("delete", block_id=f"of {first}")
+    await filling.deletes(compliance, f"of {first}")
     await sees(compliance, lambda view: "is deleted" in shown(view))
     await compliance.presses("continue", block_id=f"of {second}")
     problem = await compliance.view("problem")
