@@ -15,6 +15,7 @@ from handlers import blocks, errors
 from handlers.blocks import Block, View
 from handlers.turn import Turn
 from storage.drafts import DraftMoved
+from storage.outbox import Owed
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ RATE_LIMITED_FOR = 30.0
 NO_WAY_BACK = (DraftGone, BundleGone, NotAsTwilioHasIt)
 """After these the page before is not there any more."""
 
+Closed = Callable[[bool], Said | None]
+"""The sentence, if any, for whoever does not see what became of the work; its argument: whether it was done."""
 Work = Callable[[str], Awaitable[View]]
 """Makes the view that takes the place of the loading one; its argument marks the fields that Slack must forget."""
 
@@ -43,24 +46,38 @@ def page(t: Texts, text: str, about: str = "") -> View:
     )
 
 
-async def behind(turn: Turn, text: str, work: Work, *, about: str = "", way_on: Block | None = None) -> None:
+async def behind(
+    turn: Turn,
+    text: str,
+    work: Work,
+    *,
+    about: str = "",
+    way_on: Block | None = None,
+    closed: Closed | None = None,
+) -> None:
     """Shows that something is under way, acknowledges, does the work, and shows its view, or what went wrong.
 
-    about: what the view of an error carries; way_on: its button. A draft that was changed meanwhile is left alone.
+    about: what the view of an error carries; way_on: its button; closed: what is told directly to whom the view was closed for before that.
+    A draft that was changed meanwhile is left alone.
     """
     waiting = page(turn.t, text, about)
     external_id = waiting["external_id"]
     await turn.show(waiting)
 
     async def run() -> None:
+        is_done = True
         try:
             view = await work(f"~{external_id[:6]}")
         except DraftMoved:
             return
         except Exception as error:
+            is_done = False
             said = await errors.sentence(error, turn.app)
             view = problem(said, turn.t, about, None if isinstance(error, NO_WAY_BACK) else way_on)
-        await late(turn.client, view, external_id=external_id)
+        is_shown = await late(turn.client, view, external_id=external_id)
+        told = closed(is_done) if closed is not None and not is_shown else None
+        if told is not None:
+            await turn.app.store.owe(turn.app.workspace_id, Owed("direct", turn.person_id, told))
 
     turn.app.later(run(), errors.in_log("showing what was done"))
 
@@ -72,19 +89,22 @@ def problem(said: Said, t: Texts, about: str = "", way_on: Block | None = None) 
     return blocks.modal(PROBLEM, t("That did not work"), shown, close=t("Close"), about=about)
 
 
-async def late(client: AsyncWebClient, view: View, **at: str) -> None:
-    """Replaces the view at this ``external_id`` or ``view_id``. When the person has closed it nothing is lost: the row is there."""
+async def late(client: AsyncWebClient, view: View, **at: str) -> bool:
+    """Replaces the view at this ``external_id`` or ``view_id``; False when it is not there any more: the person, or Slack, has closed it.
+
+    Nothing is lost by that: the row is there.
+    """
     began = time.monotonic()
     while True:
         try:
             await client.views_update(view=view, **at)
-            return
+            return True
         except SlackApiError as error:
             waited, pause = time.monotonic() - began, 0.1
             match error.response.get("error"):
                 case "not_found":
                     if waited > NOT_FOUND_FOR:
-                        return
+                        return False
                 case "ratelimited" if waited < RATE_LIMITED_FOR:
                     pause = float(error.response.headers.get("Retry-After") or 1)
                 case _:

@@ -21,6 +21,7 @@ LONGEST_LIST = 9000
 
 _MARKED = re.compile(r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`")
 """What may be marked up in texts of the catalogue, which are ours."""
+_ADDRESS = re.compile(r"https://[^\s<>()\"']*[^\s<>()\"'.,;:!?]")
 
 
 def text(content: str, *, bold: bool = False, code: bool = False) -> Element:
@@ -66,6 +67,17 @@ def quote(content: str) -> Element:
 
 def block(*sections: Element) -> Block:
     return {"type": "rich_text", "elements": list(sections)}
+
+
+def linked(words: str) -> Block:
+    """Somebody else's words, in which addresses of pages can be followed."""
+    elements, end = [], 0
+    for found in _ADDRESS.finditer(words):
+        if found.start() > end:
+            elements.append(text(words[end : found.start()]))
+        elements.append(link(found[0], found[0]))
+        end = found.end()
+    return block(section(*elements, *([text(words[end:])] if words[end:] else [])))
 
 
 def sentence(t: Texts, text: str, **values: Any) -> Block:

@@ -10,7 +10,7 @@ from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import N_, Texts, say
 from bot.twilio import addresses, contents
-from handlers import address_fields, blocks, country_field, forms
+from handlers import address_fields, blocks, country_field, forms, rich
 from handlers.blocks import Block, Option, View
 from handlers.bundle import form as common
 from handlers.bundle.form import BundleForm, Notes
@@ -63,7 +63,7 @@ def page(
     shown: list[Block] = [
         *problem,
         blocks.header(t("Address: {document}", document=t(requirement.name))),
-        *map(blocks.plain_section, requirement.where),
+        *map(rich.linked, requirement.where),
         blocks.select("address", t("Address"), typed.options, initial=typed.chosen, mark=mark, dispatch=True),
         *common.below("address", notes),
         *common.below("address_sids", notes),

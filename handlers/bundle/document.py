@@ -12,7 +12,7 @@ from bot.slack import files as slack_files
 from bot.texts import N_, Texts, say
 from bot.twilio import contents
 from bot.twilio.regulations import Part, Requirement
-from handlers import blocks, forms
+from handlers import blocks, forms, rich
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
 from handlers.bundle.form import BundleForm, Notes
@@ -65,7 +65,7 @@ def _drawn(
     where = form.about.page
     shown: list[Block] = [blocks.header(t(requirement.name))]
     if requirement.description:
-        shown.append(blocks.plain_section(requirement.description))
+        shown.append(rich.linked(requirement.description))
     if len(form.documents) > 1:
         shown.append(blocks.context(t("Document {n} of {all}", n=where.index + 1, all=len(form.documents))))
     if where.portion == 0:

@@ -9,14 +9,14 @@ from bot.core import App
 from bot.errors import BotError
 from bot.purchases import operations
 from bot.slack.files import FileProblem
-from bot.texts import N_, Texts
+from bot.texts import N_, Said, Texts
 from bot.twilio import contents, evaluation
 from bot.twilio.addresses import AddressProblem
 from bot.twilio.contents import GROUP, REVIEW, Contents, Page
 from bot.twilio.regulations import Regulation
 from handlers import address_fields, blocks, errors, loading, rich
 from handlers.blocks import Block, View
-from handlers.bundle import address, document, document_set, end_user, review
+from handlers.bundle import address, document, document_set, end_user, review, unseen
 from handlers.bundle.form import BundleForm, Notes, bundle_of, heading, load
 from handlers.buy import draft as draft_row
 from handlers.buy import review as purchase_review
@@ -99,38 +99,46 @@ async def suggestion_taken(turn: Turn) -> None:
 
 
 async def _save(turn: Turn, module: Any, form: BundleForm, typed: Any) -> None:
-    async def work(mark: str) -> View:
-        return await _saved(turn, module, form, typed, mark)
-
-    await behind(turn, turn.t("Sending it to Twilio…"), form.about, work)
-
-
-async def _saved(turn: Turn, module: Any, form: BundleForm, typed: Any, mark: str) -> View:
     """What was typed is held for this one try; when it fails the page is drawn again with it. Rule 25."""
-    app, t = turn.app, turn.t
-    known = form
-    try:
-        async with bundles.alone(app, form.bundle.id):
-            known = await load(form.about, app)
-            saved = await module.save(known, typed, turn.client, app)
-    except AddressProblem as error:
+    app, page, failed = turn.app, unseen.page_name(turn.view), list[Exception]()
+
+    async def work(mark: str) -> View:
+        known = form
+        try:
+            async with bundles.alone(app, form.bundle.id):
+                known = await load(form.about, app)
+                saved = await module.save(known, typed, turn.client, app)
+        except Exception as error:
+            failed.append(error)
+            return await _again(turn, module, known, typed, error, mark)
+        return await next_view(saved, app, turn.t, mark, after=form.about.page)
+
+    def closed(is_done: bool) -> Said:
+        return unseen.saved(form.bundle, page, is_sure=is_done and not failed)
+
+    await behind(turn, turn.t("Sending it to Twilio…"), form.about, work, closed)
+
+
+async def _again(turn: Turn, module: Any, known: BundleForm, typed: Any, error: Exception, mark: str) -> View:
+    """The page with what was typed, and with what is wrong where it belongs."""
+    t = turn.t
+    if isinstance(error, AddressProblem):
         problem = address_fields.problem(error, t)
         return address.page(known, t, typed=typed, notes={}, mark=mark, problem=problem)
-    except FileProblem as error:
-        return document.page(known, t, typed=typed, notes={"file": [rich.plainly(error.said, t)]}, mark=mark)
-    except Exception as error:
-        notes: Notes = {None: [rich.plainly(await errors.sentence(error, app), t)]}
-        view: View = module.page(known, t, typed=typed, notes=notes, mark=mark)
-        return view
-    return await next_view(saved, app, t, mark, after=form.about.page)
+    said = rich.plainly(await errors.sentence(error, turn.app), t)
+    notes: Notes = {"file" if isinstance(error, FileProblem) else None: [said]}
+    view: View = module.page(known, t, typed=typed, notes=notes, mark=mark)
+    return view
 
 
 # behind a loading view
 
 
-async def behind(turn: Turn, text: str, about: OfBundle, work: loading.Work) -> None:
+async def behind(
+    turn: Turn, text: str, about: OfBundle, work: loading.Work, closed: loading.Closed | None = None
+) -> None:
     way_on = _look_again(turn.t) if about.bundle_id else None
-    await loading.behind(turn, text, work, about=str(about), way_on=way_on)
+    await loading.behind(turn, text, work, about=str(about), way_on=way_on, closed=closed)
 
 
 def _look_again(t: Texts) -> Block:
@@ -278,8 +286,14 @@ async def open_bundle(turn: Turn, about: OfBundle) -> None:
 
 async def finishing_later(turn: Turn) -> None:
     """The pages that were saved stay at Twilio. A request that is not sent yet goes on to its last page."""
-    said = turn.t("The bundle is kept as a draft.")
-    await turn.show(await after_bundle(OfBundle.parse(turn.about), turn.app, turn.t, said))
+    about, t = OfBundle.parse(turn.about), turn.t
+    said = t("The bundle is kept as a draft.")
+    if about.page != REVIEW:
+        page = unseen.page_name(turn.view)
+        said += " " + t(
+            "What you changed on the page “{page}” is not saved: only pages that were sent are.", page=page
+        )
+    await turn.show(await after_bundle(about, turn.app, t, said))
 
 
 async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
@@ -293,7 +307,7 @@ async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
         except DraftMoved:
             pass
     purchase = await app.store.purchase(about.purchase_id) if about.purchase_id else None
-    shown = [blocks.alert(said, "success")]
+    shown = [blocks.note(said, "success")]
     if bundle is not None:
         shown.append(heading(bundle, t))
     if purchase is not None:
@@ -307,6 +321,7 @@ async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
 async def sent(turn: Turn) -> None:
     """The last page: before Twilio's reviewers."""
     about = OfBundle.parse(turn.about)
+    bundle, _ = await bundle_of(about, turn.app)
 
     async def work(mark: str) -> View:
         form = await load(about, turn.app)
@@ -314,7 +329,7 @@ async def sent(turn: Turn) -> None:
         said = turn.t("The bundle is with Twilio's reviewers now.")
         return await after_bundle(about, turn.app, turn.t, said)
 
-    await behind(turn, turn.t("Sending the bundle to Twilio…"), about, work)
+    await behind(turn, turn.t("Sending the bundle to Twilio…"), about, work, unseen.sent(bundle))
 
 
 def allowed(listener: Listener) -> Listener:

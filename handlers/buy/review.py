@@ -38,7 +38,7 @@ def page(
 ) -> View:
     typed = draft.answers.get("review", {})
     offer = _offer(draft, app)
-    shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
+    shown: list[Block] = [blocks.note(notice, "success")] if notice else []
     shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
     if draft.can_text:
         shown += service_fields(app, typed, t, mark=mark)
