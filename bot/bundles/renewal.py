@@ -120,7 +120,9 @@ async def _has_taken(app: App, original: Bundle, copy: Bundle) -> bool:
 
 async def _finish(app: App, original: Bundle, copy: Bundle) -> None:
     """The bundle is read anew, which wakes whoever waits for it; the copy has nothing in it any more, and goes."""
-    original = await app.store.amend_bundle(original.id, address_sids=None)
+    original = await app.store.amend_bundle(
+        original.id, group=copy.group, addresses=copy.addresses, address_sids=None
+    )
     original = await bundles.read(app, original)
     try:
         await app.twilio.numbers.v2.regulatory_compliance.bundles(copy.sid).delete_async()

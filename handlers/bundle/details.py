@@ -71,6 +71,11 @@ async def _stands(bundle: Bundle, copy: Bundle | None, app: App, t: Texts) -> Bl
         lines.append(rich.said(say(N_("Decided by Twilio {when}"), when=moment(bundle.decided_at)), t, {}))
     if bundle.status == BundleState.APPROVED:
         lines.append(_lasts(bundle, t))
+    if bundle.renews_id is not None and (renewed := await app.store.bundle(bundle.renews_id)) is not None:
+        takes = say(
+            N_("Renews the bundle “{bundle}” once Twilio has approved it"), bundle=renewed.friendly_name
+        )
+        lines.append(rich.said(takes, t, {}))
     if copy is not None:
         renewal_ = say(N_("Its renewal: {status}"), status=announcements.state_of(copy))
         lines.append(rich.said(renewal_, t, {}))

@@ -9,7 +9,7 @@ from bot.core import App
 from bot.errors import FormErrors
 from bot.purchases import operations
 from bot.texts import END_USERS, N_, Texts, say
-from handlers import blocks, loading
+from handlers import blocks, loading, rich
 from handlers.blocks import Block, Option, View
 from handlers.bundle import flow
 from handlers.buy.end_user import NEW
@@ -59,7 +59,7 @@ def _unfinished(own: Bundle | None, purchase: Purchase, t: Texts) -> list[Block]
     name = "continue" if own.status == BundleState.DRAFT else "fix"
     text = t("Continue") if own.status == BundleState.DRAFT else t("Fix and resubmit")
     button = blocks.button(name, text, f"{own.id}|{purchase.id}", "primary")
-    return [blocks.section(t.said(announcements.why_waiting(own)), button)]
+    return [blocks.plain_section(rich.plainly(announcements.why_waiting(own), t), button)]
 
 
 def _new(purchase: Purchase, kinds: Sequence[str], t: Texts) -> list[Option]:

@@ -201,6 +201,28 @@ async def test_what_lapsed_before_its_copy_was_approved_is_told_so(
     await filling.news(stage, "is not renewed")
 
 
+async def test_a_bundle_that_is_deleted_while_it_is_renewed_leaves_the_copy_as_a_bundle_of_its_own(
+    stage: Stage, compliance: Person, twilio: Control
+) -> None:
+    sid = await lapses(stage)
+    await polls(stage)
+    await presses_renew(stage, compliance, "lapses in")
+    await Filler(stage, compliance).submits()
+    copy = await copy_of(stage, sid)
+    await compliance.types("bundles")
+    await compliance.view("bundles.list")
+    await compliance.presses("details", block_id=f"of {(await row_of(stage, copy['sid'])).id}")
+    page = shown(await compliance.view("bundles.details"))
+    assert "Renews the bundle “" in page and "once Twilio has approved it" in page
+    await twilio.delete(f"bundles/{sid}")
+    await twilio.post(f"bundles/{copy['sid']}/review", verdict="approve")
+    await polls(stage)
+    await filling.news(stage, "is not renewed")
+    assert (await row_of(stage, copy["sid"])).renews_id is None
+    await polls(stage)
+    assert len(await stage.calls_to_twilio("POST", "/ReplaceItems")) == 1
+
+
 async def test_in_japanese_the_renewal_reads_japanese(
     stage: Stage, requester_ja: Person, twilio: Control
 ) -> None:
