@@ -144,10 +144,10 @@ def _documents(
         there = holds.documents.get(i)
         kind = requirement.kind(there.type) if there else None
         state = t(DOCUMENT_STATES.get(there.status, there.status)) if there else t("missing")
-        said = f": {t(kind.name)}, {state}" if kind else f": {state}"
+        said = t.listed((t(kind.name), state)) if kind else state
         if there is not None and there.reason and with_reasons:
             said += f"\n{there.reason}"
-        rows.append([rich.text(t(requirement.name), bold=True), rich.text(said)])
+        rows.append([rich.text(t(requirement.name), bold=True), rich.text(f" · {said}")])
     rows += [
         [rich.text(f"{each.type}: {t(DOCUMENT_STATES.get(each.status, each.status))}")]
         for each in holds.strays

@@ -350,6 +350,6 @@ for each in (*PAGES, review.CALLBACK_ID):
         {"back": allowed(back), "later": finishing_later},
     )
 Screen(address.CALLBACK_ID, actions={"take_suggestion": allowed(suggestion_taken)})
-Screen(review.CALLBACK_ID, actions={"change": allowed(changing)})
+Screen(review.CALLBACK_ID, actions={name: allowed(changing) for name in ("change", "change_address")})
 Screen(loading.PROBLEM, actions={"look_again": allowed(looking_again)})
 on_messages(**{name: allowed(going_on) for name in ("continue", "fix")})

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bot.bundles import announcements
 from bot.core import App
-from bot.texts import BUNDLE_STATES, N_, Texts, say
+from bot.texts import BUNDLE_STATES, N_, Said, Texts, mention, say
 from handlers import blocks, rich
 from handlers.blocks import Block, View
 from handlers.bundle import buttons, details, flow, start
@@ -93,11 +93,10 @@ def _bundle(listed: Listed, t: Texts) -> list[Block]:
     status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
     if bundle.valid_until is not None and bundle.status == BundleState.APPROVED:
         status = t("{status}, until {date}", status=status, date=bundle.valid_until.date().isoformat())
-    by = rich.user(bundle.made_by) if bundle.made_by else rich.text(t("in the Twilio Console"))
     lines = [
         [rich.text(bundle.friendly_name, bold=True)],
         [rich.text(status, bold=True), rich.text(f" · {kind_of(bundle, t)}")],
-        [rich.text(t("Made {age}", age=_age(bundle, t)) + " "), by],
+        rich.said(_made(bundle, t), t, {}),
     ]
     if listed.waiting:
         lines.append([rich.text(t("Waiting for it: {numbers}", numbers=_numbers(listed.waiting, t)))])
@@ -110,6 +109,12 @@ def _bundle(listed: Listed, t: Texts) -> list[Block]:
     actions += buttons.menu(bundle, listed.renewal, t)
     block = rich.block(*(rich.section(*line) for line in lines))
     return [block, blocks.actions(f"of {bundle.id}", *actions)]
+
+
+def _made(bundle: Bundle, t: Texts) -> Said:
+    if bundle.made_by is None:
+        return say(N_("Made {age} in the Twilio Console"), age=_age(bundle, t))
+    return say(N_("Made {age} by {person}"), age=_age(bundle, t), person=mention([bundle.made_by]))
 
 
 def _numbers(purchases: Sequence[Purchase], t: Texts) -> str:

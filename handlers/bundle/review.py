@@ -5,14 +5,14 @@ from bot.texts import Texts
 from bot.twilio import addresses, contents, names
 from bot.twilio.contents import Document, Page
 from bot.twilio.regulations import Requirement
-from handlers import blocks
+from handlers import blocks, rich
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
 from handlers.bundle.form import BundleForm, Notes
 
 CALLBACK_ID = "new_bundle.review"
-DOCUMENTS_WITH_ADDRESS = 30
-"""With more of them the view would have too many blocks: their addresses are then changed by going back."""
+DOCUMENTS_WITH_BUTTONS = 30
+"""With more of them the view would have too many blocks: they are then changed by going back."""
 
 
 async def page(form: BundleForm, app: App, t: Texts, *, notes: Notes, mark: str = "") -> View:
@@ -37,6 +37,13 @@ async def page(form: BundleForm, app: App, t: Texts, *, notes: Notes, mark: str 
     )
 
 
+def _part(lines: list[str], t: Texts, *changes: Block) -> list[Block]:
+    """lines: what it is, then what is in it; changes: the buttons that lead to its pages."""
+    rest = rich.text("".join(f"\n{line}" for line in lines[1:]))
+    shown = rich.block(rich.section(rich.text(lines[0], bold=True), *([rest] if lines[1:] else [])))
+    return [shown, *([blocks.actions(f"change {changes[0]['value']}", *changes)] if changes else [])]
+
+
 def _change(page_: Page, t: Texts) -> Block:
     return blocks.button("change", t("Change"), str(page_))
 
@@ -44,12 +51,12 @@ def _change(page_: Page, t: Texts) -> Block:
 def _group(form: BundleForm, t: Texts) -> list[Block]:
     if len(form.regulation.groups) == 1 or form.bundle.group is None:
         return []
-    title, chosen = t("Documents"), t("Set {number}", number=form.bundle.group + 1)
-    return [blocks.plain_section(f"{title}\n{chosen}", _change(contents.GROUP, t))]
+    chosen = t("Set {number}", number=form.bundle.group + 1)
+    return _part([t("Documents"), chosen], t, _change(contents.GROUP, t))
 
 
 def _end_users(form: BundleForm, t: Texts) -> list[Block]:
-    shown = []
+    shown: list[Block] = []
     for i, part in enumerate(form.regulation.end_users):
         there = form.contents.end_users.get(i)
         values = there.attributes if there else {}
@@ -61,23 +68,19 @@ def _end_users(form: BundleForm, t: Texts) -> list[Block]:
                 value = str(values.get(each.name) or "–")
                 value = common.choice_label(value, t) if each.choices else value
                 lines.append(f"{t(each.label)}: {value}")
-            shown.append(blocks.plain_section("\n".join(lines), _change(Page("end_user", i, n), t)))
+            shown += _part(lines, t, _change(Page("end_user", i, n), t))
     return shown
 
 
 async def _documents(form: BundleForm, app: App, t: Texts) -> list[Block]:
     shown: list[Block] = []
+    few = len(form.documents) <= DOCUMENTS_WITH_BUTTONS
     for i, requirement in enumerate(form.documents):
         lines = [t(requirement.name), *await _document(form.contents.documents.get(i), requirement, app, t)]
-        target = Page("address" if requirement.is_only_an_address else "document", i)
-        shown.append(blocks.plain_section("\n".join(lines), _change(target, t)))
-        few = len(form.documents) <= DOCUMENTS_WITH_ADDRESS
-        if few and requirement.needs_address and not requirement.is_only_an_address:
-            shown.append(
-                blocks.actions(
-                    f"address{i}", blocks.button("change", t("Change the address"), str(Page("address", i)))
-                )
-            )
+        changes = [_change(Page("address" if requirement.is_only_an_address else "document", i), t)]
+        if requirement.needs_address and not requirement.is_only_an_address:
+            changes.append(blocks.button("change_address", t("Change the address"), str(Page("address", i))))
+        shown += _part(lines, t, *(changes if few else ()))
     return shown
 
 
