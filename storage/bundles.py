@@ -1,7 +1,7 @@
 """Questions about bundles, and how what Twilio says of one becomes known: once, with whom it concerns told."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,17 +25,7 @@ News = Callable[[Bundle | None, Bundle, Sequence[Purchase]], Happened | None]
 """What is told of a bundle that was seen for the first time or whose status has changed: before, now, who waits for it."""
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A bundle with the purchases that wait for it, those whose numbers were bought with it, and the copy that shall renew it."""
-
-    bundle: Bundle
-    waiting: tuple[Purchase, ...] = ()
-    using: tuple[Purchase, ...] = ()
-    renewal: Bundle | None = None
-
-
-def _current() -> ColumnElement[bool]:
+def current_quote() -> ColumnElement[bool]:
     """Of a purchase's quotes the one that counts."""
     return and_(
         col(Quote.purchase_id) == col(Purchase.id),
@@ -53,22 +43,12 @@ def _waits(bundle_ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-async def _waiting(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
+async def waiting_for(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
     if not bundle_ids:  # the database would look at every purchase to find none
         return ()
-    return (await session.exec(select(Purchase).join(Quote, _current()).where(*_waits(bundle_ids)))).all()
-
-
-async def _using(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
-    """Those whose numbers were bought with it, and are not released."""
-    if not bundle_ids:
-        return ()
-    owned = (
-        col(Quote.bundle_id).in_(bundle_ids),
-        col(Purchase.phone_number_sid).is_not(None),
-        col(Purchase.state) != State.RELEASED,
-    )
-    return (await session.exec(select(Purchase).join(Quote, _current()).where(*owned))).all()
+    return (
+        await session.exec(select(Purchase).join(Quote, current_quote()).where(*_waits(bundle_ids)))
+    ).all()
 
 
 class Bundles(Database):
@@ -106,74 +86,13 @@ class Bundles(Database):
                 )
             ).all()
 
-    async def list_bundles(
-        self,
-        account_sid: str,
-        statuses: Sequence[str],
-        country: str | None,
-        offset: int,
-        limit: int,
-    ) -> list[Listed]:
-        """Newest change first; one being made counts as changed just now. statuses: those wanted."""
-        where = [col(Bundle.account_sid) == account_sid, col(Bundle.status).in_(statuses)]
-        if country is not None:
-            where.append(col(Bundle.country) == country)
-        async with self.reading() as session:
-            found = (
-                await session.exec(
-                    select(Bundle)
-                    .where(*where)
-                    .order_by(col(Bundle.updated_at).desc().nulls_first(), col(Bundle.id))
-                    .offset(offset)
-                    .limit(limit)
-                )
-            ).all()
-            ids = [each.id for each in found]
-            waiting, using = await _waiting(session, ids), await _using(session, ids)
-            renewing = (
-                await session.exec(
-                    select(Bundle).where(col(Bundle.renews_id).in_(ids), Bundle.status != BundleState.DELETED)
-                )
-            ).all()
-        return [
-            Listed(
-                each,
-                tuple(purchase for purchase in waiting if purchase.quote.bundle_id == each.id),
-                tuple(purchase for purchase in using if purchase.quote.bundle_id == each.id),
-                next((copy for copy in renewing if copy.renews_id == each.id), None),
-            )
-            for each in found
-        ]
-
-    async def bundles_of(
-        self, account_sid: str, person_id: str, statuses: Sequence[str], limit: int
-    ) -> Sequence[Bundle]:
-        """Those that the person has made or sent, newest change first."""
-        theirs = or_(col(Bundle.made_by) == person_id, col(Bundle.submitted_by) == person_id)
-        async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Bundle)
-                    .where(Bundle.account_sid == account_sid, col(Bundle.status).in_(statuses), theirs)
-                    .order_by(col(Bundle.updated_at).desc().nulls_first(), col(Bundle.id))
-                    .limit(limit)
-                )
-            ).all()
-
-    async def bundle_countries(self, account_sid: str) -> list[str]:
-        async with self.reading() as session:
-            found = await session.exec(
-                select(Bundle.country).where(Bundle.account_sid == account_sid).distinct()
-            )
-            return sorted(found)
-
     async def purchases_using(self, bundle_id: str) -> Sequence[Purchase]:
         """Those that wait for it and those that were bought with it."""
         async with self.reading() as session:
             return (
                 await session.exec(
                     select(Purchase)
-                    .join(Quote, _current())
+                    .join(Quote, current_quote())
                     .where(
                         Quote.bundle_id == bundle_id,
                         or_(
@@ -306,7 +225,7 @@ class Bundles(Database):
                     continue
                 await session.refresh(row)
                 if (row.status, row.valid_until) != (before.status, before.valid_until):
-                    waiting = await _waiting(session, [row.id])
+                    waiting = await waiting_for(session, [row.id])
                     happened = news(before, row, waiting) if row.status != before.status else None
                     await self._tell(session, happened, row, waiting)
                 return row

@@ -14,8 +14,8 @@ from handlers.bundle.form import kind_of
 from handlers.ref import Ref
 from handlers.screen import Screen
 from handlers.turn import Turn
+from storage.bundle_list import Listed
 from storage.bundle_states import UNDER_REVIEW, BundleState
-from storage.bundles import Listed
 from storage.models import Bundle, Purchase, now
 
 CALLBACK_ID = "bundles.list"
