@@ -166,6 +166,16 @@ TABLE: tuple[Refusal, ...] = (
         (22211, "no name", "a mistake of ours: say so with a reference"),
         (22212, "no such end-user type", "draw the page again from the regulation"),
         (22213, "no such number type", "choose country and type again"),
+        (22223, "only an approved bundle with an end date is copied", "make a new bundle"),
+        (
+            22224,
+            "the bundle is no approved copy of the one that it shall renew",
+            "keep it as a bundle of its own",
+        ),
+        (22225, "no such bundle to renew from", "renew it again"),
+        (22226, "a bundle cannot renew itself", "a mistake of ours: say so with a reference"),
+        (22228, "the copy follows an older regulation", "renew it again"),
+        (22229, "numbers use an address that the copy lacks", "renew it again, with that address"),
     ),
     # Twilio: messaging services
     *_twilio(

@@ -86,6 +86,14 @@ BUNDLE_STATES = {
     "provisionally-approved": N_("provisionally approved"),
     "deleted": N_("deleted"),
 }
+DOCUMENT_STATES = {
+    "draft": N_("not sent yet"),
+    "pending-review": N_("waiting for review"),
+    "approved": N_("approved"),
+    "rejected": N_("rejected"),
+    "expired": N_("expired"),
+    "provisionally-approved": N_("provisionally approved"),
+}
 ADDRESS_NEEDS = {
     "none": N_("no address needed"),
     "any": N_("needs an address"),

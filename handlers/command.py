@@ -102,7 +102,7 @@ SUBCOMMANDS = {
     ),
     "bundles": Subcommand(
         "bundles",
-        N_("the account's regulatory bundles: continue, fix, submit, delete"),
+        N_("the account's regulatory bundles: where each stands, continue, fix, renew, delete"),
         allowed(bundles.opened),
         _may_make_bundles,
     ),

@@ -490,3 +490,19 @@ async def test_a_number_that_was_bought_before_there_was_whatsapp_wants_none(dat
     await run(database, lambda config: command.upgrade(config, "head"))
     purchase = await database.purchase("p1")
     assert purchase is not None and purchase.whatsapp is None
+
+
+async def test_a_bundle_of_the_release_before_renewals_is_read_and_can_be_renewed(database: Store) -> None:
+    await run(database, lambda config: command.upgrade(config, "0009"))
+    old = {**FIRST["bundles"], "addresses": {}}
+    async with database.engine.begin() as connection:
+        await connection.run_sync(put, {"bundles": old})
+    await run(database, lambda config: command.upgrade(config, "head"))
+    await run(database, command.check)
+    bundle = await database.bundle("b1")
+    assert bundle is not None and (bundle.renews_id, bundle.replacing) == (None, None)
+    assert await database.renewal_of("b1") is None and list(await database.renewals("AC0")) == []
+    await run(database, lambda config: command.downgrade(config, "0009"))
+    async with database.engine.begin() as connection:
+        (back,) = (await connection.execute(text("SELECT id, sid, status FROM bundles"))).all()
+    assert tuple(back) == ("b1", "BU1", "twilio-approved")
