@@ -9,6 +9,7 @@ from alembic import command
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
+from storage import database
 from storage.schema import configuration
 from storage.store import Store
 from tests.postgres import new_database, server
@@ -55,8 +56,11 @@ def migrated_postgres(postgres: str) -> str:
 
 
 @pytest.fixture
-async def store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """Migrated and empty."""
+async def store(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Store]:
+    """Migrated and empty. A slow machine is not taken for a frozen process here; tests/stories/test_two_processes.py freezes one."""
+    monkeypatch.setattr(database, "FROZEN", 0)
     if kind == "sqlite":
         file = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "store.db")
         made = Store(f"sqlite:///{file}")
