@@ -162,8 +162,12 @@ async def test_three_test_messages_an_hour_and_a_number_that_is_none(
     assert "country code" in answer["errors_by_action"]["to"]
     answer = await requester.submits(to="＋１ ４１５－５５５－０１２３")
     assert not answer.get("errors")
-    for _ in range(2):
-        await stage.in_thread(card, "test message was")
+    for sent in (1, 2):
+
+        async def ended(sent: int = sent) -> bool:
+            return sum("test message was" in each for each in await stage.thread(card)) == sent
+
+        await until(ended, f"{sent} ended")
         await texts(stage, requester, (await stage.cards())[-1])
     answer = await requester.clicks((await stage.cards())[-1], "test")
     assert "Three test messages" in str(answer["shown"])
