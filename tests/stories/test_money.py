@@ -191,7 +191,7 @@ async def test_what_the_balance_says_can_be_overruled_by_an_approver_alone(
     await until(lambda: _says(stage, "does not cover"), "the card says why it waits")
     card = await stage.card("in_progress")
     answer = await requester.clicks(card, "buy_anyway")
-    assert "not on the list of people who may approve" in answer["shown"][0]["text"]
+    assert "Only an approver can do this" in answer["shown"][0]["text"]
     await approver.clicks(card, "buy_anyway")
     await stage.card("complete")
     assert await stage.bought() == [number]
