@@ -44,10 +44,12 @@ async def prepare(store: Store, *, may_create: bool = True) -> None:
     with usable():
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
+                # in this order: another process may make the tables, and their version, between the two looks
+                empty = await store.is_empty()
                 version = await store.schema_version()
         except TimeoutError:
             raise Unusable("The database cannot be used: it does not answer") from None
-        if version is None and may_create and await store.is_empty():
+        if version is None and may_create and empty:
             async with store.engine.begin() as connection:
                 await connection.run_sync(upgrade)
             return
