@@ -3,13 +3,13 @@
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlmodel import SQLModel
 
-from storage import database
 from storage.schema import configuration
 from storage.store import Store
 from tests.postgres import new_database, server
@@ -55,17 +55,23 @@ def migrated_postgres(postgres: str) -> str:
     return url
 
 
+def wait_for_slow_machines(connection: Any, _: Any) -> None:
+    """Who does not move for three seconds is not taken for frozen here; tests/stories/test_two_processes.py freezes one."""
+    cursor = connection.cursor()
+    cursor.execute("SET idle_in_transaction_session_timeout = 0")
+    cursor.close()
+    connection.commit()
+
+
 @pytest.fixture
-async def store(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Store]:
-    """Migrated and empty. A slow machine is not taken for a frozen process here; tests/stories/test_two_processes.py freezes one."""
-    monkeypatch.setattr(database, "FROZEN", 0)
+async def store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Migrated and empty."""
     if kind == "sqlite":
         file = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "store.db")
         made = Store(f"sqlite:///{file}")
     else:
         made = Store(request.getfixturevalue("migrated_postgres"))
+        event.listen(made.engine.sync_engine, "connect", wait_for_slow_machines)
         tables = [each.name for each in reversed(SQLModel.metadata.sorted_tables)]
         async with (
             made.engine.begin() as connection
