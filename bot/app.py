@@ -286,6 +286,7 @@ async def first_done(first: "asyncio.Future[Any]") -> None:
 
 def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
     bolt = OnceApp(
+        name="number-desk",  # else Bolt reads the source of everything on the stack to find one
         logger=logging.getLogger(
             "slack_bolt"
         ),  # else Bolt takes the root's level, and at DEBUG logs what people type

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from os import getpid
 
-import psycopg
 from sqlalchemy import text
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -82,6 +81,8 @@ class OfficeRow(Database):
         """Yields when another process has committed something. Ends with the connection; nothing on SQLite."""
         if self.is_sqlite:
             return
+        import psycopg  # only here: SQLite does without it
+
         url = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")

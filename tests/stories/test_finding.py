@@ -212,7 +212,7 @@ async def test_bad_input_gets_its_sentence_under_its_field(
     await requester.presses("advanced")
     await requester.view()
     answer = await requester.submits(**{"number_type": "local", "purpose": "x", **typed})
-    assert words in answer["errors_by_action"][field], answer
+    assert words in answer["errors_by_action"].get(field, ""), answer
     assert len(answer["errors"]) == 1
 
 
@@ -234,7 +234,7 @@ async def test_bad_input_on_the_last_page_gets_its_sentence_too(
 ) -> None:
     await reviews(requester)
     answer = await sends(requester, **{"if_gone": "closest", **typed})
-    assert words in answer["errors_by_action"][field], answer
+    assert words in answer["errors_by_action"].get(field, ""), answer
 
 
 async def test_without_the_agreement_nothing_is_sent(requester: Person, stage: Stage) -> None:
