@@ -29,11 +29,14 @@ bench-size: .venv/ready ## Measure a large database beside an empty one, on SQLi
 walk: .venv/ready ## Take random walks from outside: SEEDS=200 of them, from SEED=1 on; a seed walks the same way again
 	@$(PY) -m tests.walks --seeds $(or $(SEEDS),20) --seed $(or $(SEED),1)
 
-pictures: .venv/ready ## Take the README's pictures anew, in a real browser
+pictures: .venv/ready ## Take every screen's picture in a real browser (build/screenshots), and the README's anew
 	@$(PY) -m pytest tests/e2e -k en
+	@$(PY) -m tests.e2e.gallery
 	@for each in en-card-done:card en-find:find en-review:review en-twilio:twilio \
 	    bundle-en-document:document bundle-en-rejected:rejection bundle-en-desk:desk; do \
 	  cp build/screenshots/$${each%:*}.png docs/pictures/$${each#*:}.png; done
+	@for each in account find-type find-advanced choose review end-user end-user-bundle review-service card-bought card-ready; do \
+	  cp build/screenshots/en-$$each-wide-light.png docs/pictures/step-$$each.png; done
 
 country-names: .venv/ready ## Write bot/locale/countries.json anew (needs npm)
 	@rm -rf build/cldr && mkdir -p build/cldr && cd build/cldr && tar xzf "$$(npm pack --silent cldr-localenames-full@48.2.0)"
