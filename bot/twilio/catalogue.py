@@ -72,7 +72,7 @@ class Market:
             key: kept
             for key, kept in (await self._store.kept(self._workspace_id)).items()
             if key in ("countries", "services", "account", "geo")
-            or key.startswith(("prices:", "abilities:", "regulations:", "regulation:"))
+            or key.startswith(("prices:", "unlisted:", "abilities:", "regulations:", "regulation:"))
         }
 
     async def refresh(self) -> None:

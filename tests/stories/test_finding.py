@@ -499,3 +499,12 @@ async def test_an_earlier_draft_is_offered_though_its_page_was_not_sent(requeste
     assert "resume" in field_ids(view)
     await requester.presses("resume")
     assert "DE" in str((await requester.view("buy_number.find"))["state"])
+
+
+async def test_a_type_that_twilios_list_of_countries_leaves_out_is_still_there_after_a_restart(
+    stage: Stage, requester: Person
+) -> None:
+    await stage.stop_app()
+    await stage.start_app()
+    await requester.types("buy-number GB")
+    assert "national" in options(await requester.view("buy_number.find"), "number_type")
