@@ -180,7 +180,10 @@ async def test_killed_after_a_test_message_was_sent_no_second_one_is(
     database = stage.environment["DATABASE_URL"].removeprefix("sqlite:///")
 
     async def ready() -> bool:
-        let_time_pass(database)
+        with contextlib.closing(sqlite3.connect(database, timeout=5)) as connection, connection:
+            connection.execute(
+                "UPDATE purchases SET wake_at = '2026-01-01 00:00:00'"
+            )  # what is sent is asked for
         return "is ready: a test message was delivered" in (await stage.cards())[-1]["text"]
 
     await until(ready, "the message is found at Twilio, and followed")
