@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 something has to be mended first (a line each on stderr or
 import asyncio
 import csv
 import json
+import os
 import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -13,17 +14,19 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from bot import life, settings
+from bot import doctor, life, settings
+from bot.doctor import Finding
 from bot.folding import folded
 from bot.purchases import policy
-from bot.starting import in_plain_words
+from bot.starting import SettingsError, in_plain_words
 from bot.texts import LANGUAGES, Texts
 from storage.models import Event
 from storage.schema import migrate, prepare
 from storage.store import Store
 
+A = TypeVar("A")
 Command = Callable[[Namespace], int]
 
 CODES = (
@@ -65,6 +68,7 @@ def _parser(run: Callable[[], None]) -> ArgumentParser:
     command("migrate", "bring the database to the newest migration; make a copy of it before", _migrate)
     check = command("check-policy", "say what is wrong in a policy file, a line for each mistake", _check)
     check.add_argument("file", type=Path, metavar="FILE")
+    look = command("doctor", "say what of the installation is well, and how the rest is mended", _doctor)
     record = command("record", "write the record, oldest first: quotes, approvals, charges ...", _record)
     record.add_argument("--after", type=int, default=0, metavar="NO", help="only lines after this one")
     record.add_argument(
@@ -73,7 +77,7 @@ def _parser(run: Callable[[], None]) -> ArgumentParser:
     record.add_argument("--format", choices=FORMATS, default="jsonl", help="jsonl by default")
     explain = command("explain", "tell a purchase's life in sentences, from the record", _explain)
     explain.add_argument("purchase", metavar="PURCHASE", help="its id, or the number such as +14155550100")
-    for each in (explain,):
+    for each in (explain, look):
         each.add_argument("--language", choices=LANGUAGES, default="en", help="en by default")
     return parser
 
@@ -103,6 +107,32 @@ def _check(given: Namespace) -> int:
     return 0
 
 
+def _doctor(given: Namespace) -> int:
+    found = _asked(_findings(dict(os.environ)))
+    t = Texts(given.language)
+    for each in found:
+        print(each.mark, t.plain(each.said), *([t.plain(each.mend)] if each.mend else []))  # noqa: T201
+    return 0 if doctor.is_well(found) else 1
+
+
+async def _findings(environment: dict[str, str]) -> list[Finding]:
+    """environment: as it was found, before what is none of our settings is put aside."""
+    config = _or_error(settings.read)
+    given = _or_error(lambda: policy.read(settings.policy_file()))
+    if isinstance(config, SettingsError):
+        wrong = [config, *([given] if isinstance(given, SettingsError) else [])]
+        return [finding for each in wrong for finding in doctor.unreadable(each)]
+    settings.clear()
+    return await doctor.examine_from_outside(config, given, environment)
+
+
+def _or_error(read: Callable[[], A]) -> A | SettingsError:
+    try:
+        return read()
+    except SettingsError as error:
+        return error
+
+
 # what reads the database
 
 
@@ -116,10 +146,10 @@ async def _store() -> AsyncIterator[Store]:
         await store.close()
 
 
-def _asked(work: Coroutine[Any, Any, int]) -> int:
-    code = asyncio.run(work)
+def _asked(work: Coroutine[Any, Any, A]) -> A:
+    answer = asyncio.run(work)
     sys.stdout.flush()
-    return code
+    return answer
 
 
 def _record(given: Namespace) -> int:

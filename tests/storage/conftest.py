@@ -5,20 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from storage.schema import configuration
+from storage.schema import migrate
 from storage.store import Store
 from tests.postgres import new_database, server
-
-
-def migrate(url: str) -> None:
-    """As ``alembic upgrade head`` does it."""
-    config = configuration()
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    command.upgrade(config, "head")
 
 
 @pytest.fixture(scope="session")
