@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 something has to be mended first (a line each on stderr or
 import asyncio
 import csv
 import json
+import logging
 import os
 import re
 import sys
@@ -108,6 +109,7 @@ def _check(given: Namespace) -> int:
 
 
 def _doctor(given: Namespace) -> int:
+    logging.basicConfig(handlers=[logging.NullHandler()])  # what goes wrong is told by a line of its own
     found = _asked(_findings(dict(os.environ)))
     t = Texts(given.language)
     for each in found:

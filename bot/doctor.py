@@ -26,6 +26,7 @@ from twilio.rest import Client
 
 from bot import refusals
 from bot.core import App
+from bot.errors import CannotCheck
 from bot.purchases.policy import Policy, PolicyFile
 from bot.readiness import TRIAL
 from bot.refusals import Kind, of_slack, of_twilio
@@ -393,6 +394,8 @@ class Deciders:
     barred: Mapping[str, Barred]
     """of the people whom the policy names as approvers"""
     undecidable: Said | None
+    seen: bool
+    """whether Slack told all that it was asked about who may approve"""
     operators: Collection[str] | None
     """people who hear when something breaks; none: not to be seen"""
 
@@ -405,7 +408,9 @@ async def _ask_deciders(i: Installation) -> Any:
     people, policy = i.people, i.policy
     assert people is not None and policy is not None
     await people.refresh_members(policy.groups, policy.channels)
-    await asyncio.gather(*(_answer(people.barred(each)) for each in policy.approve.people))
+    named = await asyncio.gather(
+        *(people.barred(each) for each in policy.approve.people), return_exceptions=True
+    )
     reasons = {text: bar for bar, text in BARRED.items()}
     barred = {
         each: reasons[why["say"]]
@@ -417,7 +422,9 @@ async def _ask_deciders(i: Installation) -> Any:
     undecidable = await policy.model_copy(update={"approve": approve}).undecidable(people)
     operators = policy.operators.known(people)
     ours = {i.us["user_id"]}
-    return Deciders(people.troubles, barred, undecidable, None if operators is None else operators - ours)
+    seen = policy.approve.known(people) is not None and not any(isinstance(e, CannotCheck) for e in named)
+    heard = None if operators is None else operators - ours
+    return Deciders(people.troubles, barred, undecidable, seen, heard)
 
 
 NOBODY: Mapping[Barred, str] = {
@@ -443,6 +450,9 @@ def _judge_deciders(i: Installation, found: Deciders) -> Iterator[Finding]:
         yield Finding(setting, mark, say(NOBODY[bar], person=person(person_id)), mend)
     if found.undecidable is not None:
         yield Finding(setting, Mark.MEND, found.undecidable)
+    elif not found.seen:
+        said = say(N_("Slack did not say who all of those are that may approve."))
+        yield Finding(setting, Mark.UNSEEN, said, say(N_("Look again in a minute.")))
     elif not hidden:
         yield _fine(setting, N_("Every request can be approved: those who may are people of this workspace."))
     if found.operators is not None and not found.operators:

@@ -441,6 +441,28 @@ async def test_what_the_app_has_found_broken_is_said_by_all_who_ask(desk: Desk, 
         assert answer.status == 503 and (await answer.json())["troubles"] == ["credentials"]
 
 
+async def test_a_database_that_is_away_is_no_reason_to_end_the_process(desk: Desk, port: int) -> None:
+    await desk.stage.start_app(PORT=str(port))
+    async with desk.stage.store.engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE troubles RENAME TO away")
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/readyz") as ready:
+            assert ready.status == 503 and (await ready.json())["troubles"] == ["DATABASE_URL"]
+        async with session.get(f"http://127.0.0.1:{port}/healthz") as health:
+            assert health.status == 200
+    async with desk.stage.store.engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE away RENAME TO troubles")
+
+
+@pytest.mark.parametrize("method", ["usergroups.users.list", "users.info"])
+async def test_what_slack_does_not_say_is_not_called_fine(method: str, desk: Desk) -> None:
+    desk.policy('[approve]\ngroups = ["S0APPROVERS"]\npeople = ["U0OPERATOR", "U0COMPLIANCE"]\n')
+    await desk.slack("faults", method=method, times=9, fault={"status": 500})
+    findings = await desk.look()
+    assert {each.mark for each in findings if each.about == "POLICY_FILE"} == {Mark.UNSEEN}
+    assert to_mend(findings) == {}
+
+
 async def test_the_command_tells_a_line_each_and_its_exit_code(desk: Desk) -> None:
     """As an operator runs it: a process of its own, whose libraries find what they would read by themselves."""
 
@@ -460,7 +482,10 @@ async def test_the_command_tells_a_line_each_and_its_exit_code(desk: Desk) -> No
     assert code == 0, lines
     assert {line[0] for line in lines} <= set(Mark) - {Mark.MEND}
     assert any("SLACK_CLIENT_ID" in line and line[0] == Mark.ADVICE for line in lines)
-    code, lines = await run("--language", "ja", TWILIO_API_SECRET="wrong")
+    desk.policy('[approve]\ngroups = ["S0NOSUCH"]\n')
+    code, lines = await run()
+    assert code == 1 and [line[0] for line in lines].count(Mark.MEND) == 1
+    code, lines = await run("--language", "ja", TWILIO_API_SECRET="wrong", POLICY_FILE="sandbox/policy.toml")
     (line,) = [each for each in lines if each[0] == Mark.MEND]
     assert code == 1 and "TWILIO_API_SECRET" in line and "ください" in line
 
