@@ -14,7 +14,7 @@ lint: .venv/ready ## Check format, lint and types
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
 
 run: .venv/ready .env ## Run the app against the real Slack and Twilio, with the settings in .env
-	@$(PY) -m alembic upgrade head && exec $(PY) -m bot
+	@$(PY) -m bot migrate && exec $(PY) -m bot
 
 lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes and without addresses
 	@$(UV) pip compile $(PINNED) -o requirements.txt pyproject.toml

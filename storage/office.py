@@ -3,7 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from os import getpid
+from os import getpid, kill
 
 from sqlalchemy import text
 from sqlmodel import col, select, update
@@ -64,6 +64,18 @@ class OfficeRow(Database):
         async with self.writing() as session:
             await session.exec(free.values(held_until=text("clock_timestamp()")))
 
+    async def worker(self) -> str | None:
+        """Host and process of the worker, where there is one now. On SQLite, whose row outlives it, it is known of this machine alone."""
+        holds = select(Office.holder).where(Office.id == 1)
+        if not self.is_sqlite:
+            holds = holds.where(col(Office.held_until) > text("clock_timestamp()"))
+        async with self.reading() as session:
+            holder = (await session.exec(holds)).first()
+        host, _, process = (holder or "").rpartition(" ")
+        if self.is_sqlite and not (host == socket.gethostname() and _lives(int(process))):
+            return None
+        return holder or None
+
     async def in_office(self, session: AsyncSession) -> None:
         """In a transaction of the worker's: nobody takes the office before it ends. Raises OutOfOffice.
 
@@ -88,3 +100,13 @@ class OfficeRow(Database):
             await connection.execute(f"LISTEN {CHANNEL}")
             async for _ in connection.notifies():
                 yield
+
+
+def _lives(process: int) -> bool:
+    try:
+        kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True

@@ -57,7 +57,7 @@ async def prepare(store: Store, *, may_create: bool = True) -> None:
         return
     check_known(version, scripts())
     raise SchemaError(
-        f"The database is at migration {version or 'none'}, the code wants {newest}. Run: alembic upgrade head"
+        f"The database is at migration {version or 'none'}, the code wants {newest}. Run: numberdesk migrate"
     )
 
 
@@ -68,6 +68,13 @@ def check_known(version: str | None, scripts: ScriptDirectory) -> None:
             f"The database is at migration {version}, which a newer Number Desk has made; this one ends at "
             f"{scripts.get_current_head()}. Start the newer one, or go back to a copy of the database"
         )
+
+
+def migrate(url: str) -> None:
+    """Brings it to the newest migration. What stands against it ends the process, with a line for the operator (migrations/env.py)."""
+    config = configuration()
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))  # a password may have some
+    command.upgrade(config, "head")
 
 
 def upgrade(connection: Connection) -> None:

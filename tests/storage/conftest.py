@@ -6,20 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from sqlalchemy import event, text
 from sqlmodel import SQLModel
 
-from storage.schema import configuration
+from storage.schema import migrate
 from storage.store import Store
 from tests.postgres import new_database, server
-
-
-def migrate(url: str) -> None:
-    """As ``alembic upgrade head`` does it."""
-    config = configuration()
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    command.upgrade(config, "head")
 
 
 @pytest.fixture(scope="session")

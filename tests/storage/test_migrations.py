@@ -140,7 +140,7 @@ async def test_tables_that_another_process_makes_between_two_looks_are_used(
 async def test_a_database_with_somebody_elses_tables_is_left_alone(database: Store) -> None:
     async with database.engine.begin() as connection:
         await connection.execute(text("CREATE TABLE theirs (id INTEGER)"))
-    with pytest.raises(SchemaError, match=r"at migration none.*alembic upgrade head"):
+    with pytest.raises(SchemaError, match=r"at migration none.*numberdesk migrate"):
         await prepare(database)
     assert await tables(database) == {"theirs"}
 
