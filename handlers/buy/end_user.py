@@ -12,7 +12,7 @@ from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from bot.twilio import addresses
 from bot.twilio.regulations import Regulation
-from handlers import blocks, loading
+from handlers import blocks
 from handlers.blocks import Block, View
 from handlers.bundle import flow as bundle_flow
 from handlers.bundle.document_set import described
@@ -168,7 +168,7 @@ async def ask(turn: Turn, draft: Draft, mark: str = "") -> None:
         return await _asked(turn, draft, mark)
 
     text = turn.t("Asking Twilio what this country wants to know…")
-    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+    await draft_row.behind(turn, text, work, draft=draft)
 
 
 async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
@@ -328,7 +328,7 @@ async def _bundle_pages(turn: Turn, draft: Draft, bundle: Bundle | None) -> None
         return await bundle_flow.opened_or_problem(turn, about, mark)
 
     text = turn.t("Asking Twilio what this country wants to know…")
-    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+    await draft_row.behind(turn, text, work, draft=draft)
 
 
 SCREEN = Screen(CALLBACK_ID, (EndUser, submitted), {"end_user_type": type_changed})

@@ -508,3 +508,18 @@ async def test_a_type_that_twilios_list_of_countries_leaves_out_is_still_there_a
     await stage.start_app()
     await requester.types("buy-number GB")
     assert "national" in options(await requester.view("buy_number.find"), "number_type")
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_who_closes_the_form_while_twilio_is_asked_is_told_what_is_kept(
+    stage: Stage, requester: Person, requester_ja: Person, twilio: Control, language: str
+) -> None:
+    person = requester if language == "en" else requester_ja
+    await person.types("buy-number US")
+    view = await person.view("buy_number.find")
+    await twilio.post("faults", method="GET", path="*/Local.json", times=1, fault={"delay": 0.5})
+    await person.submits(purpose="Reminders")
+    await stage.slack.post("close", user=person.id, view_id=view["id"])
+    await stage.told(person, "kept for a day" if language == "en" else "1日間保存されています")
+    await person.types("buy-number")
+    assert "resume" in field_ids(await person.view("buy_number.find"))
