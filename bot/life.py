@@ -69,8 +69,8 @@ SENTENCES: Mapping[str, str] = {
 """By what a line of the record says. A line that has none here is told by that very word."""
 
 TEST_STATES = {
-    "delivered": N_("delivered"),
-    "undelivered": N_("not delivered"),
+    "delivered": N_("it was delivered"),
+    "undelivered": N_("it was not delivered"),
     "failed": N_("failed"),
     "no_receipt": N_("no receipt of the carrier's"),
     "interrupted": N_("interrupted before it was sent"),
