@@ -16,7 +16,6 @@ import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.rest import Client
@@ -31,7 +30,7 @@ from bot.purchases.authority import Authority
 from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
-from bot.refusals import APP_TOKEN, BOT_TOKEN, Kind, of_slack, of_twilio
+from bot.refusals import APP_TOKEN, BOT_TOKEN, SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.settings import BUNDLES_PATH, MESSAGES_PATH, SLACK, Settings
 from bot.slack.courier import LOOK, TOKEN, Courier
 from bot.slack.homes import PAUSE, Homes
@@ -255,7 +254,7 @@ async def _of_slack(call: Awaitable[Any], token: str, config: Settings) -> Any:
     """The answer. token: the setting that Slack looks at in this call. Raises Refused."""
     try:
         return await call
-    except (SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+    except SLACK_FAILS as error:
         row = of_slack(error)
         if row.kind is not Kind.PASSING:
             raise Refused(

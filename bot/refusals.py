@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from slack_sdk.errors import SlackApiError
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+SLACK_FAILS = (SlackClientError, aiohttp.ClientError, TimeoutError)
+"""Every way in which a call of Slack's SDK fails: refused, cut off, not answered in time."""
 
 
 class Kind(StrEnum):

@@ -30,7 +30,7 @@ Regulations = Mapping[str, Regulation]
 
 def choice(t: Texts, *, notice: str | None = None) -> View:
     """Where the command names no country, or not clearly."""
-    shown: list[Block] = [blocks.alert(notice)] if notice else []
+    shown: list[Block] = [blocks.note(notice, "warning")] if notice else []
     shown.append(country_field.field("country", None, t))
     return blocks.modal(CALLBACK_ID, t("Atlas"), shown, close=t("Cancel"), submit=t("Show"))
 

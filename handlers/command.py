@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bot.errors import CannotCheck, NotAllowed
 from bot.folding import folded
 from bot.slack.people import People
-from bot.texts import N_
+from bot.texts import N_, escape
 from handlers import account, atlas, check, status
 from handlers.blocks import section
 from handlers.bundle import list as bundles
@@ -34,7 +34,7 @@ async def received(turn: Turn) -> None:
     if subcommand is not None:
         await subcommand.run(replace(turn, words=tuple(words)))
         return
-    said = turn.t("There is no `{word}`.", word=name.replace("`", ""))
+    said = turn.t("There is no `{word}`.", word=escape(name.replace("`", "")))
     if near := _nearest(name.lower(), words):
         said += " " + turn.t("Did you mean `/twilio {name}`?", name=near)
     await _help(turn, said)
@@ -44,10 +44,10 @@ def _nearest(name: str, words: list[str]) -> str | None:
     """``buy number US`` means ``buy-number US``; so do ``buy``, ``number`` and ``buynumbr``."""
     two = f"{name}-{words[0].lower()}" if words else ""
     if two in SUBCOMMANDS:
-        return " ".join((two, *words[1:]))
+        return escape(" ".join((two, *words[1:])).replace("`", ""))
     part = next((each for each in SUBCOMMANDS if name in each.split("-")), None)
     near = [part] if part else difflib.get_close_matches(name, SUBCOMMANDS, n=1, cutoff=0.5)
-    return " ".join((near[0], *words)).replace("`", "") if near else None
+    return escape(" ".join((near[0], *words)).replace("`", "")) if near else None
 
 
 def _words(text: str) -> list[str]:

@@ -5,17 +5,15 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
-from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import announcements as news
 from bot.core import App
 from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, SlackSlow, TwilioAway
 from bot.purchases.steps import refused
-from bot.refusals import Kind, of_slack, of_twilio
+from bot.refusals import SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.texts import N_, Said, Texts, person, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms
@@ -40,7 +38,12 @@ async def shown(
     t: Texts = context.get("t") or Texts("en")
     kind = body.get("type", "command")
     if isinstance(error, FormErrors) and kind == "view_submission":
-        return _answer({"response_action": "errors", "errors": under_fields(error, body["view"], t)})
+        if here := under_fields(error, body["view"], t):
+            return _answer({"response_action": "errors", "errors": here})
+        text = "\n".join(
+            t.said(each) for each in error.fields.values()
+        )  # the page has none of the fields yet
+        return _answer({"response_action": "push", "view": view(text, t)})
     said = await sentence(error, app)
     text = t.said(said)
     if kind == "command":
@@ -56,7 +59,7 @@ async def shown(
             await client.views_push(trigger_id=body["trigger_id"], view=view(text, t))
         elif kind == "block_actions":
             await only_to(client, body, text)
-    except (SlackClientError, OSError, TimeoutError) as failed:
+    except SLACK_FAILS as failed:
         log.warning("an error could not be shown: %s", type(failed).__name__)
     return BoltResponse(status=200, body="")
 
@@ -91,7 +94,7 @@ async def sentence(error: Exception, app: App) -> Said:
         return error.said
     if isinstance(error, Lost | DraftMoved):
         return DraftGone().said
-    if isinstance(error, SlackClientError | aiohttp.ClientError | TimeoutError):
+    if isinstance(error, SLACK_FAILS):
         refusal = of_slack(error)
         if refusal.kind is Kind.PASSING or refusal.code in FORGOTTEN:
             log.warning("Slack was slow: %s", refusal.code)
@@ -122,6 +125,9 @@ def in_log(what: str) -> Callable[[Exception], Awaitable[None]]:
     """For ``app.later`` where nobody waits to see it."""
 
     async def note(error: Exception) -> None:
-        log.error("%s failed", what, exc_info=error)
+        if isinstance(error, SLACK_FAILS) and of_slack(error).kind is Kind.PASSING:
+            log.warning("%s failed: %s", what, of_slack(error).code)
+        else:
+            log.error("%s failed", what, exc_info=error)
 
     return note

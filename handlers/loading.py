@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import BundleGone, DraftGone, NotAsTwilioHasIt
+from bot.errors import BundleGone, DraftGone, NotAsTwilioHasIt, SlackSlow
+from bot.refusals import SLACK_FAILS, Kind, of_slack
 from bot.texts import Said, Texts
 from handlers import blocks, errors
 from handlers.blocks import Block, View
@@ -22,8 +23,9 @@ PROBLEM = "problem"
 """The ``callback_id`` of the view that takes the place of work that failed."""
 NOT_FOUND_FOR = 3.0
 """Seconds in which the answer that shows the loading view may be overtaken by what shall replace it."""
-RATE_LIMITED_FOR = 30.0
-"""Seconds for which a loading view waits until Slack takes more calls."""
+PASSING_FOR = 30.0
+"""Seconds for which a loading view waits until Slack is well, or takes more calls."""
+LONGEST_PAUSE = 5.0
 NO_WAY_BACK = (DraftGone, BundleGone, NotAsTwilioHasIt)
 """After these the page before is not there any more."""
 
@@ -50,7 +52,13 @@ async def behind(turn: Turn, text: str, work: Work, *, about: str = "", way_on: 
     """
     waiting = page(turn.t, text, about)
     external_id = waiting["external_id"]
-    await turn.show(waiting)
+    try:
+        await turn.show(waiting)
+    except SLACK_FAILS:  # it may stand there all the same, and nothing is under way
+        slow = problem(SlackSlow().said, turn.t, about, way_on)
+        gone = late(turn.client, slow, external_id=external_id)
+        turn.app.later(gone, errors.in_log("taking a loading view away"))
+        raise
 
     async def run() -> None:
         try:
@@ -73,20 +81,29 @@ def problem(said: Said, t: Texts, about: str = "", way_on: Block | None = None) 
 
 
 async def late(client: AsyncWebClient, view: View, **at: str) -> None:
-    """Replaces the view at this ``external_id`` or ``view_id``. When the person has closed it nothing is lost: the row is there."""
-    began = time.monotonic()
+    """Replaces the view at this ``external_id`` or ``view_id``. When the person has closed it nothing is lost: the row is there.
+
+    At an ``external_id`` it is tried again while Slack has a bad moment: that id goes with its page, so no newer one is covered.
+    """
+    began, pause = time.monotonic(), 0.1
     while True:
         try:
             await client.views_update(view=view, **at)
             return
-        except SlackApiError as error:
-            waited, pause = time.monotonic() - began, 0.1
-            match error.response.get("error"):
-                case "not_found":
-                    if waited > NOT_FOUND_FOR:
-                        return
-                case "ratelimited" if waited < RATE_LIMITED_FOR:
-                    pause = float(error.response.headers.get("Retry-After") or 1)
-                case _:
-                    raise
+        except SLACK_FAILS as error:
+            waited, refusal = time.monotonic() - began, of_slack(error)
+            if refusal.code == "not_found":
+                if waited > NOT_FOUND_FOR:
+                    return
+                pause = 0.1
+            elif refusal.kind is Kind.PASSING and "external_id" in at and waited < PASSING_FOR:
+                pause = _asked_to_wait(error) or min(2 * pause, LONGEST_PAUSE)
+            else:
+                raise
         await asyncio.sleep(pause)
+
+
+def _asked_to_wait(error: Exception) -> float:
+    """Seconds; none where Slack did not say."""
+    headers = error.response.headers if isinstance(error, SlackApiError) else {}
+    return float(headers.get("Retry-After") or 0)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aiohttp import ClientError
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import CannotCheck, UnknownList
-from bot.refusals import slack_code
+from bot.refusals import SLACK_FAILS, slack_code
 from bot.texts import N_, Said, Texts, say
 from storage.models import Barred, Person, now
 from storage.store import Store
@@ -355,7 +354,7 @@ class People:
             try:
                 await read(key)
                 del self._not_before[key]
-            except (SlackClientError, ClientError, OSError, TimeoutError) as error:
+            except SLACK_FAILS as error:
                 about = key if key[0] in "SCG" else "a person"
                 log.warning("Slack did not answer about %s: %s", about, type(error).__name__)
             finally:

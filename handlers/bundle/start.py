@@ -23,7 +23,7 @@ CALLBACK_ID = "new_bundle.start"
 def page(typed: forms.Answers, app: App, t: Texts, *, notice: str | None = None, mark: str = "") -> View:
     country = typed.get("country")
     offers = app.market.offers(country) if country else []
-    shown: list[Block] = [blocks.alert(notice, "error")] if notice else []
+    shown: list[Block] = [blocks.note(notice)] if notice else []
     shown += [
         blocks.section(
             t(

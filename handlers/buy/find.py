@@ -49,7 +49,7 @@ def page(
     offers = app.market.offers(draft.country) if draft.country else []
     shown: list[Block] = []
     if notice:
-        shown.append(blocks.alert(notice))
+        shown.append(blocks.note(notice, "warning"))
     if earlier:
         shown += _earlier(earlier, t)
     shown.append(country_field.field("country", draft.country, t, mark=mark, dispatch=True))
@@ -116,7 +116,8 @@ def _capabilities(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mar
                 t("What it must be able to do"),
                 [blocks.option(name, t(CAPABILITIES[name])) for name in offered],
                 initial=typed.get("capabilities") or (),
-                mark=mark if can is None else f"{mark}~{draft.country}{kind}",  # other options
+                # of another country or type they are other options; learning what these can do is no reason to forget
+                mark=f"{mark}~{draft.country}{kind}" if kind else mark,
                 hint=t("Leave all empty if it does not matter."),
                 optional=True,
             )

@@ -91,7 +91,7 @@ class Control:
     # what there is
 
     async def state(self, request: web.Request) -> web.Response:
-        return web.json_response(self.workspace.state())
+        return web.json_response({**self.workspace.state(), "refused": self.acting.refused})
 
     async def views(self, request: web.Request) -> web.Response:
         return web.json_response(self.workspace.views(self._person(request)))
@@ -249,6 +249,8 @@ class Control:
         body = await _body(request)
         user, place = self._place(body)
         _text(body, "action_id")
+        if "blocks" in body:
+            place.stale = _blocks(body)
         if not isinstance(body.get("typed") or {}, dict):
             raise Wrong("typed is an object of values by action_id")
         return web.json_response(await self.acting.act(user, place, body))
@@ -372,6 +374,16 @@ def _text(body: Json, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise Wrong(f"{name} is missing")
     return value
+
+
+def _blocks(body: Json) -> list[Json]:
+    """As ``GET /twin/messages`` and ``home`` have shown them once: a client may not have heard yet of what has changed."""
+    given = body["blocks"]
+    if not isinstance(given, list) or not all(
+        isinstance(each, dict) and each.get("block_id") for each in given
+    ):
+        raise Wrong("blocks is a list of blocks as they were shown, with their block_id")
+    return given
 
 
 def _asked(request: web.Request, name: str) -> str:

@@ -25,9 +25,13 @@ class Place:
     view: Json | None
     message: Json | None = None
     channel: str | None = None
+    stale: list[Json] | None = None
+    """What the person's client still shows of it, where it has changed since. Slack's payload has it as it is by now [assumed]."""
 
     @property
     def blocks(self) -> list[Json]:
+        if self.stale is not None:
+            return self.stale
         shown = self.view or self.message
         assert shown is not None
         found: list[Json] = shown.get("blocks") or []

@@ -602,6 +602,40 @@ async def test_people_write_and_the_page_hears_of_it(twin: SlackTwin, control: C
     assert "is not in" in await control.refused("message", user="U0OUTSIDER", channel="C0APPROVALS", text="x")
 
 
+async def test_a_button_is_pressed_that_only_the_persons_client_still_shows(
+    app: Scripted, control: Control, twin: SlackTwin
+) -> None:
+    """Slack hands on what was pressed; that the message has changed since is for the app to notice."""
+    button = {
+        "type": "button",
+        "action_id": "approve",
+        "text": {"type": "plain_text", "text": "Yes"},
+        "value": "1",
+    }
+    client = app.bolt.client
+    posted = await client.chat_postMessage(
+        channel="C0NUMBERS", text="x", blocks=[{"type": "actions", "block_id": "b", "elements": [button]}]
+    )
+    (seen,) = await control.get("messages", channel="C0NUMBERS")
+    await client.chat_update(channel="C0NUMBERS", ts=posted["ts"], text="over", blocks=[])
+    press = {"user": "U0REQUESTER", "channel": "C0NUMBERS", "ts": posted["ts"], "action_id": "approve"}
+    assert "no approve to press" in await control.refused("act", **press)
+    assert "block_id" in await control.refused("act", **press, blocks=[{"type": "actions"}])
+    assert (await control.post("act", **press, blocks=seen["blocks"]))["ok"]
+    told = app.last("block_actions")
+    assert told["actions"][0]["value"] == "1" and told["message"]["text"] == "over"
+
+
+async def test_what_was_invalid_is_told_to_scripts_too(app: Scripted, control: Control) -> None:
+    async def answers(ack: Any, body: Json, client: AsyncWebClient) -> None:
+        await ack(response_type="ephemeral", blocks=[{"type": "no such block"}])
+
+    app.does["command"] = answers
+    await control.post("command", user="U0REQUESTER", channel="C0NUMBERS", command="/twilio", text="")
+    (refused,) = (await control.get("state"))["refused"]
+    assert refused["method"] == "command answer"
+
+
 async def test_control_says_what_is_wrong(
     twin: SlackTwin, control: Control, session: aiohttp.ClientSession
 ) -> None:

@@ -61,6 +61,32 @@ async def test_a_british_bundle_is_made_approved_and_its_number_bought_and_attac
     assert await stage.senders("UK") == [number]
 
 
+async def test_a_page_sent_before_its_number_types_were_drawn_says_what_is_missing(
+    stage: Stage, compliance: Person
+) -> None:
+    """What is wrong with a field that the page does not have cannot stand below it."""
+    await compliance.types("new-bundle")
+    view = await compliance.view("new_bundle.start")
+    answer = await stage.slack.post(
+        "submit",
+        user=compliance.id,
+        view_id=view["id"],
+        values={"country": "GB", "end_user_type": "business"},
+    )
+    assert answer["ok"] and "Choose a number type." in shown(await compliance.view("problem"))
+
+
+async def test_a_page_is_drawn_again_though_a_text_on_it_is_too_long(
+    stage: Stage, compliance: Person
+) -> None:
+    """Slack's client counts the letters when the page is sent, and refuses one that is drawn with too many."""
+    await compliance.types("new-bundle")
+    await compliance.view("new_bundle.start")
+    await compliance.presses("country", selected_option={"value": "GB"}, typed={"name": "y" * 60})
+    view = await compliance.view("new_bundle.start")
+    assert options(view, "number_type") and "y" * 60 in str(view["state"]), "nothing that was typed is lost"
+
+
 async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage, compliance: Person) -> None:
     await filling.begins(compliance, "DE", "local", "business")
     filler = Filler(stage, compliance)

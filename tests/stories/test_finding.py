@@ -45,6 +45,15 @@ async def test_a_country_without_numbers_is_named(requester: Person) -> None:
     assert "There is no country “Atlantis”" in shown(await requester.view())
 
 
+async def test_what_is_said_of_a_country_that_there_is_none_of_comes_not_alive(requester: Person) -> None:
+    for command in ("buy-number", "new-bundle", "atlas"):
+        await requester.types(f"{command} *zz* ~zz~")
+        view = await requester.view()
+        (notice,) = [each["text"] for each in view["blocks"] if each["type"] == "alert"]
+        assert "“*zz* ~zz~”" in notice["text"] and notice["type"] == "plain_text"
+        await requester.slack.post("close", user=requester.id, view_id=view["id"])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -419,6 +428,8 @@ async def test_help_status_and_unknown_words(requester: Person, stage: Stage) ->
     for text in ("", "help"):
         answer = await requester.types(text)
         assert "/twilio buy-number" in answer["shown"][0]["text"]
+    answer = await requester.types("buy <b>https://zq.example</b>")
+    assert "<" not in answer["shown"][0]["text"].splitlines()[0]
     answer = await requester.types("buynumber")
     assert "Did you mean `/twilio buy-number`" in answer["shown"][0]["text"]
     for text, meant in (
@@ -450,9 +461,16 @@ async def test_a_type_that_only_the_list_of_countries_leaves_out_is_offered(requ
     assert "national" in options(view, "number_type") and "Not for sale" not in str(view["blocks"])
 
 
+def block_id(view: dict[str, Any], action_id: str) -> str:
+    (found,) = [
+        b["block_id"] for b in view["blocks"] if (b.get("element") or {}).get("action_id") == action_id
+    ]
+    return str(found)
+
+
 async def test_only_what_a_countrys_numbers_can_do_is_offered(requester: Person) -> None:
-    """Known after the page is there; asked of Twilio once a day."""
-    await requester.types("buy-number DE")
+    """Known after the page is there; asked of Twilio once a day. What was ticked meanwhile stays, as far as it can be had."""
+    first = (await requester.types("buy-number DE"))["view"]
 
     async def known() -> Any:
         view = await requester.view("buy_number.find")
@@ -460,6 +478,7 @@ async def test_only_what_a_countrys_numbers_can_do_is_offered(requester: Person)
 
     view = await until(known, "the page shows what local numbers of Germany can do")
     assert shown_options(view, "capabilities") == ["Voice"]
+    assert {block_id(each, "capabilities") for each in (first, view)} == {"capabilities~DElocal"}
     answer = await requester.slack.post(
         "submit",
         user=requester.id,

@@ -8,7 +8,7 @@ import pytest
 
 from bot import announcements as news
 from bot.texts import say
-from tests.stories.stage import Person, Stage, asks, field_ids, options, sends, shown, state_of, until
+from tests.stories.stage import Person, Stage, asks, field_ids, finds, options, sends, shown, state_of, until
 from tests.stories.stage import stage as set_stage
 
 
@@ -196,3 +196,39 @@ async def test_a_page_waits_behind_its_loading_view_until_slack_takes_more_calls
     tried = [each for each in await stage.slack.get("calls") if each.get("method") == "views.update"]
     limited = [each for each in tried if each.get("error") == "ratelimited"]
     assert len(limited) == 2 and "buy_number.choose" in str(tried[-1]["arguments"])
+
+
+async def test_a_page_comes_behind_its_loading_view_after_slacks_bad_moment(
+    stage: Stage, requester: Person
+) -> None:
+    await requester.types("buy-number US")
+    await requester.view("buy_number.find")
+    for fault in ({"status": 500}, "cut_before", "cut_after"):
+        await stage.slack.post("faults", method="views.update", times=1, fault=fault)
+    await requester.submits(number_type="local", purpose="Reminders")
+    await requester.view("buy_number.choose")
+
+
+async def test_a_loading_view_that_slack_showed_without_saying_so_does_not_stay(
+    stage: Stage, requester: Person
+) -> None:
+    """Nothing is under way behind it: the person was told to try again."""
+    page = await finds(requester)
+    await stage.slack.post("faults", method="views.update", times=1, fault="cut_after")
+    await requester.presses("search_again")
+    on_top = await requester.view("problem")
+    assert "Slack was slow" in shown(on_top) and on_top["id"] != page["id"]
+    await stage.slack.post("close", user=requester.id, view_id=on_top["id"])
+    below = await requester.view("problem")
+    assert below["id"] == page["id"] and "Slack was slow" in shown(below)
+    await requester.presses("back")
+    await requester.view("buy_number.find")
+
+
+async def test_a_press_is_acknowledged_though_not_even_the_error_can_be_shown(
+    stage: Stage, requester: Person
+) -> None:
+    await requester.types("buy-number US")
+    await requester.view("buy_number.find")
+    await stage.slack.post("faults", method="views.*", times=6, fault="cut_before")
+    assert (await requester.presses("advanced"))["ok"]

@@ -1,0 +1,67 @@
+"""What people type and upload, right and wrong. All of it is invented."""
+
+COMMANDS = (
+    "buy-number US", "buy-number US", "buy-number US", "buy-number US 555", "buy-number GB", "buy-number GB", "buy-number",
+    "buy-number Germany", "buy-number アメリカ", "buy-number +44", "new-bundle GB", "new-bundle Germany", "new-bundle", "status",
+    "bundles", "account", "check NUMBER", "help", "",
+)  # fmt: skip
+NASTY = (
+    "*zqbold* _zqitalic_ ~zqstruck~ `zqcode`",
+    "<!channel> <!here> <@U0NASTY> <https://zq.example|zq>",
+    "https://zq.example/?a=1&b=2 & <b>zq</b>",
+    "```zq``` > zq\n> zq",
+    "Erinnerungen 🎉👩‍👩‍👧 ５５５ 予約",
+    "{number} %s {0} \\n",
+    "x" * 3000,
+    "＋１ ５０４ ５５５ ０１０８",
+    "bell\x07 and null\x00",
+    "‮backwards‬​",
+    "５５５",
+    "-1",
+    "0",
+    "1e9",
+    "NaN",
+    " ",
+    "y" * 3001,
+    "'; DROP TABLE purchases; --",
+)
+WRONG_COMMANDS = (
+    "buy-number Atlantis", "buy-number US 5x5!", "buy-number ES", "buy-number South Korea", "buy-number ５５５", "buy number US",
+    "buy", "frobnicate *zqbold*", "check", "check 12", "check <@U0NASTY>", "new-bundle Atlantis", "new-bundle *zqbold*",
+    "buy-number <!channel>", "bundles all", *NASTY,
+)  # fmt: skip
+TYPED: dict[str, str | tuple[str, ...]] = {
+    "contains": ("55", "504", "2"),
+    "position": "anywhere",
+    "in_locality": ("New Orleans", "London", "Atlantis"),
+    "in_region": ("CA", "NY"),
+    "in_postal_code": ("94103", "70112"),
+    "area_code": ("504", "415"),
+    "near_number": "+15045550100",
+    "distance": "25",
+    "purpose": ("Appointment reminders", "Delivery news for the Leeds office"),
+    "messaging_service_name": ("Team A", "Team B", "*zqbold*"),
+    "price_limit": ("5", "2.50", "0.10"),
+    "reason": ("Over budget", "*zqbold* <!channel>"),
+    "to": ("+14155550123", "+447700900123"),
+    "business_name": "Morgenrot Kaffeewerk GmbH",
+    "business_registration_number": "HRB 918273",
+    "business_website": "https://morgenrot-kaffeewerk.example",
+    "first_name": ("Aurelia", "*zqbold*"),
+    "last_name": "Quittenbaum",
+    "phone_number": "+442079460712",
+    "email": "aurelia@example.org",
+    "customer_name": "Morgenrot Kaffeewerk",
+    "street": "Torfweg 417b",
+    "city": ("Berlin", "London", "San Francisco"),
+    "region": ("CA", "Berlin"),
+    "postal_code": ("10437", "EC1A 1BB", "94103"),
+}
+FILES = (
+    ("passport.pdf", b"%PDF-1.7\n% invented for a walk\n" + bytes(range(256)) * 8),
+    ("proof *zqbold*.png", b"\x89PNG\r\n\x1a\n" + b"invented picture" + bytes(range(200, 256)) * 40),
+    ("photo.jpg", b"\xff\xd8\xff\xe0" + b"invented photograph" + bytes(range(100, 180)) * 30),
+    ("empty.pdf", b""),
+    ("letter.docx", b"PK\x03\x04 no picture"),
+    ("claims-to-be.pdf", b"plain text"),
+)
