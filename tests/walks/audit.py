@@ -69,20 +69,25 @@ class Audit:
     aloud: bool = False
     """The story is told while it happens."""
     done: list[Json] = field(default_factory=list)
-    calls: list[Json] = field(default_factory=list)
+    calls: dict[int, Json] = field(default_factory=dict)
+    """Of the app to Twilio, by Twilio's count."""
     market: dict[str, Json] = field(default_factory=dict)
     story: list[str] = field(default_factory=list)
     earlier: dict[str, dict[int, Json]] = field(default_factory=dict)
     """Cards with their buttons to decide, by purchase and quote: a client may still show them."""
     ahead: timedelta = timedelta(0)
     began: int = 0
-    """Requests that somebody has begun."""
+    """Forms that somebody has opened."""
+    sent: int = 0
+    """Requests that the app has taken."""
     newest_call: int = 0
     dice: random.Random = field(default_factory=random.Random)
     rules: Json = field(default_factory=lambda: POLICIES[0])
     """Of the policy in force."""
-    edited_at: float = 0.0
-    """When the policy's file was last written, by the machine's own clock."""
+    gone: set[str] = field(default_factory=set)
+    """People whose account is deactivated: what they have open they can still press."""
+    quiet_at: float = 0.0
+    """When what was begun last will be over, by the machine's own clock."""
     started_at: float = field(default_factory=time.monotonic)
 
     # the whole of it
@@ -90,19 +95,19 @@ class Audit:
     async def take(self, requests: int) -> judge.Evidence:
         await self.look_around()
         step = 0
-        while self.began < requests:
+        while self.sent < requests:
             step += 1
             self.dice = random.Random(f"{self.seed}/{step}")
-            await self.attempt(self.asks, min(self.dice.randint(3, 6), requests - self.began))
+            await self.attempt(self.asks, min(self.dice.randint(3, 6), requests - self.sent))
             for _ in range(self.dice.randint(5, 9)):
                 await self.attempt(self.one_of_many())
             await self.read_calls()
-            self.tell(f"-- {self.began} requests, {time.monotonic() - self.started_at:.0f} s")
+            self.tell(f"-- {self.sent} requests, {time.monotonic() - self.started_at:.0f} s")
         await self.finish()
         return judge.Evidence(
             await self.world.record(),
             await self.world.twilio.get("state"),
-            self.calls,
+            list(self.calls.values()),
             self.market,
             self.done,
         )
@@ -135,7 +140,7 @@ class Audit:
             self.change_balance: 10,
             self.edit_policy: 6,
             self.change_members: 6,
-            self.bar_somebody: 2,
+            self.bar_somebody: 4,
             self.fail: 8,
             self.kill: 2,
             self.let_time_pass: 7,
@@ -148,6 +153,7 @@ class Audit:
         await slack.post(
             "channels", id=CHANNEL, name="deciders", members=["U0APPROVER", "U0APPROVER2", "U0OPERATOR"]
         )
+        await slack.post("channels/C0APPROVALS", add=["U0OUTSIDER"])
         state = await slack.get("state")
         for each in state["people"]:
             self.note("person", at=LONG_AGO, by=LONG_AGO, person=each["id"], barred=False)
@@ -161,6 +167,8 @@ class Audit:
             people=["U0APPROVER", "U0APPROVER2", "U0OPERATOR"],
         )
         self.note("policy", at=LONG_AGO, by=LONG_AGO, rules=POLICIES[0])
+        for country, kind in PRICES:
+            await self.learn_price(country, kind)
         await self.learn_services()
         await twilio.post("account", balance="5000.00")
         for country, kind in (("US", "Local"), ("CA", "Local"), ("GB", "Mobile")):
@@ -169,6 +177,12 @@ class Audit:
                 await self.on_sale(country, kind, InLocality=town)
         for _ in range(3):
             await self.make_bundle()
+
+    async def learn_price(self, country: str, kind: str) -> None:
+        said = await self.at_twilio("GET", f"pricing/v1/PhoneNumbers/Countries/{country}")
+        prices = {each["number_type"]: each["current_price"] for each in said["phone_number_prices"]}
+        more = {"country": country, "number_type": kind, "price": prices[kind]}
+        self.note("price", at=LONG_AGO, by=LONG_AGO, **more)
 
     async def on_sale(self, country: str, kind: str, **search: str) -> list[Json]:
         environment = self.world.environment
@@ -203,16 +217,19 @@ class Audit:
         return answer
 
     async def read_calls(self) -> None:
-        """The twin forgets the oldest."""
+        """The twin forgets the oldest. What is under way is read again when it has ended."""
         found = await self.world.twilio.get("calls", since=str(self.newest_call))
-        self.newest_call = max([self.newest_call, *(each["number"] for each in found)])
-        self.calls += [each for each in found if each["method"] != "GET"]
+        under_way = [each["number"] - 1 for each in found if each["ms"] is None]
+        self.newest_call = min(under_way, default=max([self.newest_call, *(e["number"] for e in found)]))
+        wanted = [e for e in found if e["method"] != "GET" or e["host"] == "pricing.twilio.com"]
+        self.calls |= {each["number"]: each for each in wanted}
 
     # asking
 
     async def asks(self, how_many: int) -> None:
         """Several at the same time: each of them a person with a form."""
-        people = self.dice.sample(REQUESTERS, k=how_many)
+        here = [each for each in REQUESTERS if each not in self.gone]
+        people = self.dice.sample(here, k=min(how_many, len(here)))
         wanted = []
         for each in people:
             self.began += 1
@@ -292,8 +309,10 @@ class Audit:
         }
         at = self.now()
         answer = await self.world.slack.post("submit", user=person, view_id=view["id"], values=typed)
-        # noted though it may fail: what was asked for is what may be quoted
-        self.note("asked", at=at, **entry)
+        self.sent += answer["ok"] and not answer["errors"]
+        self.note(
+            "asked", at=at, **entry
+        )  # though it may have failed: what was asked for is what may be quoted
         self.tell(
             f"{person} asks: {json.dumps(entry, ensure_ascii=False)} {answer['errors_by_action'] or answer.get('error') or ''}"
         )
@@ -365,7 +384,6 @@ class Audit:
             ok=False,
             **_seen(card),
         )
-        more = {"blocks": card["blocks"]} if old else {}
         answer: Json = await self.world.slack.post(
             "act",
             user=person,
@@ -374,7 +392,7 @@ class Audit:
             action_id=verb,
             block_id=block["block_id"],
             value=element["value"],
-            **more,
+            blocks=card["blocks"],  # as this person's client shows it: it may have been drawn again
         )
         entry["by"] = self.now()
         read = " / ".join(str(each.get("text"))[:120] for each in answer["shown"])
@@ -436,6 +454,7 @@ class Audit:
                 action_id=element["action_id"],
                 block_id=block["block_id"],
                 selected_option=option,
+                blocks=card["blocks"],
             )
             quote = int(option["value"].split(":")[2])
             entry = self.note(
@@ -509,14 +528,14 @@ class Audit:
         cards = await self.cards("in_progress") or await self.cards(*LIVE)
         wanted = [_seen(each)["number"] for each in cards]
         free = [each for each in wanted if each and each not in owned]
-        for number in self.dice.sample(free, k=min(len(free), self.dice.randint(1, 4))):
-            self.tell(f"somebody else buys {number}")
-            await self.world.twilio.post("taken", phone_number=number)
-        if free and self.dice.random() < 0.15:
-            number = self.dice.choice(free)
-            self.note("by_hand", number=number)
-            self.tell(f"{number} is bought in the Console")
-            await self.world.twilio.post("owned", phone_number=number, friendly_name="By hand")
+        gone = self.dice.sample(free, k=min(len(free), self.dice.randint(1, 4)))
+        for number in gone:
+            if self.dice.random() < 0.1:
+                bought = self.world.twilio.post("owned", phone_number=number, friendly_name="By hand")
+                await self.changes("by_hand", bought, number=number)
+            else:
+                self.tell(f"somebody else buys {number}")
+                await self.world.twilio.post("taken", phone_number=number)
 
     async def change_prices(self) -> None:
         for (country, kind), prices in PRICES.items():
@@ -621,7 +640,7 @@ class Audit:
 
     def save_policy(self, content: str) -> None:
         Path(self.world.environment["POLICY_FILE"]).write_text(content)
-        self.edited_at = time.monotonic()
+        self.quiet_at = time.monotonic() + 5
 
     async def change_members(self) -> None:
         people = self.dice.choice(MEMBERS)
@@ -633,11 +652,10 @@ class Audit:
                 people=people,
             )
             return
-        add = [each for each in people if each != "U0OUTSIDER"]
         remove = [each for each in DECIDERS if each not in people]
         await self.changes(
             "members",
-            self.world.slack.post(f"channels/{CHANNEL}", add=add, remove=remove),
+            self.world.slack.post(f"channels/{CHANNEL}", add=people, remove=remove),
             list=CHANNEL,
             people=people,
         )
@@ -645,7 +663,8 @@ class Audit:
     async def bar_somebody(self) -> None:
         """An account is deactivated, and comes back."""
         person = self.dice.choice(["U0APPROVER2", "U0COMPLIANCE", "U0OPERATOR"])
-        barred = self.dice.random() < 0.5
+        barred = person not in self.gone
+        (self.gone.add if barred else self.gone.remove)(person)
         await self.changes(
             "person", self.world.slack.post(f"people/{person}", deleted=barred), person=person, barred=barred
         )
@@ -682,6 +701,7 @@ class Audit:
             await self.attempt(act)
         await asyncio.sleep(self.dice.choice([0.5, 3, 8]))
         await self.world.twilio.delete("faults")
+        self.quiet_at = time.monotonic() + 8  # what has begun to be slow is so until its end
 
     async def kill(self) -> None:
         """With a policy that cannot be read it would not start again, as it should."""
@@ -689,14 +709,14 @@ class Audit:
         self.tell("the app is killed")
         await self.world.kill_app()
         await self.world.start_app()
-        self.edited_at = time.monotonic()
+        self.quiet_at = time.monotonic() + 5
 
     async def let_time_pass(self) -> None:
         await self.later(self.dice.choice([60, 240, 310, 310, 3700]))
 
     async def later(self, seconds: int) -> None:
-        """Not before an edit of the policy has had its seconds: they are the machine's."""
-        await asyncio.sleep(max(0.0, self.edited_at + 5 - time.monotonic()))
+        """Not before an edit of the policy, and a call that is slow, has had its seconds: they are the machine's."""
+        await asyncio.sleep(max(1.0, self.quiet_at - time.monotonic()))
         self.tell(f"{seconds} seconds pass")
         clock = await self.world.twilio.post("clock", forward=seconds)
         self.ahead = timedelta(seconds=clock["ahead"])
@@ -795,7 +815,9 @@ async def audited(
                 told = [] if aloud else audit.story
                 print("\n".join([*told, "the app's log:", made.log[-6000:]]), flush=True)
                 raise
-            return audit.story, evidence, list(checks.complaints(made.log))
+            # of a policy that cannot be used, or by which nobody can approve: of the audit's own making
+            complaints = [each for each in checks.complaints(made.log) if "POLICY_FILE: " not in each]
+            return audit.story, evidence, complaints
 
 
 async def main() -> int:

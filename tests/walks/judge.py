@@ -17,6 +17,10 @@ MEMBERS_FOR = timedelta(minutes=5, seconds=1)
 """So long a list of members may be old that lets somebody approve; a second for the moments at which both are written down."""
 POLICY_WITHIN = timedelta(seconds=5)
 """An edit counts when two looks, a second apart, have seen it; and the machine may be busy."""
+PRICE_WITHIN = timedelta(seconds=15)
+"""So long a read may be old when the intent is written: Twilio's slowest answer to what is asked beside it."""
+SOLD_WITHIN = timedelta(minutes=6)
+"""From the intent on, with a lost answer and a clock that is moved meanwhile."""
 NUMBERS = "/IncomingPhoneNumbers.json"
 NO = ("denied", "withdrawn", "lapsed", "ended")
 
@@ -41,11 +45,6 @@ class Evidence:
         for each in self.record:
             found.setdefault(each["purchase"] or "", []).append(each)
         return found
-
-    @cached_property
-    def asked(self) -> dict[str, Json]:
-        """What was typed, by the purpose, which is another one for each request."""
-        return {each["purpose"]: each for each in self.did("asked")}
 
     @cached_property
     def owned(self) -> dict[str, Json]:
@@ -139,12 +138,39 @@ def as_approved(evidence: Evidence, charge: Json, intent: Json, quotes: Sequence
     elif substitute:
         yield from (f"{number}: {each}" for each in no_substitute(evidence, number, approved, last))
     most = Decimal(approved["ceiling"] if substitute else approved["price"])
-    if costs[0] > most or Decimal(charge["details"]["price"]) != costs[0]:
-        yield f"{number}: bought for {costs[0]}, approved up to {most}, on record {charge['details']['price']}"
+    yield from (f"{number}: {each}" for each in another_price(evidence, approved, intent, costs[0], most))
+    if charge["details"]["price"] != intent["details"]["price"]:
+        yield f"{number}: {charge['details']['price']} is charged, {intent['details']['price']} was read"
     if (charge["details"]["currency"], approved["currency"]) != ("USD", "USD"):
         yield f"{number}: approved in {approved['currency']}, bought in {charge['details']['currency']}"
     yield from (f"{number}: {each}" for each in another_kind(evidence, number, approved))
     yield from (f"{number}: {each}" for each in another_bundle(evidence, charge, sent[-1], quotes))
+
+
+def another_price(
+    evidence: Evidence, approved: Json, intent: Json, cost: Decimal, most: Decimal
+) -> Iterator[str]:
+    """What Twilio said directly before is what it took, unless it has changed its price since: nobody can do anything about that."""
+    read = Decimal(intent["details"]["price"])
+    if read > most:
+        yield f"the intent is for {read}, approved up to {most}"
+    at, where = _at(intent), f"/Countries/{approved['country']}"
+    asked = [
+        datetime.fromisoformat(each["at"])
+        for each in evidence.calls
+        if each["host"] == "pricing.twilio.com" and each["path"].endswith(where)
+    ]
+    before = [each for each in asked if each <= at]
+    if not before or at - before[-1] > PRICE_WITHIN:
+        yield f"bought at {at}, the price was asked for at {before[-1] if before else 'no time'}"
+        return
+    kind = {"country": approved["country"], "number_type": approved["number_type"]}
+    prices = evidence.held("price", before[-1], at + SOLD_WITHIN, **kind)
+    said = evidence.held("price", before[-1], before[-1] + timedelta(seconds=1), **kind)
+    if read not in {Decimal(each["price"]) for each in said}:
+        yield f"{read} on record, Twilio's price was {[each['price'] for each in said]}"
+    if cost != read and cost not in {Decimal(each["price"]) for each in prices}:
+        yield f"bought for {cost}, on record {read}"
 
 
 def another_kind(evidence: Evidence, number: str, approved: Json) -> Iterator[str]:
@@ -308,11 +334,11 @@ def as_pressed(evidence: Evidence) -> Iterator[str]:
     for line in evidence.record:
         if line["what"] != "approval":
             continue
-        quote = next(
-            e["details"]
-            for e in evidence.of[line["purchase"]]
-            if e["what"] == "quote" and e["quote"] == line["quote"]
-        )
+        revisions = [
+            each["details"]
+            for each in evidence.of[line["purchase"]]
+            if each["what"] == "quote" and each["quote"] == line["quote"] and each["no"] < line["no"]
+        ]
         mine = [
             each
             for each in presses
@@ -322,9 +348,10 @@ def as_pressed(evidence: Evidence) -> Iterator[str]:
         ]
         if not mine:
             yield f"{line['person']} has never approved quote {line['quote']} of {line['purchase']}"
+        shown = {(each["phone_number"], Decimal(each["price"])) for each in revisions}
         for each in mine:
-            if (each["number"], Decimal(each["price"])) != (quote["phone_number"], Decimal(quote["price"])):
-                yield f"{line['person']} saw {each['number']} for {each['price']}, the quote is {quote['phone_number']} for {quote['price']}"
+            if (each["number"], Decimal(each["price"])) not in shown:
+                yield f"{line['person']} saw {each['number']} for {each['price']}, quoted were {shown}"
     bought = {each["purchase"] for each in evidence.charges}
     for each in presses:
         if each["verb"] in ("deny", "withdraw") and each["ok"] and each["purchase"] in bought:
@@ -338,18 +365,16 @@ def as_asked(evidence: Evidence) -> Iterator[str]:
         if not quotes:
             continue
         first, purchase = quotes[0]["details"], quotes[0]["purchase"]
-        asked = next(
-            (
-                e
-                for e in evidence.did("asked")
-                if (e["person"], e["number"]) == (quotes[0]["person"], first["phone_number"])
-                and abs(e["by"] - _at(quotes[0])) < timedelta(minutes=10)
-            ),
-            None,
-        )
-        if asked is None:
+        mine = [
+            each
+            for each in evidence.did("asked")
+            if (each["person"], each["number"]) == (quotes[0]["person"], first["phone_number"])
+            and each["at"] <= _at(quotes[0]) + timedelta(seconds=2)
+        ]
+        if not mine:
             yield f"nobody asked for {first['phone_number']} (request {purchase})"
             continue
+        asked = mine[-1]
         said = {
             "if_gone": first["if_gone"],
             "service": first["service"] if first["service"] != "existing" else first["service_sid"],

@@ -52,10 +52,14 @@ class Case:
             "currency": "USD",
             "phone_number_sid": "PN1",
         }
+        self.read = "1.15"
+        """What the record has as the price directly before."""
         self.ledger = [self.sold(NUMBER)]
         self.owned: Json = {"country": "US", "number_type": "local", "capabilities": ["sms", "voice"]}
-        self.calls = [self.call(NUMBER), self.into("MG1")]
+        self.calls = [self.priced(1), self.call(NUMBER), self.into("MG1")]
         self.market = {each: offered(each) for each in (NUMBER, ANOTHER)}
+        self.price = "1.15"
+        """Twilio's, all the time."""
         self.did: list[Json] = []
         self.pressed: Json = {"verb": "approve", "quote": 1, "number": NUMBER, "price": "1.15", "ok": False}
         self.asked: Json = {
@@ -77,6 +81,7 @@ class Case:
         at = (AT + timedelta(seconds=after)).isoformat()
         code = 21422 if status == 400 else None
         return {
+            "host": "api.twilio.com",
             "method": "POST",
             "path": f"/Accounts/AC{judge.NUMBERS}",
             "form": form,
@@ -89,11 +94,26 @@ class Case:
     def into(service: str) -> Json:
         path, at = f"/v1/Services/{service}/PhoneNumbers", (AT + timedelta(seconds=6)).isoformat()
         return {
+            "host": "messaging.twilio.com",
             "method": "POST",
             "path": path,
             "form": {"PhoneNumberSid": "PN1"},
             "status": 201,
             "code": None,
+            "at": at,
+        }
+
+    @staticmethod
+    def priced(after: int) -> Json:
+        """The price is asked for."""
+        at = (AT + timedelta(seconds=after)).isoformat()
+        path = "/v1/PhoneNumbers/Countries/US"
+        return {
+            "host": "pricing.twilio.com",
+            "method": "GET",
+            "path": path,
+            "form": None,
+            "status": 200,
             "at": at,
         }
 
@@ -105,7 +125,11 @@ class Case:
         self.revised = {**self.quote, "phone_number": number, "instead_of": NUMBER, "revision": 1}
         self.bought["phone_number"] = number
         self.ledger = [self.sold(number)]
-        self.calls = [self.call(NUMBER, 400, after=3), self.call(number), self.into("MG1")]
+        self.calls = [self.priced(1), self.call(NUMBER, 400, after=3), self.call(number), self.into("MG1")]
+
+    def costs(self, price: str) -> None:
+        self.price = self.read = self.bought["price"] = price
+        self.ledger = [self.sold(self.bought["phone_number"], price)]
 
     def found(self) -> list[str]:
         lines: list[tuple[str, str | None, Json]] = [
@@ -114,7 +138,7 @@ class Case:
             ("approval", self.approver, {}),
             *self.between,
             *([("quote", None, self.revised)] if self.revised else []),
-            ("buying", None, {"phone_number": self.bought["phone_number"]}),
+            ("buying", None, {"phone_number": self.bought["phone_number"], "price": self.read}),
             ("charge", None, self.bought),
         ]
         record = [
@@ -131,8 +155,9 @@ class Case:
         ]
         owned = [{"phone_number": each["phone_number"], **self.owned} for each in self.ledger]
         bundles = [{"sid": BUNDLE, "items": []}]
-        first: dict[str, Json] = {"at": BEFORE, "by": BEFORE}
-        done = [
+        first: Json = {"at": BEFORE, "by": BEFORE}
+        done: list[Json] = [
+            {"what": "price", "country": "US", "number_type": "local", "price": self.price, **first},
             {"what": "policy", "rules": POLICIES[0], **first},
             {"what": "members", "list": GROUP, "people": ["U0APPROVER", "U0APPROVER2"], **first},
             *({"what": "person", "person": each, "barred": False, **first} for each in ("U0APPROVER", "U0REQUESTER")),
@@ -155,13 +180,24 @@ def right() -> Iterator[tuple[str, Case]]:
     yield "a substitute", (case := Case())
     case.substitute(ANOTHER)
     yield "cheaper", (case := Case())
-    case.bought["price"] = "0.90"
-    case.ledger = [case.sold(NUMBER, "0.90")]
+    case.costs("0.90")
+    yield "dearer since the price was read", (case := Case())
+    case.ledger = [case.sold(NUMBER, "1.60")]
+    case.did = [
+        {
+            "what": "price",
+            "country": "US",
+            "number_type": "local",
+            "price": "1.60",
+            "at": AT + timedelta(seconds=3),
+            "by": AT + timedelta(seconds=3),
+        }
+    ]
     yield "with the first bundle", (case := Case())
     case.quote["regulated"] = True
     case.revised = {**case.quote, "bundle_sid": BUNDLE, "revision": 1}
     case.between = [("bundle_given", "U0COMPLIANCE", {"bundle_sid": BUNDLE})]
-    case.calls[0] = case.call(NUMBER, BundleSid=BUNDLE)
+    case.calls[1] = case.call(NUMBER, BundleSid=BUNDLE)
     yield "somebody who has left four minutes ago", (case := Case())
     case.did = [since(4, "members", list=GROUP, people=["U0APPROVER2"])]
 
@@ -182,9 +218,15 @@ def wrong() -> Iterator[tuple[str, Case]]:
     yield "another price on the card", (case := Case())
     case.pressed["price"] = "1.00"
     yield "dearer", (case := Case())
+    case.costs("1.60")
+    yield "dearer than it was on record", (case := Case())
     case.ledger = [case.sold(NUMBER, "1.60")]
     yield "another price on record", (case := Case())
     case.bought["price"] = "1.10"
+    yield "by a price that Twilio never had", (case := Case())
+    case.price = "1.60"
+    yield "by a price of long ago", (case := Case())
+    case.calls[0] = case.priced(-60)
     yield "twice", (case := Case())
     case.ledger *= 2
     yield "asked for again", (case := Case())
@@ -194,7 +236,7 @@ def wrong() -> Iterator[tuple[str, Case]]:
     case.quote["if_gone"] = case.asked["if_gone"] = "ask"
     yield "a substitute without a refusal", (case := Case())
     case.substitute(ANOTHER)
-    del case.calls[0]
+    del case.calls[1]
     for name, more in {
         "that cannot text": {"capabilities": {"voice": True, "SMS": False}},
         "with an address": {"address_requirements": "local"},
@@ -212,8 +254,7 @@ def wrong() -> Iterator[tuple[str, Case]]:
         case.substitute(THIRD, locality="New York", beta=True)
     yield "a dear substitute", (case := Case())
     case.substitute(ANOTHER)
-    case.ledger = [case.sold(ANOTHER, "2.40")]
-    case.bought["price"] = "2.40"
+    case.costs("2.40")
     yield "unable", (case := Case())
     case.owned["capabilities"] = ["voice"]
     yield "of another type", (case := Case())
@@ -223,13 +264,13 @@ def wrong() -> Iterator[tuple[str, Case]]:
     yield "with another bundle", (case := Case())
     case.quote |= {"regulated": True, "bundle_sid": "BU2"}
     case.asked["bundle"] = "BU2"
-    case.calls[0] = case.call(NUMBER, BundleSid=BUNDLE)
+    case.calls[1] = case.call(NUMBER, BundleSid=BUNDLE)
     yield "with a bundle that nobody gave", (case := Case())
     case.quote["regulated"] = True
     case.revised = {**case.quote, "bundle_sid": BUNDLE, "revision": 1}
-    case.calls[0] = case.call(NUMBER, BundleSid=BUNDLE)
+    case.calls[1] = case.call(NUMBER, BundleSid=BUNDLE)
     yield "into another service", (case := Case())
-    case.calls[1] = case.into("MG2")
+    case.calls[2] = case.into("MG2")
     case.did = [since(60, "service", sid="MG2", name="Marketing", made=True)]
     yield "into one that was renamed", (case := Case())
     case.did = [since(1, "service", sid="MG1", name="Marketing", made=False)]
