@@ -14,7 +14,7 @@ lint: .venv/ready ## Check format, lint and types
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy
 
 run: .venv/ready .env ## Run the app against the real Slack and Twilio, with the settings in .env
-	@$(PY) -m alembic upgrade head && exec $(PY) -m bot
+	@$(PY) -m bot migrate && exec $(PY) -m bot
 
 lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes and without addresses
 	@$(UV) pip compile $(PINNED) -o requirements.txt pyproject.toml
@@ -32,11 +32,14 @@ walk: .venv/ready ## Take random walks from outside: SEEDS=200 of them, from SEE
 audit: .venv/ready ## Judge every purchase from outside while all changes under them: REQUESTS=300 from SEED=1
 	@$(PY) -m tests.walks.audit --requests $(or $(REQUESTS),300) --seed $(or $(SEED),1)
 
-pictures: .venv/ready ## Take the README's pictures anew, in a real browser
+pictures: .venv/ready ## Take every screen's picture in a real browser (build/screenshots), and the README's anew
 	@$(PY) -m pytest tests/e2e -k en
+	@$(PY) -m tests.e2e.gallery
 	@for each in en-card-done:card en-find:find en-review:review en-twilio:twilio \
 	    bundle-en-document:document bundle-en-rejected:rejection bundle-en-desk:desk; do \
 	  cp build/screenshots/$${each%:*}.png docs/pictures/$${each#*:}.png; done
+	@for each in account find-type find-advanced choose review end-user end-user-bundle review-service card-bought card-ready; do \
+	  cp build/screenshots/en-$$each-wide-light.png docs/pictures/step-$$each.png; done
 
 country-names: .venv/ready ## Write bot/locale/countries.json anew (needs npm)
 	@rm -rf build/cldr && mkdir -p build/cldr && cd build/cldr && tar xzf "$$(npm pack --silent cldr-localenames-full@48.2.0)"

@@ -20,7 +20,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.rest import Client
 
-from bot import clock, refusals, settings
+from bot import clock, doctor, refusals, settings
 from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import App
@@ -287,6 +287,7 @@ async def first_done(first: "asyncio.Future[Any]") -> None:
 
 def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
     bolt = OnceApp(
+        name="number-desk",  # else Bolt reads the source of everything on the stack to find one
         logger=logging.getLogger(
             "slack_bolt"
         ),  # else Bolt takes the root's level, and at DEBUG logs what people type
@@ -343,9 +344,8 @@ async def _serve(
     async def answer(only: str = "") -> web.Response:
         """Whether Slack is connected, and no trouble (whose key begins so) is open."""
         connected = socket is None or await socket.client.is_connected()
-        found = [each.key for each in await app.store.troubles() if each.key.startswith(only)]
-        ok = connected and not found
-        troubles = sorted({key.partition(":")[2] for key in found})
+        troubles = doctor.broken(await doctor.troubles(app.store), only)
+        ok = connected and not troubles
         body = {"ok": ok} if ok else {"ok": ok, "connected": connected, "troubles": troubles}
         return web.json_response(body, status=200 if ok else 503)
 
@@ -376,6 +376,7 @@ async def _serve(
         return form if is_twilio(app.settings, public_url or str(request.url), form, signature) else None
 
     server.router.add_get("/health", health)
+    server.router.add_get("/healthz", health)
     server.router.add_get("/readyz", ready)
     server.router.add_post(BUNDLES_PATH, bundle_changed)
     server.router.add_post(MESSAGES_PATH, message_changed)

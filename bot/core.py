@@ -35,7 +35,7 @@ class App:
     office: Office = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
-    def later(self, work: Coroutine[Any, Any, None], on_error: OnError) -> None:
+    def later(self, work: Coroutine[Any, Any, Any], on_error: OnError) -> None:
         """Does the work after the acknowledgement; an error of it is shown by ``on_error``. Kept until it is done."""
 
         async def run() -> None:

@@ -74,6 +74,10 @@ class NobodyCouldApprove(NotAllowed):
     """Says how many approvals are needed, and how many people could give one."""
 
 
+class NotAnOperator(NotAllowed):
+    text = N_("Only the operators of Number Desk can do this.")
+
+
 class MayNotAddBundle(NotAllowed):
     text = N_("You are not on the list of people who may make bundles and add them to a request.")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bot.bundles import operations as bundles
+from bot.bundles.possible import usable
 from bot.core import App
 from bot.errors import SecondOnTrial
 from bot.texts import CAPABILITIES, N_, Said, country, say
@@ -493,7 +493,7 @@ def _documents(plan: Plan) -> Iterator[Foreseen]:
     if plan.regulated and plan.bundle is None:
         said = say(N_("It cannot be bought before a bundle is added, and Twilio has approved it."))
         yield Foreseen(said, said)
-    elif plan.regulated and plan.bundle is not None and not bundles.usable(plan.bundle):
+    elif plan.regulated and plan.bundle is not None and not usable(plan.bundle):
         said = say(N_("It cannot be bought before Twilio has approved the bundle."))
         yield Foreseen(said, said)
     if plan.elsewhere:

@@ -31,7 +31,8 @@ class Platform(StrEnum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row. setting: what an operator has to look at, as in .env. of_channel: a channel of the settings makes it theirs."""
+    """A row. setting: what an operator has to look at, as in .env. of_channel: a channel of the settings makes it theirs. of_message:
+    that message is lost, and what it said has to be posted anew."""
 
     platform: Platform
     code: int | str
@@ -41,6 +42,7 @@ class Refusal:
     source: str
     setting: str | None = None
     of_channel: bool = False
+    of_message: bool = False
 
 
 class OfTwilio(Protocol):
@@ -56,6 +58,8 @@ TWILIO_SETTINGS = "TWILIO_ACCOUNT_SID, TWILIO_API_KEY, TWILIO_API_SECRET"
 AUTH_TOKEN_SETTINGS = "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN"
 BOT_TOKEN = "SLACK_BOT_TOKEN"
 APP_TOKEN = "SLACK_APP_TOKEN"
+NO_RIGHT = ("missing_scope", "no_permission")
+"""Of the token's refusals those that concern one method only."""
 
 _DICTIONARY = "twilio.com/docs/api/errors/{}, November 2026"
 _SEEN = "twilio.com/docs/api/errors/{}, and reports of users, November 2026"
@@ -75,9 +79,11 @@ def _slack(
     *rows: tuple[str, str, str],
     setting: str | None = None,
     of_channel: bool = False,
+    of_message: bool = False,
 ) -> Iterator[Refusal]:
+    source = _METHODS.format(method)
     for code, when, way_on in rows:
-        yield Refusal(Platform.SLACK, code, when, kind, way_on, _METHODS.format(method), setting, of_channel)
+        yield Refusal(Platform.SLACK, code, when, kind, way_on, source, setting, of_channel, of_message)
 
 
 TABLE: tuple[Refusal, ...] = (
@@ -166,6 +172,16 @@ TABLE: tuple[Refusal, ...] = (
         (22211, "no name", "a mistake of ours: say so with a reference"),
         (22212, "no such end-user type", "draw the page again from the regulation"),
         (22213, "no such number type", "choose country and type again"),
+        (22223, "only an approved bundle with an end date is copied", "make a new bundle"),
+        (
+            22224,
+            "the bundle is no approved copy of the one that it shall renew",
+            "keep it as a bundle of its own",
+        ),
+        (22225, "no such bundle to renew from", "renew it again"),
+        (22226, "a bundle cannot renew itself", "a mistake of ours: say so with a reference"),
+        (22228, "the copy follows an older regulation", "renew it again"),
+        (22229, "numbers use an address that the copy lacks", "renew it again, with that address"),
     ),
     # Twilio: messaging services
     *_twilio(
@@ -277,6 +293,11 @@ TABLE: tuple[Refusal, ...] = (
         ("streaming_state_conflict", "the message is being streamed", "post it anew"),
         ("cannot_reply_to_message", "no thread can hang on it", "post without a thread"),
         ("thread_not_found", "the thread is gone", "post without a thread"),
+        of_message=True,
+    ),
+    *_slack(
+        Kind.OF_THIS,
+        "chat.postMessage",
         ("msg_too_long", "the text is too long", "shorten the text"),
         ("msg_blocks_too_long", "the blocks hold too much text", "shorten the blocks"),
         ("metadata_too_large", "the metadata is too large", "a mistake of ours: say so with a reference"),

@@ -1,7 +1,7 @@
 """The languages. English sentences in the code are the keys; a gettext ``.po`` in ``locale/`` holds each other language."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -85,6 +85,14 @@ BUNDLE_STATES = {
     "twilio-approved": N_("approved"),
     "provisionally-approved": N_("provisionally approved"),
     "deleted": N_("deleted"),
+}
+DOCUMENT_STATES = {
+    "draft": N_("not sent yet"),
+    "pending-review": N_("waiting for review"),
+    "approved": N_("approved"),
+    "rejected": N_("rejected"),
+    "expired": N_("expired"),
+    "provisionally-approved": N_("provisionally approved"),
 }
 ADDRESS_NEEDS = {
     "none": N_("no address needed"),
@@ -182,6 +190,24 @@ class Texts:
             case dict() | list():
                 raise ValueError(f"no way to tell {value!r}")
         return str(value)
+
+    def plain(self, said: Said, names: Mapping[str, str] | None = None) -> str:
+        """A kept sentence for a terminal: nothing escaped, nobody mentioned, moments in UTC."""
+        return self(
+            said["say"], **{name: self._bare(value, names or {}) for name, value in said["with"].items()}
+        )
+
+    def _bare(self, value: Any, names: Mapping[str, str]) -> str:
+        match value:
+            case list():
+                return self.listed(self._bare(each, names) for each in value)
+            case {"say": _}:
+                return self.plain(value, names)
+            case {"mention": ids} | {"channels": ids}:
+                return self.listed(names.get(each, each) for each in ids)
+            case {"moment": seconds}:
+                return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return self.plainly(value, names)
 
     # names and figures as the reader writes them
 

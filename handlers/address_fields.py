@@ -4,7 +4,7 @@ from bot.countries import REGIONS
 from bot.folding import folded
 from bot.texts import N_, Said, Texts, say
 from bot.twilio.addresses import FIELDS, LONGEST_NAME, AddressProblem
-from handlers import blocks, country_field, forms
+from handlers import blocks, country_field, forms, rich
 from handlers.blocks import Block
 
 
@@ -33,7 +33,7 @@ def privacy(t: Texts) -> Block:
 
 def problem(error: AddressProblem, t: Texts) -> list[Block]:
     """What Twilio says of the address; its suggestion is taken over in one click."""
-    shown = [blocks.alert(t.said(error.said), "error")]
+    shown = [blocks.note(rich.plainly(error.said, t))]
     if error.suggested:
         taken = blocks.button("take_suggestion", t("Take Twilio's suggestion"), style="primary")
         shown.append(blocks.actions("suggestion", taken))

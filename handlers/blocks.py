@@ -80,21 +80,10 @@ def section(text: str, accessory: Block | None = None, block_id: str | None = No
     return block
 
 
-def sections(lines: Sequence[str], t: Texts, at_most: int) -> list[Block]:
-    """A list of any length, broken between lines; how many there was no room for is said."""
-    made: list[Block] = []
-    left = list(lines)
-    while left and len(made) < at_most:
-        room, taken = LONGEST_TEXT, 0
-        while taken < len(left) and len(left[taken]) < room:
-            room -= len(left[taken]) + 1
-            taken += 1
-        taken = max(taken, 1)
-        made.append(section("\n".join(left[:taken])))
-        left = left[taken:]
-    if left:
-        made.append(context(t.n("and one more", "and {n} more", len(left))))
-    return made
+def plain_section(text: str, accessory: Block | None = None) -> Block:
+    """Words of people's or Twilio's, beside a button: nothing in them comes alive (rule 39)."""
+    block: Block = {"type": "section", "text": plain(text)}
+    return {**block, "accessory": accessory} if accessory else block
 
 
 def fields(texts: Sequence[str]) -> Block:
@@ -103,6 +92,11 @@ def fields(texts: Sequence[str]) -> Block:
 
 def context(*texts: str) -> Block:
     return {"type": "context", "elements": [mrkdwn(text) for text in texts[:10]]}
+
+
+def plain_context(text: str) -> Block:
+    """As ``context``, of words that may be Twilio's or a person's."""
+    return {"type": "context", "elements": [plain(text)]}
 
 
 def divider() -> Block:
@@ -118,7 +112,9 @@ def alert(text: str, level: str = "warning") -> Block:
 
 def note(text: str, level: str = "error") -> Block:
     """As ``alert``, of words that may be people's or Twilio's: nothing in them comes alive (rule 39)."""
-    return {"type": "alert", "text": plain(text, 200), "level": level}
+    if len(text) > 200:
+        return plain_section(f":warning: {text}")
+    return {"type": "alert", "text": plain(text), "level": level}
 
 
 def actions(block_id: str, *elements: Block) -> Block:

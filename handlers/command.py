@@ -9,7 +9,7 @@ from bot.errors import CannotCheck, NotAllowed
 from bot.folding import folded
 from bot.slack.people import People
 from bot.texts import N_, escape
-from handlers import account, atlas, check, status
+from handlers import account, atlas, check, doctor, status
 from handlers.blocks import section
 from handlers.bundle import list as bundles
 from handlers.bundle import start
@@ -89,6 +89,13 @@ async def _may_ask(turn: Turn) -> bool:
     return await _may(turn.app.policy.check_ask, turn)
 
 
+async def _is_operator(turn: Turn) -> bool:
+    try:
+        return await turn.app.policy.is_operator(turn.person_id, turn.app.people)
+    except CannotCheck:
+        return True
+
+
 async def _may_make_bundles(turn: Turn) -> bool:
     return await _may(turn.app.policy.check_bundles, turn)
 
@@ -102,7 +109,7 @@ SUBCOMMANDS = {
     ),
     "bundles": Subcommand(
         "bundles",
-        N_("the account's regulatory bundles: continue, fix, submit, delete"),
+        N_("the account's regulatory bundles: where each stands, continue, fix, renew, delete"),
         allowed(bundles.opened),
         _may_make_bundles,
     ),
@@ -126,6 +133,12 @@ SUBCOMMANDS = {
     ),
     "account": Subcommand(
         "account", N_("the Twilio account: type, balance, numbers and their cost"), account.opened, _may_ask
+    ),
+    "doctor": Subcommand(
+        "doctor",
+        N_("what of the installation is well, and how the rest is mended"),
+        doctor.opened,
+        _is_operator,
     ),
     "status": Subcommand("status", N_("your requests, and where each of them stands"), status.asked),
     "help": Subcommand("help", N_("this list"), _help),

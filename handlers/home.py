@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import CannotCheck
 from bot.purchases.policy import Role
@@ -16,6 +15,7 @@ from handlers.buy import find
 from handlers.card import picture
 from handlers.screen import Screen
 from handlers.turn import Turn
+from storage.bundle_states import EDITABLE, BundleState
 from storage.models import Bundle, Purchase
 
 CALLBACK_ID = "home"
@@ -140,14 +140,16 @@ def _next_step(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Bloc
 async def _bundles(person_id: str, app: App, t: Texts) -> list[Block]:
     """Drafts and rejected ones that this person has made or sent."""
     account = app.settings.twilio_account_sid
-    found = await app.store.bundles_of(account, person_id, bundles.EDITABLE, BUNDLES + 1)
+    found = await app.store.bundles_of(account, person_id, EDITABLE, BUNDLES + 1)
     if not found:
         return []
     shown = [blocks.header(t("Bundles that need you"))]
     for bundle in found[:BUNDLES]:
         state = t(BUNDLE_STATES[bundle.status])
         verb = (
-            ("continue", t("Continue")) if bundle.status == bundles.DRAFT else ("fix", t("Fix and resubmit"))
+            ("continue", t("Continue"))
+            if bundle.status == BundleState.DRAFT
+            else ("fix", t("Fix and resubmit"))
         )
         line = rich.section(rich.text(bundle.friendly_name, bold=True), rich.text(f" · {state}"))
         shown += [rich.block(line), blocks.actions(f"bundle {bundle.id}", blocks.button(*verb, bundle.id))]

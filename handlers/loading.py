@@ -16,6 +16,7 @@ from handlers import blocks, errors
 from handlers.blocks import Block, View
 from handlers.turn import Turn
 from storage.drafts import DraftMoved
+from storage.outbox import Owed
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ LONGEST_PAUSE = 5.0
 NO_WAY_BACK = (DraftGone, BundleGone, NotAsTwilioHasIt)
 """After these the page before is not there any more."""
 
+Closed = Callable[[bool], Said | None]
+"""The sentence, if any, for whoever does not see what became of the work; its argument: whether it was done."""
 Work = Callable[[str], Awaitable[View]]
 """Makes the view that takes the place of the loading one; its argument marks the fields that Slack must forget."""
 
@@ -45,32 +48,50 @@ def page(t: Texts, text: str, about: str = "") -> View:
     )
 
 
-async def behind(turn: Turn, text: str, work: Work, *, about: str = "", way_on: Block | None = None) -> None:
+async def behind(
+    turn: Turn,
+    text: str,
+    work: Work,
+    *,
+    about: str = "",
+    way_on: Block | None = None,
+    closed: Closed | None = None,
+) -> None:
     """Shows that something is under way, acknowledges, does the work, and shows its view, or what went wrong.
 
-    about: what the view of an error carries; way_on: its button. A draft that was changed meanwhile is left alone.
+    about: what the view of an error carries; way_on: its button; closed: what is told directly to whom the view was closed for before that.
+    A draft that was changed meanwhile is left alone.
     """
     waiting = page(turn.t, text, about)
     external_id = waiting["external_id"]
-    try:
-        await turn.show(waiting)
-    except SLACK_FAILS:  # it may stand there all the same, and nothing is under way
-        slow = problem(SlackSlow().said, turn.t, about, way_on)
-        gone = late(turn.client, slow, external_id=external_id)
-        turn.app.later(gone, errors.in_log("taking a loading view away"))
-        raise
+    await _show(turn, waiting, problem(SlackSlow().said, turn.t, about, way_on))
 
     async def run() -> None:
+        is_done = True
         try:
             view = await work(f"~{external_id[:6]}")
         except DraftMoved:
             return
         except Exception as error:
+            is_done = False
             said = await errors.sentence(error, turn.app)
             view = problem(said, turn.t, about, None if isinstance(error, NO_WAY_BACK) else way_on)
-        await late(turn.client, view, external_id=external_id)
+        is_shown = await late(turn.client, view, external_id=external_id)
+        told = closed(is_done) if closed is not None and not is_shown else None
+        if told is not None:
+            await turn.app.store.owe(turn.app.workspace_id, Owed("direct", turn.person_id, told))
 
     turn.app.later(run(), errors.in_log("showing what was done"))
+
+
+async def _show(turn: Turn, waiting: View, slow: View) -> None:
+    """slow: what takes its place where Slack did not answer: it may stand there all the same, and nothing is under way behind it."""
+    try:
+        await turn.show(waiting)
+    except SLACK_FAILS:
+        gone = late(turn.client, slow, external_id=waiting["external_id"])
+        turn.app.later(gone, errors.in_log("taking a loading view away"))
+        raise
 
 
 def problem(said: Said, t: Texts, about: str = "", way_on: Block | None = None) -> View:
@@ -80,8 +101,10 @@ def problem(said: Said, t: Texts, about: str = "", way_on: Block | None = None) 
     return blocks.modal(PROBLEM, t("That did not work"), shown, close=t("Close"), about=about)
 
 
-async def late(client: AsyncWebClient, view: View, **at: str) -> None:
-    """Replaces the view at this ``external_id`` or ``view_id``. When the person has closed it nothing is lost: the row is there.
+async def late(client: AsyncWebClient, view: View, **at: str) -> bool:
+    """Replaces the view at this ``external_id`` or ``view_id``; False when it is not there any more: the person, or Slack, has closed it.
+
+    Nothing is lost by that: the row is there.
 
     At an ``external_id`` it is tried again while Slack has a bad moment: that id goes with its page, so no newer one is covered.
     """
@@ -89,12 +112,12 @@ async def late(client: AsyncWebClient, view: View, **at: str) -> None:
     while True:
         try:
             await client.views_update(view=view, **at)
-            return
+            return True
         except SLACK_FAILS as error:
             waited, refusal = time.monotonic() - began, of_slack(error)
             if refusal.code == "not_found":
                 if waited > NOT_FOUND_FOR:
-                    return
+                    return False
                 pause = 0.1
             elif refusal.kind is Kind.PASSING and "external_id" in at and waited < PASSING_FOR:
                 pause = _asked_to_wait(error) or min(2 * pause, LONGEST_PAUSE)

@@ -4,20 +4,24 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from string import Formatter
 from typing import Any
 
 from bot.texts import Said, Texts
-from handlers.blocks import LONGEST_TEXT, Block, cut
+from handlers.blocks import LONGEST_TEXT, Block, context, cut
 
 Element = dict[str, Any]
 Names = Mapping[str, str]
 """Display names by Slack's id: a name pings nobody."""
 
+LONGEST_LIST = 9000
+"""Letters: Slack refuses a message of about 13,000."""
+
 _MARKED = re.compile(r"\*(?P<bold>[^*\n]+)\*|`(?P<code>[^`\n]+)`")
 """What may be marked up in texts of the catalogue, which are ours."""
+_ADDRESS = re.compile(r"https://[^\s<>()\"']*[^\s<>()\"'.,;:!?]")
 
 
 def text(content: str, *, bold: bool = False, code: bool = False) -> Element:
@@ -65,6 +69,17 @@ def block(*sections: Element) -> Block:
     return {"type": "rich_text", "elements": list(sections)}
 
 
+def linked(words: str) -> Block:
+    """Somebody else's words, in which addresses of pages can be followed."""
+    elements, end = [], 0
+    for found in _ADDRESS.finditer(words):
+        if found.start() > end:
+            elements.append(text(words[end : found.start()]))
+        elements.append(link(found[0], found[0]))
+        end = found.end()
+    return block(section(*elements, *([text(words[end:])] if words[end:] else [])))
+
+
 def sentence(t: Texts, text: str, **values: Any) -> Block:
     """A block that says the text of the catalogue; its own markup counts, that of the values does not."""
     return block(section(*said({"say": text, "with": values}, t, {})))
@@ -72,6 +87,24 @@ def sentence(t: Texts, text: str, **values: Any) -> Block:
 
 def warning(sentence: Said, t: Texts) -> Block:
     return block(section(emoji("warning"), text(" "), *said(sentence, t, {})))
+
+
+def plainly(sentence: Said, t: Texts) -> str:
+    """A kept sentence as bare text, for elements that have no formatting."""
+    return "".join(each.get("text", "") for each in said(sentence, t, {}))
+
+
+def bullets(rows: Sequence[Sequence[Element]], t: Texts, longest: int = LONGEST_LIST) -> list[Block]:
+    """A list of any length; how many there was no room for is said."""
+    taken, room = 0, longest
+    for row in rows:
+        room -= sum(len(each.get("text", "")) + len(each.get("url", "")) for each in row)
+        if room < 0 and taken:
+            break
+        taken += 1
+    made = {"type": "rich_text_list", "style": "bullet", "elements": [section(*row) for row in rows[:taken]]}
+    left = len(rows) - taken
+    return [block(made), *([context(t.n("and one more", "and {n} more", left))] if left else [])]
 
 
 def said(sentence: Said, t: Texts, names: Names) -> list[Element]:

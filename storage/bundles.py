@@ -1,7 +1,7 @@
 """Questions about bundles, and how what Twilio says of one becomes known: once, with whom it concerns told."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.bundle_states import UNDER_REVIEW, BundleState
 from storage.database import Database
 from storage.models import Bundle, Purchase, Quote, State, now
 from storage.outbox import card_changed
@@ -20,21 +21,11 @@ CLAIM = timedelta(seconds=90)
 WAITING = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
 """States in which a purchase that is not bought may wait for its bundle."""
 
-UNDER_REVIEW = ("pending-review", "in-review", "provisionally-approved")
-
 News = Callable[[Bundle | None, Bundle, Sequence[Purchase]], Happened | None]
 """What is told of a bundle that was seen for the first time or whose status has changed: before, now, who waits for it."""
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A bundle with the purchases that wait for it."""
-
-    bundle: Bundle
-    waiting: tuple[Purchase, ...]
-
-
-def _current() -> ColumnElement[bool]:
+def current_quote() -> ColumnElement[bool]:
     """Of a purchase's quotes the one that counts."""
     return and_(
         col(Quote.purchase_id) == col(Purchase.id),
@@ -52,10 +43,12 @@ def _waits(bundle_ids: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-async def _waiting(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
+async def waiting_for(session: AsyncSession, bundle_ids: Collection[str]) -> Sequence[Purchase]:
     if not bundle_ids:  # the database would look at every purchase to find none
         return ()
-    return (await session.exec(select(Purchase).join(Quote, _current()).where(*_waits(bundle_ids)))).all()
+    return (
+        await session.exec(select(Purchase).join(Quote, current_quote()).where(*_waits(bundle_ids)))
+    ).all()
 
 
 class Bundles(Database):
@@ -93,60 +86,13 @@ class Bundles(Database):
                 )
             ).all()
 
-    async def list_bundles(
-        self,
-        account_sid: str,
-        statuses: Sequence[str],
-        country: str | None,
-        offset: int,
-        limit: int,
-    ) -> list[Listed]:
-        """Newest change first; one being made counts as changed just now. statuses: those wanted."""
-        where = [col(Bundle.account_sid) == account_sid, col(Bundle.status).in_(statuses)]
-        if country is not None:
-            where.append(col(Bundle.country) == country)
-        async with self.reading() as session:
-            found = (
-                await session.exec(
-                    select(Bundle)
-                    .where(*where)
-                    .order_by(col(Bundle.updated_at).desc().nulls_first(), col(Bundle.id))
-                    .offset(offset)
-                    .limit(limit)
-                )
-            ).all()
-            purchases = await _waiting(session, [each.id for each in found])
-        return [Listed(each, tuple(p for p in purchases if p.quote.bundle_id == each.id)) for each in found]
-
-    async def bundles_of(
-        self, account_sid: str, person_id: str, statuses: Sequence[str], limit: int
-    ) -> Sequence[Bundle]:
-        """Those that the person has made or sent, newest change first."""
-        theirs = or_(col(Bundle.made_by) == person_id, col(Bundle.submitted_by) == person_id)
-        async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Bundle)
-                    .where(Bundle.account_sid == account_sid, col(Bundle.status).in_(statuses), theirs)
-                    .order_by(col(Bundle.updated_at).desc().nulls_first(), col(Bundle.id))
-                    .limit(limit)
-                )
-            ).all()
-
-    async def bundle_countries(self, account_sid: str) -> list[str]:
-        async with self.reading() as session:
-            found = await session.exec(
-                select(Bundle.country).where(Bundle.account_sid == account_sid).distinct()
-            )
-            return sorted(found)
-
     async def purchases_using(self, bundle_id: str) -> Sequence[Purchase]:
         """Those that wait for it and those that were bought with it."""
         async with self.reading() as session:
             return (
                 await session.exec(
                     select(Purchase)
-                    .join(Quote, _current())
+                    .join(Quote, current_quote())
                     .where(
                         Quote.bundle_id == bundle_id,
                         or_(
@@ -187,8 +133,9 @@ class Bundles(Database):
                 await session.exec(
                     select(Bundle).where(
                         Bundle.account_sid == account_sid,
-                        Bundle.status == "twilio-approved",
+                        Bundle.status == BundleState.APPROVED,
                         col(Bundle.valid_until) <= before,
+                        col(Bundle.renews_id).is_(None),
                     )
                 )
             ).all()
@@ -278,7 +225,7 @@ class Bundles(Database):
                     continue
                 await session.refresh(row)
                 if (row.status, row.valid_until) != (before.status, before.valid_until):
-                    waiting = await _waiting(session, [row.id])
+                    waiting = await waiting_for(session, [row.id])
                     happened = news(before, row, waiting) if row.status != before.status else None
                     await self._tell(session, happened, row, waiting)
                 return row
@@ -316,7 +263,7 @@ class Bundles(Database):
                     Bundle.account_sid == seen.account_sid,
                     Bundle.friendly_name == seen.friendly_name,
                     col(Bundle.sid).not_like("BU%"),
-                    Bundle.status != "deleted",
+                    Bundle.status != BundleState.DELETED,
                 )
             )
         ).first()
@@ -374,8 +321,8 @@ def _changed(seen: Bundle, row: Bundle) -> dict[str, Any]:
     if seen.status != row.status:
         if seen.status in UNDER_REVIEW and row.status not in UNDER_REVIEW:
             values |= {"submitted_at": seen.updated_at or now(), "decided_at": None}
-        if seen.status in ("twilio-approved", "twilio-rejected") and row.status != "twilio-approved":
+        if seen.status in (BundleState.APPROVED, BundleState.REJECTED) and row.status != BundleState.APPROVED:
             values["decided_at"] = seen.updated_at or now()
-        if seen.status == "draft":
+        if seen.status == BundleState.DRAFT:
             values |= {"submitted_at": None, "decided_at": None}
     return values

@@ -122,13 +122,12 @@ class Database:
             with usable():
                 self._file.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file: TextIO | None = None
-        # pool_pre_ping: the server may have closed a connection that lay idle
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options = {} if self.is_sqlite else {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
-        size: dict[str, Any] = {"pool_size": AT_ONCE, "max_overflow": 0} if self.is_sqlite else {}
-        self.engine = create_async_engine(
-            self.url, hide_parameters=True, pool_pre_ping=True, connect_args=options, **size
-        )
+        pool: dict[str, Any] = {"pool_size": AT_ONCE, "max_overflow": 0}
+        if not self.is_sqlite:
+            pool = {"pool_pre_ping": True}  # the server may have closed a connection that lay idle
+        self.engine = create_async_engine(self.url, hide_parameters=True, connect_args=options, **pool)
         configure(self.engine.sync_engine)
         self.durable_engine = self.engine
         if self.is_sqlite:

@@ -65,8 +65,18 @@ class Known(Database):
             return (await session.exec(select(Kept.key).where(Kept.key == key).limit(1))).first() is not None
 
     async def keep(self, workspace_id: str, key: str, value: Any, read_at: datetime) -> None:
+        await self.keep_all(workspace_id, {key: (value, read_at)})
+
+    async def keep_all(self, workspace_id: str, known: Mapping[str, tuple[Any, datetime]]) -> None:
+        """``{key: (value, read_at)}``, in one transaction."""
+        if not known:
+            return
         async with self.writing() as session:
-            await upsert(session, Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))
+            for key in sorted(
+                known
+            ):  # in one order: of two processes at once one waits, and none blocks the other
+                value, read_at = known[key]
+                await upsert(session, Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))
 
     # messaging services made under a name
 

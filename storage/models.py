@@ -145,6 +145,7 @@ def utc(*, nullable: bool = True, index: bool = False) -> Any:
 _OWED = text("done_at IS NULL")
 _LIVE = text("released_at IS NULL")
 _UNFINISHED = text("wake_at IS NOT NULL")
+_RENEWING = text("renews_id IS NOT NULL AND status <> 'deleted'")
 _INTENT = text("buying_at IS NOT NULL AND phone_number_sid IS NULL")
 
 
@@ -523,6 +524,8 @@ class Bundle(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_sid", "sid"),
         Index("ix_bundles_account_sid_country_number_type", "account_sid", "country", "number_type"),
+        # one renewal at a time
+        partial("uq_bundles_renewing", "renews_id", where=_RENEWING, unique=True),
     )
 
     id: str = Field(
@@ -565,6 +568,12 @@ class Bundle(SQLModel, table=True):
     lapse_told: int | None = column(
         Integer, "days ahead of ``valid_until`` of the last warning", nullable=True
     )
+    renews_id: str | None = column(String, "of a copy the bundle that it shall renew", nullable=True)
+    replacing: list[str] | None = column(
+        JSON(none_as_null=True),
+        "the end users and documents that it gives to that one: the intent, until Twilio has taken them",
+        nullable=True,
+    )
 
     @property
     def is_made(self) -> bool:
@@ -572,9 +581,9 @@ class Bundle(SQLModel, table=True):
         return self.sid.startswith("BU")
 
     @property
-    def mark(self) -> str:
-        """The friendly name of what belongs to it at Twilio: end user, documents, addresses."""
-        return f"Number Desk {self.id}"
+    def mark_id(self) -> str:
+        """By which what belongs to it is found again at Twilio (``bot/twilio/names.py``): a copy's is to be the original's."""
+        return self.renews_id or self.id
 
 
 class MessagingService(SQLModel, table=True):

@@ -3,9 +3,8 @@
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from os import getpid
+from os import getpid, kill
 
-import psycopg
 from sqlalchemy import text
 from sqlmodel import col, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -65,6 +64,18 @@ class OfficeRow(Database):
         async with self.writing() as session:
             await session.exec(free.values(held_until=text("clock_timestamp()")))
 
+    async def worker(self) -> str | None:
+        """Host and process of the worker, where there is one now. On SQLite, whose row outlives it, it is known of this machine alone."""
+        holds = select(Office.holder).where(Office.id == 1)
+        if not self.is_sqlite:
+            holds = holds.where(col(Office.held_until) > text("clock_timestamp()"))
+        async with self.reading() as session:
+            holder = (await session.exec(holds)).first()
+        host, _, process = (holder or "").rpartition(" ")
+        if self.is_sqlite and not (host == socket.gethostname() and _lives(int(process))):
+            return None
+        return holder or None
+
     async def in_office(self, session: AsyncSession) -> None:
         """In a transaction of the worker's: nobody takes the office before it ends. Raises OutOfOffice.
 
@@ -82,8 +93,20 @@ class OfficeRow(Database):
         """Yields when another process has committed something. Ends with the connection; nothing on SQLite."""
         if self.is_sqlite:
             return
+        import psycopg  # only here: SQLite does without it
+
         url = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             async for _ in connection.notifies():
                 yield
+
+
+def _lives(process: int) -> bool:
+    try:
+        kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True

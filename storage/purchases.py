@@ -192,12 +192,25 @@ class Purchases(OfficeRow):
                 )
             ).all()
 
-    async def record(self, after: int = 0, limit: int = 500) -> Sequence[Event]:
-        """The whole record in its order, in pages: after the line of this id."""
+    async def record(
+        self, after: int = 0, limit: int = 500, since: datetime | None = None
+    ) -> Sequence[Event]:
+        """The whole record in its order, in pages: after the line of this id, and from this moment on."""
+        wanted = [col(Event.id) > after, *([col(Event.happened_at) >= since] if since else [])]
+        async with self.reading() as session:
+            return (
+                await session.exec(select(Event).where(*wanted).order_by(col(Event.id)).limit(limit))
+            ).all()
+
+    async def purchases_known_as(self, name: str) -> Sequence[Purchase]:
+        """The one with this id, or all that were ever for this number (E.164), oldest first."""
+        for_number = select(Quote.purchase_id).where(Quote.phone_number == name)
         async with self.reading() as session:
             return (
                 await session.exec(
-                    select(Event).where(col(Event.id) > after).order_by(col(Event.id)).limit(limit)
+                    select(Purchase)
+                    .where(or_(col(Purchase.id) == name, col(Purchase.id).in_(for_number)))
+                    .order_by(col(Purchase.created_at))
                 )
             ).all()
 

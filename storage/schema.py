@@ -1,6 +1,7 @@
 """Whether the database is at the newest migration. An empty one is brought there; nothing else is touched."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -27,29 +28,36 @@ def configuration() -> Config:
     return config
 
 
+@cache
+def scripts() -> ScriptDirectory:
+    """The migrations that come along; read once, for that imports every one of them."""
+    return ScriptDirectory.from_config(configuration())
+
+
 async def prepare(store: Store, *, may_create: bool = True) -> None:
     """An empty database is brought to the newest migration; of several processes that start on it one does, the others wait.
 
     Raises SchemaError when the schema is older or newer than this code, Unusable when the database cannot be reached or
     does not let us make tables.
     """
-    scripts = await asyncio.to_thread(lambda: ScriptDirectory.from_config(configuration()))
-    newest = scripts.get_current_head()
+    newest = (await asyncio.to_thread(scripts)).get_current_head()
     with usable():
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
+                # in this order: another process may make the tables, and their version, between the two looks
+                empty = await store.is_empty()
                 version = await store.schema_version()
         except TimeoutError:
             raise Unusable("The database cannot be used: it does not answer") from None
-        if version is None and may_create and await store.is_empty():
+        if version is None and may_create and empty:
             async with store.engine.begin() as connection:
                 await connection.run_sync(upgrade)
             return
     if version == newest:
         return
-    check_known(version, scripts)
+    check_known(version, scripts())
     raise SchemaError(
-        f"The database is at migration {version or 'none'}, the code wants {newest}. Run: alembic upgrade head"
+        f"The database is at migration {version or 'none'}, the code wants {newest}. Run: numberdesk migrate"
     )
 
 
@@ -60,6 +68,13 @@ def check_known(version: str | None, scripts: ScriptDirectory) -> None:
             f"The database is at migration {version}, which a newer Number Desk has made; this one ends at "
             f"{scripts.get_current_head()}. Start the newer one, or go back to a copy of the database"
         )
+
+
+def migrate(url: str) -> None:
+    """Brings it to the newest migration. What stands against it ends the process, with a line for the operator (migrations/env.py)."""
+    config = configuration()
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))  # a password may have some
+    command.upgrade(config, "head")
 
 
 def upgrade(connection: Connection) -> None:

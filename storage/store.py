@@ -4,14 +4,15 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.bundles import Bundles
+from storage.bundle_list import BundleList
 from storage.drafts import Drafts
 from storage.known import Known
 from storage.outbox import Outbox
 from storage.purchases import Purchases
+from storage.renewals import Renewals
 
 
-class Store(Drafts, Purchases, Bundles, Outbox, Known):
+class Store(Drafts, Purchases, BundleList, Renewals, Outbox, Known):
     """Opened with a database URL, closed with ``close``."""
 
     async def schema_version(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Regulatory bundles: which fit a purchase, how one is made, submitted and deleted, and what is told when one changes."""
+"""Regulatory bundles: which fit a purchase, how one is read, made, submitted and deleted."""
 
 import asyncio
 import logging
@@ -9,35 +9,17 @@ from typing import Any
 
 from twilio.rest import Client
 
+from bot.bundles import announcements
+from bot.bundles.possible import possible, selectable
 from bot.core import App
 from bot.errors import BundleBusy, BundleGone, NoBundleEmail, NotAsTwilioHasIt
-from bot.settings import Settings
-from bot.texts import BUNDLE_STATES, N_, Said, channels, person, say
 from bot.twilio.client import TwilioError
 from bot.twilio.regulations import Regulation
+from storage.bundle_states import UNDER_REVIEW, BundleState
 from storage.models import Bundle, Purchase, now
-from storage.outbox import Owed
 from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
-
-DRAFT = "draft"
-APPROVED = "twilio-approved"
-REJECTED = "twilio-rejected"
-DELETED = "deleted"
-"""Our own word: Twilio does not know the bundle any more."""
-UNDER_REVIEW = ("pending-review", "in-review", "provisionally-approved")
-EDITABLE = (DRAFT, REJECTED)
-
-
-def usable(bundle: Bundle) -> bool:
-    """Only ``twilio-approved`` counts, and not past ``valid_until``."""
-    return bundle.status == APPROVED and (bundle.valid_until is None or bundle.valid_until > now())
-
-
-def selectable(bundle: Bundle) -> bool:
-    """Approved, or worth waiting for."""
-    return usable(bundle) or bundle.status in UNDER_REVIEW
 
 
 async def fitting(app: App, country: str, number_type: str, end_user_type: str) -> list[Bundle]:
@@ -60,13 +42,13 @@ async def fitting(app: App, country: str, number_type: str, end_user_type: str) 
         )
         return found
 
-    answers = await asyncio.gather(*map(having, (APPROVED, *UNDER_REVIEW)))
+    answers = await asyncio.gather(*map(having, (BundleState.APPROVED, *UNDER_REVIEW)))
     bundles = [
         await observe(app, row(app, each, country, number_type, end_user_type, asked_at))
         for found in answers
         for each in found
     ]
-    return sorted(filter(selectable, bundles), key=lambda each: each.status != APPROVED)
+    return sorted(filter(selectable, bundles), key=lambda each: each.status != BundleState.APPROVED)
 
 
 async def read(app: App, bundle: Bundle) -> Bundle:
@@ -80,21 +62,23 @@ async def read(app: App, bundle: Bundle) -> Bundle:
             return await gone(app, bundle, asked_at)
         raise
     seen = row(app, found, bundle.country, bundle.number_type, bundle.end_user_type, asked_at)
-    if seen.status == APPROVED and (bundle.address_sids is None or bundle.updated_at != seen.updated_at):
+    if seen.status == BundleState.APPROVED and (
+        bundle.address_sids is None or bundle.updated_at != seen.updated_at
+    ):
         seen.address_sids = await _addresses(app.twilio, bundle.sid)
     return await observe(app, seen)
 
 
 async def with_addresses(app: App, found: Sequence[Bundle]) -> dict[str, Bundle]:
     """By id, those that are approved with the addresses that they allow: asked for once, and kept."""
-    unknown = [each for each in found if each.address_sids is None and each.status == APPROVED]
+    unknown = [each for each in found if each.address_sids is None and each.status == BundleState.APPROVED]
     read_now = await asyncio.gather(*(read(app, each) for each in unknown))
     return {each.id: each for each in (*found, *read_now)}
 
 
 async def gone(app: App, bundle: Bundle, asked_at: datetime) -> Bundle:
     """Twilio does not know it any more."""
-    seen = Bundle(**{**bundle.model_dump(), "status": DELETED, "read_at": asked_at})
+    seen = Bundle(**{**bundle.model_dump(), "status": BundleState.DELETED, "read_at": asked_at})
     return await observe(app, seen)
 
 
@@ -106,9 +90,11 @@ async def observe(app: App, seen: Bundle) -> Bundle:
     is_news = await app.bundle_memory.knows_account()
 
     def news(before: Bundle | None, bundle: Bundle, waiting: Sequence[Purchase]) -> Happened | None:
-        if before is not None and before.status == REJECTED:
+        if before is not None and before.status == BundleState.REJECTED:
             app.bundle_memory.forget_reason(bundle.sid)
-        return told(app.settings, before, bundle, waiting) if is_news or before is not None else None
+        if before is None and not is_news:
+            return None
+        return announcements.told(app.settings, before, bundle, waiting)
 
     bundle = await app.store.observe_bundle(seen, news)
     return bundle
@@ -184,7 +170,7 @@ def new(app: App, regulation: Regulation, name: str | None, made_by: str) -> Bun
         number_type=regulation.number_type,
         end_user_type=regulation.end_user_type,
         regulation_sid=regulation.sid,
-        status=DRAFT,
+        status=BundleState.DRAFT,
         made_by=made_by,
         created_at=now(),
     )
@@ -215,7 +201,7 @@ async def made(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
     if bundle.is_made:
         return bundle
     async with alone(app, bundle.id) as bundle:
-        if bundle.status == DELETED:
+        if bundle.status == BundleState.DELETED:
             raise BundleGone()
         if bundle.is_made:
             return bundle
@@ -231,16 +217,9 @@ async def made_first(app: App, begun: Bundle, regulation: Regulation) -> Bundle:
 
 
 async def _make(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
-    compliance = app.twilio.numbers.v2.regulatory_compliance
-    more = {"status_callback": app.settings.callback_url} if app.settings.callback_url else {}
     asked_at = now()
     try:
-        found: Any = await compliance.bundles.create_async(
-            friendly_name=bundle.friendly_name,
-            email=check_email(app),
-            regulation_sid=regulation.sid,
-            **more,
-        )
+        found = await _create(app, bundle, regulation)
     except TwilioError as error:
         there = await _named(app, bundle) if error.doubtful else None
         if there is not None:
@@ -249,12 +228,34 @@ async def _make(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
     return await _adopted(app, bundle, found, asked_at)
 
 
-async def _named(app: App, bundle: Bundle) -> Bundle | None:
-    """Our bundle at Twilio, found by its name."""
-    asked_at = now()
-    found: list[Any] = await app.twilio.numbers.v2.regulatory_compliance.bundles.list_async(
-        friendly_name=bundle.friendly_name, limit=20
+async def _create(app: App, bundle: Bundle, regulation: Regulation) -> Any:
+    compliance = app.twilio.numbers.v2.regulatory_compliance
+    if bundle.renews_id is not None:
+        copies = compliance.bundles(await _renewed_sid(app, bundle)).bundle_copies
+        return await copies.create_async(friendly_name=bundle.friendly_name)
+    more = {"status_callback": app.settings.callback_url} if app.settings.callback_url else {}
+    return await compliance.bundles.create_async(
+        friendly_name=bundle.friendly_name, email=check_email(app), regulation_sid=regulation.sid, **more
     )
+
+
+async def _renewed_sid(app: App, copy: Bundle) -> str:
+    """Of the bundle that the copy shall renew. Raises BundleGone."""
+    original = await app.store.bundle(copy.renews_id) if copy.renews_id else None
+    if original is None or original.status == BundleState.DELETED:
+        raise BundleGone()
+    return str(original.sid)
+
+
+async def _named(app: App, bundle: Bundle) -> Bundle | None:
+    """Our bundle at Twilio, found by its name; a copy is among those of the bundle that it shall renew."""
+    asked_at = now()
+    compliance = app.twilio.numbers.v2.regulatory_compliance
+    found: list[Any]
+    if bundle.renews_id is not None:
+        found = await compliance.bundles(await _renewed_sid(app, bundle)).bundle_copies.list_async()
+    else:
+        found = await compliance.bundles.list_async(friendly_name=bundle.friendly_name, limit=20)
     same = next((each for each in found if each.friendly_name == bundle.friendly_name), None)
     return await _adopted(app, bundle, same, asked_at) if same is not None else None
 
@@ -272,8 +273,8 @@ async def submit(app: App, bundle: Bundle, person_id: str) -> Bundle:
     Raises BundleBusy and NotAsTwilioHasIt when somebody else was quicker, BundleGone, TwilioError.
     """
     async with alone(app, bundle.id) as bundle:
-        if bundle.status not in EDITABLE:
-            raise NotAsTwilioHasIt(status=state_of(bundle))
+        if "submit" not in possible(bundle):
+            raise NotAsTwilioHasIt(status=announcements.state_of(bundle))
         earlier = bundle.submitted_by
         await app.store.amend_bundle(
             bundle.id, Happened("bundle_submitting", person_id), submitted_by=person_id
@@ -287,16 +288,18 @@ async def submit(app: App, bundle: Bundle, person_id: str) -> Bundle:
                 return current
             await app.store.amend_bundle(bundle.id, submitted_by=earlier)
             if error.code == 20409:
-                raise NotAsTwilioHasIt(status=state_of(current)) from error
+                raise NotAsTwilioHasIt(status=announcements.state_of(current)) from error
             raise
         return await read(app, bundle)
 
 
 async def delete(app: App, bundle: Bundle, person_id: str) -> Bundle:
-    """Raises TwilioError with 21647 (under review) or 21648 (a number uses it), BundleBusy, and BundleGone when it is gone."""
+    """Raises TwilioError with 21647 (under review) or 21648 (a number uses it), NotAsTwilioHasIt, BundleBusy, and BundleGone."""
     async with alone(app, bundle.id) as bundle:
-        if bundle.status == DELETED:
+        if bundle.status == BundleState.DELETED:
             raise BundleGone()
+        if "delete" not in possible(bundle):
+            raise NotAsTwilioHasIt(status=announcements.state_of(bundle))
         there = bundle if bundle.is_made else await _named(app, bundle)
         if there is not None:
             try:
@@ -308,116 +311,7 @@ async def delete(app: App, bundle: Bundle, person_id: str) -> Bundle:
         return await gone(app, there or bundle, now())
 
 
-# what people are told
-
-
-def state_of(bundle: Bundle) -> Said:
-    return say(BUNDLE_STATES.get(bundle.status, bundle.status))
-
-
-def told(
-    settings: Settings, before: Bundle | None, bundle: Bundle, waiting: Sequence[Purchase]
-) -> Happened | None:
-    """Whom a bundle's change concerns. Its reasons are no part of it: they may quote documents, and are read when it is told.
-
-    A draft is nobody's business before it is sent. The first sweep of an account announces nothing (``bot/bundles/watch.py``).
-    """
-    if before is None and bundle.status not in (*UNDER_REVIEW, APPROVED, REJECTED):
-        return None
-    if before is not None and before.status == DRAFT and bundle.status == DELETED and not waiting:
-        return None
-    days = None
-    if bundle.submitted_at is not None and bundle.status in (APPROVED, REJECTED):
-        days = max(0, ((bundle.decided_at or now()) - bundle.submitted_at).days)
-    message = {
-        "status": bundle.status,
-        "before": before.status if before else None,
-        "days": days,
-        "submitted_by": bundle.submitted_by,
-        "made_by": bundle.made_by,
-    }
-    owed = [Owed("bundle", settings.bundles_channel, message)]
-    people = {bundle.submitted_by} - {None}
-    if bundle.status == DELETED:
-        people |= {bundle.made_by} - {None}
-    owed += [Owed("bundle_direct", each, message) for each in sorted(filter(None, people))]
-    sentence = change(bundle, settings)
-    to_requester = {**sentence, "offer": "fix"} if bundle.status == REJECTED else sentence
-    for purchase in waiting:
-        owed.append(Owed("thread", settings.approvals_channel, sentence, purchase.id))
-        if purchase.requester_id not in people:
-            owed.append(Owed("direct", purchase.requester_id, to_requester, purchase.id, after_card=True))
-    details = {"sid": bundle.sid, "status": bundle.status}
-    return Happened("bundle_status", None, details, tuple(owed))
-
-
-def change(bundle: Bundle, settings: Settings) -> Said:
-    """For a thread: the status, and where to look; never a reason."""
-    name = bundle.friendly_name
-    match bundle.status:
-        case "twilio-approved":
-            return say(N_("Twilio has approved the bundle “{bundle}”."), bundle=name)
-        case "twilio-rejected":
-            return say(
-                N_("Twilio has rejected the bundle “{bundle}”. {channel} has the reasons."),
-                bundle=name,
-                channel=channels([settings.bundles_channel]),
-            )
-        case "deleted":
-            return say(
-                N_(
-                    "The bundle “{bundle}” was deleted at Twilio. Add another one with the button on the card."
-                ),
-                bundle=name,
-            )
-        case "draft":
-            return say(N_("The bundle “{bundle}” is a draft again."), bundle=name)
-        case "pending-review":
-            if bundle.submitted_by:
-                return say(
-                    N_("{person} has sent the bundle “{bundle}” to Twilio's review."),
-                    person=person(bundle.submitted_by),
-                    bundle=name,
-                )
-            return say(N_("The bundle “{bundle}” waits for Twilio's review."), bundle=name)
-    return say(N_("The bundle “{bundle}”: {status}."), bundle=name, status=state_of(bundle))
-
-
-def why_waiting(bundle: Bundle | None) -> Said:
-    """The sentence for a purchase whose bundle is not approved (yet)."""
-    if bundle is None:
-        return say(
-            N_(
-                "A bundle is needed: this number can be bought once Twilio has approved a regulatory bundle for it."
-            )
-        )
-    name = bundle.friendly_name
-    if bundle.status == DRAFT:
-        return say(N_("The bundle “{bundle}” is not finished yet: it is a draft."), bundle=name)
-    if bundle.status == REJECTED:
-        return say(
-            N_("Twilio has rejected the bundle “{bundle}”. Fix and resubmit it, or use another one."),
-            bundle=name,
-        )
-    if bundle.status == DELETED:
-        return say(N_("The bundle “{bundle}” was deleted at Twilio. Another one is needed."), bundle=name)
-    if bundle.status == APPROVED:
-        return say(N_("The bundle “{bundle}” has lapsed."), bundle=name)
-    return say(
-        N_("The bundle “{bundle}” is not approved yet: {status}."), bundle=name, status=state_of(bundle)
-    )
-
-
 async def numbers_using(app: App, bundle: Bundle) -> list[str]:
     """The account's own numbers that were bought with the bundle. Raises TwilioError."""
     found: list[Any] = await app.twilio.incoming_phone_numbers.list_async(page_size=1000)
     return [each.phone_number for each in found if each.bundle_sid == bundle.sid]
-
-
-def lapse_warning(settings: Settings, bundle: Bundle, days: int) -> Happened:
-    """days: until then, which may be fewer than those at which people are warned."""
-    message = {"status": bundle.status, "lapses_in": days, "submitted_by": bundle.submitted_by}
-    owed = [Owed("bundle", settings.bundles_channel, message)]
-    if bundle.submitted_by:
-        owed.append(Owed("bundle_direct", bundle.submitted_by, message))
-    return Happened("bundle_lapses", None, {"sid": bundle.sid, "days": days}, tuple(owed))

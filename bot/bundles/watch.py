@@ -1,4 +1,4 @@
-"""Watches the account's bundles: what has changed, what was made in the Console, what will lapse. Rule 28.
+"""Watches the account's bundles: what has changed, what was made in the Console, what will lapse, what is renewed. Rule 28.
 
 One poll a minute reads the bundles by date of change, newest first, only as far as something is new: it costs one call
 whatever the number that waits. One sweep an hour reads all, which finds what was deleted. A callback of Twilio's only
@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.bundles import announcements, renewal
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.twilio.client import TwilioError
+from storage.bundle_states import BundleState
 from storage.models import Bundle, now
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Watch:
                 await self._sweep()
             else:
                 await self._read_changed()
+            await renewal.carry_on(self._app)
         finally:
             await self._warn_of_lapses()
 
@@ -114,7 +117,7 @@ class Watch:
                 row.is_made
                 and row.sid not in there
                 and row.read_at < asked_at
-                and row.status != bundles.DELETED
+                and row.status != BundleState.DELETED
             ):
                 await bundles.read(self._app, row)  # also one that was made while we read
         if not all_read:  # once more in a minute
@@ -166,7 +169,9 @@ class Watch:
             days = min((each for each in LAPSES if left <= timedelta(days=each)), default=None)
             if days is None or left < timedelta(0) or (bundle.lapse_told or 99) <= days:
                 continue
-            warning = bundles.lapse_warning(settings, bundle, max(1, math.ceil(left / timedelta(days=1))))
+            warning = announcements.lapse_warning(
+                settings, bundle, max(1, math.ceil(left / timedelta(days=1)))
+            )
             await store.warn_of_lapse(bundle, days, warning)
 
     # Twilio's callback

@@ -4,9 +4,10 @@ Whether somebody may do it is the policy's matter; that it would do something is
 """
 
 from bot import readiness
-from bot.bundles import operations as bundles
+from bot.bundles.possible import usable
 from bot.twilio import senders
-from storage.models import MOVES, STOPPED, Bundle, Purchase, State, WhatsApp
+from storage.bundle_states import BundleState
+from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State, WhatsApp
 
 WAYS_ON: dict[str, tuple[str, ...]] = {
     "NumberTaken": ("alternative", "search", "retry"),
@@ -25,6 +26,8 @@ WAYS_ON: dict[str, tuple[str, ...]] = {
 }
 """What leads on from a problem, by its kind; from every other one ``retry``."""
 ENDINGS = ("withdraw", "end", "no_whatsapp")
+IN_MENU = ("bundle", *ENDINGS)
+"""What is rare, or cannot be taken back."""
 
 
 def ways_on(purchase: Purchase) -> tuple[str, ...]:
@@ -43,19 +46,23 @@ def ways_on(purchase: Purchase) -> tuple[str, ...]:
 def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
     """Verbs, the likely one first, and last what ends it. bundle: the quoted one, as it is now.
 
-    ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first.
+    ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first; ``bundle`` shows it.
     """
     if purchase.state == State.COMPLETE:
-        return _when_bought(purchase)
+        return _when_bought(purchase, bundle)
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
         on = (
             "retry",
         )  # what leads on from its problem is not possible where it is: nobody shall be left without a way
-    return (*on, *_ending(purchase))
+    return (*on, *(_shown(bundle) if purchase.state in UNFINISHED else ()), *_ending(purchase))
 
 
-def _when_bought(purchase: Purchase) -> tuple[str, ...]:
+def _shown(bundle: Bundle | None) -> tuple[str, ...]:
+    return () if bundle is None or bundle.status == BundleState.DELETED else ("bundle",)
+
+
+def _when_bought(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
     """WhatsApp wants a number that can be told its code."""
     whatsapp, quote = purchase.whatsapp, purchase.quote
     on_whatsapp = whatsapp or {}
@@ -73,7 +80,7 @@ def _when_bought(purchase: Purchase) -> tuple[str, ...]:
     ):
         ways = (*ways, "enable_whatsapp")
     given_up = whatsapp is not None and on_whatsapp["state"] != WhatsApp.REGISTERING
-    return (*ways, "no_whatsapp") if given_up else ways
+    return (*ways, *_shown(bundle), *(("no_whatsapp",) if given_up else ()))
 
 
 def _mends(purchase: Purchase) -> tuple[str, ...]:
@@ -93,12 +100,12 @@ def _with_bundle(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
         return ("add_bundle",) if "add_bundle" in ways_on(purchase) else ()
     if bundle is None:
         return ("add_bundle",)
-    if bundle.status == bundles.DRAFT:
+    if bundle.status == BundleState.DRAFT:
         return ("continue", "add_bundle")
-    if bundle.status == bundles.REJECTED:
+    if bundle.status == BundleState.REJECTED:
         return ("fix", "add_bundle")
     refused = "add_bundle" in ways_on(purchase)
-    return ("add_bundle",) if refused or not bundles.usable(bundle) else ()
+    return ("add_bundle",) if refused or not usable(bundle) else ()
 
 
 def _without(purchase: Purchase) -> tuple[str, ...]:

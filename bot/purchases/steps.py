@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from bot import readiness
+from bot.bundles import announcements
 from bot.bundles import operations as bundles
+from bot.bundles.possible import usable
 from bot.core import App
 from bot.errors import (
     AccountRefused,
@@ -42,6 +44,7 @@ from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import owned
+from storage.bundle_states import BundleState
 from storage.known import CLAIM
 from storage.models import Bundle, MessagingService, Purchase, Quote, Service, now
 from storage.purchases import Happened
@@ -123,9 +126,9 @@ def regulated(purchase: Purchase) -> bool:
 async def await_bundle(purchase: Purchase, app: App) -> Done | Wait:
     """When the quoted bundle was approved. The watch keeps our row of it current, and wakes us."""
     bundle = await _bundle(purchase, app)
-    if bundle is not None and bundles.usable(bundle):
+    if bundle is not None and usable(bundle):
         return Done({"bundle_approved_at": bundle.updated_at or now()})
-    return Wait(bundles.why_waiting(bundle), None)
+    return Wait(announcements.why_waiting(bundle), None)
 
 
 async def _bundle(purchase: Purchase, app: App) -> Bundle | None:
@@ -240,10 +243,10 @@ async def check_conditions(purchase: Purchase, app: App) -> Terms | Done | Wait:
             raise ApprovalsVoid(number=phone(quote.phone_number))
     except CannotCheck as error:
         return Wait(error.said, _in(30))
-    if quote.regulated and (bundle is None or not bundles.usable(bundle)):
-        why = bundles.why_waiting(bundle)
+    if quote.regulated and (bundle is None or not usable(bundle)):
+        why = announcements.why_waiting(bundle)
         # a change of status has told it already; a lapse or no bundle at all is told by the step that waits
-        told = bundle is not None and bundle.status != bundles.APPROVED
+        told = bundle is not None and bundle.status != BundleState.APPROVED
         await app.store.save_step(purchase, bundle_approved_at=None, waiting=why if told else None)
         return Wait(why if told else None, now())
     _check_price(quote, offer)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, TypeVar
 
 import aiohttp
@@ -20,6 +19,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import announcements as news
 from bot.core import App
+from bot.refusals import BOT_TOKEN, NO_RIGHT, Kind, Refusal, of_slack
 from bot.slack.pace import Pace
 from bot.texts import N_, Said, moment, person, phone, say
 from storage.models import Card, Outgoing, Purchase, Trouble, now
@@ -48,30 +48,6 @@ DIRECT = ("direct", "bundle_direct")
 ON_A_CARD = ("card", "thread", "link")
 
 
-class Kind(StrEnum):
-    PASSING = "passing"
-    OF_THIS = "of_this"
-    OF_INSTALLATION = "of_installation"
-
-
-_PASSING = {
-    "ratelimited",
-    "rate_limited",
-    "internal_error",
-    "fatal_error",
-    "service_unavailable",
-    "request_timeout",
-    "team_added_to_org",
-    "update_failed",
-}
-_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
-_CARD_GONE = {
-    "message_not_found",
-    "cant_update_message",
-    "edit_window_closed",
-    "thread_not_found",
-    "cannot_reply_to_message",
-}
 _CHANNEL = {
     "is_archived": N_(
         "Nothing can be posted in the channel of {setting}: it is archived. Unarchive it and invite the app, "
@@ -89,42 +65,44 @@ _RESTRICTED = N_("Nothing can be posted in the channel of {setting}: Slack refus
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """What Slack said to a call, or that it said nothing."""
+class Answer:
+    """What Slack said to a call, or that it said nothing. refusal: what follows from it."""
 
-    code: str = ""
+    refusal: Refusal
     method: str = ""
     scope: str = ""
     retry_after: float = 0
-    failed: bool = False
 
     @classmethod
-    def of(cls, error: Exception) -> "Refusal":
+    def of(cls, error: Exception, channel: str | None = None) -> "Answer":
+        """channel: the setting that names the channel it was about; elsewhere one that is gone is a matter of the message alone."""
+        refusal = of_slack(error, channel)
         response = error.response if isinstance(error, SlackApiError) else None
         if not isinstance(response, AsyncSlackResponse) or not isinstance(response.data, dict):
-            return cls(failed=True)
+            return cls(refusal)
         wait = str((response.headers or {}).get("Retry-After", "0"))
         return cls(
-            str(response.data.get("error") or ""),
+            refusal,
             response.api_url.rpartition("/")[2],
             str(response.data.get("needed") or ""),
             float(wait) if wait.isdigit() else 0,
-            response.status_code != 200,
         )
 
     @property
-    def is_of_channel(self) -> bool:
-        return self.code in _CHANNEL or self.code.startswith(("restricted_action", "team_access_not_granted"))
+    def code(self) -> str:
+        return str(self.refusal.code)
 
-    def kind(self, row: Outgoing, channels: Iterable[str]) -> Kind:
-        """channels: those that the settings name. Elsewhere a channel that is gone is a matter of the message alone."""
-        if self.failed or self.code in _PASSING:
-            return Kind.PASSING
-        if self.code in _TOKEN or self.code == "missing_scope":
-            return Kind.OF_INSTALLATION
-        if self.is_of_channel and row.kind not in DIRECT and row.address in channels:
-            return Kind.OF_INSTALLATION
-        return Kind.OF_THIS
+    @property
+    def kind(self) -> Kind:
+        """What is turned off for direct messages, or on Home, stops nothing else: it is noted where it was owed."""
+        about_us = self.refusal.of_channel or self.refusal.setting == BOT_TOKEN
+        return (
+            Kind.OF_THIS if self.refusal.kind is Kind.OF_INSTALLATION and not about_us else self.refusal.kind
+        )
+
+    @property
+    def is_of_token(self) -> bool:
+        return self.refusal.setting == BOT_TOKEN and self.code not in NO_RIGHT
 
 
 INVALID = ("invalid_blocks", "invalid_blocks_format")
@@ -334,7 +312,7 @@ class Courier:
         try:
             ts = await self._sent(channel, message)
         except SlackApiError as error:
-            if row.kind not in DIRECT or not Refusal.of(error).is_of_channel:
+            if row.kind not in DIRECT or not of_slack(error).of_channel:
                 raise
             channel = await self._app.people.dm_channel(row.address, anew=True)
             ts = await self._sent(channel, message)
@@ -374,26 +352,33 @@ class Courier:
 
     async def _failed(self, row: Outgoing, error: Exception) -> bool:
         """Whether the lane may go on."""
-        refusal = Refusal.of(error)
-        kind = refusal.kind(row, [getattr(self._settings, name) for name in CHANNELS])
+        answer = Answer.of(error, self._setting_of(row))
+        kind = answer.kind
         # without the answer's body: it repeats what was sent, people's words included
-        log.warning("%s %s: %s %s (%s)", row.kind, row.id, type(error).__name__, refusal.code, kind)
+        log.warning("%s %s: %s %s (%s)", row.kind, row.id, type(error).__name__, answer.code, kind)
         if kind is Kind.OF_INSTALLATION:
-            await self._surely(lambda: self._trouble(row, refusal))
+            await self._surely(lambda: self._trouble(row, answer))
             return False
         if kind is Kind.OF_THIS:
-            await self._surely(lambda: self._way_on(row, refusal))
+            await self._surely(lambda: self._way_on(row, answer))
             await self._works(row.address, "")
             return True
-        seconds = max(min(2.0**row.tries, 60), refusal.retry_after)
+        seconds = max(min(2.0**row.tries, 60), answer.retry_after)
         await self._surely(lambda: self._store.put_off(row, timedelta(seconds=seconds)))
-        if refusal.retry_after:
-            self._close(row.address, refusal.retry_after)
-        return not refusal.retry_after
+        if answer.retry_after:
+            self._close(row.address, answer.retry_after)
+        return not answer.retry_after
 
-    async def _way_on(self, row: Outgoing, refusal: Refusal) -> None:
+    def _setting_of(self, row: Outgoing) -> str | None:
+        """That names the channel; none for a direct message, or where it names another one by now."""
+        if row.kind in DIRECT:
+            return None
+        named = (each for each in CHANNELS if getattr(self._settings, each) == row.address)
+        return next((each.upper() for each in named), None)
+
+    async def _way_on(self, row: Outgoing, answer: Answer) -> None:
         """For what no patience helps: a card is posted anew, a person who cannot be reached is named in the thread."""
-        gone = refusal.code in _CARD_GONE or refusal.is_of_channel
+        gone = answer.refusal.of_message or answer.refusal.of_channel
         if row.kind in ON_A_CARD and gone and (row.kind != "link" or row.tries >= LAG_TRIES):
             await self._lost(row)
         elif row.kind in DIRECT:
@@ -404,16 +389,16 @@ class Courier:
                     say(
                         N_("{person} could not be reached by a direct message ({error})."),
                         person=person(row.address),
-                        error=refusal.code,
+                        error=answer.code,
                     ),
                 )
-            await self._store.dropped(row, refusal.code, note)
+            await self._store.dropped(row, answer.code, note)
             self.kick()
         elif row.kind in ("card", "link") or row.tries < ODD_TRIES:
             await self._store.put_off(row, timedelta(seconds=min(2**row.tries, 60)))
         else:
-            log.error("%s %s is given up: %s", row.kind, row.id, refusal.code)
-            await self._store.dropped(row, refusal.code)
+            log.error("%s %s is given up: %s", row.kind, row.id, answer.code)
+            await self._store.dropped(row, answer.code)
 
     async def _lost(self, row: Outgoing) -> None:
         assert row.purchase_id is not None
@@ -430,13 +415,13 @@ class Courier:
 
     # troubles of the installation
 
-    async def _trouble(self, row: Outgoing, refusal: Refusal) -> None:
-        if refusal.code in _TOKEN:
+    async def _trouble(self, row: Outgoing, answer: Answer) -> None:
+        if answer.is_of_token:
             self._close(EVERYWHERE, self.probe)
-            await self._token_trouble(refusal.code)
-        elif refusal.code == "missing_scope":
+            await self._token_trouble(answer.code)
+        elif answer.code in NO_RIGHT:
             self._close(row.address, self.probe)
-            scope = refusal.scope or refusal.method
+            scope = answer.scope or answer.method
             said = say(
                 N_(
                     "{setting} lacks the scope {scope}, so that nobody gets what needs it ({method}). "
@@ -444,13 +429,13 @@ class Courier:
                 ),
                 setting="SLACK_BOT_TOKEN",
                 scope=scope,
-                method=refusal.method,
+                method=answer.method,
                 address=row.address,  # where it shows whether it is mended
             )
-            await self._open(f"{TOKEN}:{scope}", said, tell=refusal.method != "chat.postMessage")
+            await self._open(f"{TOKEN}:{scope}", said, tell=answer.method != "chat.postMessage")
         else:
             self._close(row.address, self.probe)
-            await self._channel_trouble(row.address, refusal.code)
+            await self._channel_trouble(row.address, answer.code)
 
     async def _token_trouble(self, code: str) -> None:
         said = say(N_("Slack refuses {setting}: {error}."), setting="SLACK_BOT_TOKEN", error=code)
@@ -548,7 +533,7 @@ class Courier:
                 elif not found.get("is_member"):
                     code = "not_in_channel"
             except Exception as error:
-                code = Refusal.of(error).code
+                code = str(of_slack(error).code)
                 if code not in _CHANNEL:
                     log.warning("%s could not be looked at: %s %s", name.upper(), type(error).__name__, code)
                     continue
@@ -564,10 +549,10 @@ class Courier:
         try:
             await self._client.auth_test()
         except Exception as error:
-            code = Refusal.of(error).code
-            if code in _TOKEN:
+            answer = Answer.of(error)
+            if answer.is_of_token:
                 self._close(EVERYWHERE, self.probe)
-                await self._token_trouble(code)
+                await self._token_trouble(answer.code)
             return
         if TOKEN in self._troubles and not await self._store.lanes_owed():
             await self._mended(self._troubles[TOKEN])

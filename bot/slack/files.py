@@ -1,6 +1,6 @@
 """A file that somebody gave in a modal: from Slack into memory, checked on the way, and nowhere else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -31,6 +31,8 @@ class FileProblem(BotError):
 class File:
     content: bytes
     type: str
+    given_name: str = ""
+    """As the person calls it, with the ending of what it is. It may say who it is about: for Twilio's eyes, and no log's."""
 
     @property
     def name(self) -> str:
@@ -50,7 +52,8 @@ async def download(
     the other is tried. Source: slack-go/slack#1284, slackapi/bolt-js#2585.
     """
     try:
-        addresses = [URL(each) for each in await _addresses(file, client)]
+        known = await _known(file, client)
+        addresses = [URL(each) for each in _addresses(known)]
         slacks = [each for each in addresses if each.absolute and _is_slacks(each, URL(api_url))]
         if not slacks:
             raise FileProblem(N_("This file is not kept by Slack. Choose a file from your computer."))
@@ -59,7 +62,8 @@ async def download(
                 address, headers={"Authorization": f"Bearer {client.token}"}, allow_redirects=False
             ) as answered:
                 if not _asks_to_sign_in(answered):
-                    return await _read(answered)
+                    read = await _read(answered)
+                    return replace(read, given_name=_given_name(known, read.type))
     except (aiohttp.ClientError, TimeoutError, SlackApiError) as error:
         if slack_code(error) == "missing_scope":
             raise _scope_missing() from error
@@ -67,14 +71,26 @@ async def download(
     raise _scope_missing()
 
 
-async def _addresses(file: dict[str, Any], client: AsyncWebClient) -> list[str]:
-    """Where the file is, the best first. What the modal says may be old, or (Slack Connect) missing: Slack is asked."""
+async def _known(file: dict[str, Any], client: AsyncWebClient) -> dict[str, Any]:
+    """What the modal says of a file may be old, or (Slack Connect) missing: Slack is asked."""
     try:
-        known = (await client.files_info(file=file["id"]))["file"]
+        known: dict[str, Any] = (await client.files_info(file=file["id"]))["file"]
     except (aiohttp.ClientError, TimeoutError, SlackApiError) as error:
         if of_slack(error).kind is not Kind.PASSING or file.get("file_access") == "check_file_info":
             raise
-        known = file
+        return file
+    return known
+
+
+def _given_name(known: dict[str, Any], type_: str) -> str:
+    """Empty where Slack tells none."""
+    printable = "".join(each for each in str(known.get("name") or "") if each.isprintable())
+    stem = printable.rpartition(".")[0] or printable
+    return f"{stem.strip()}.{ENDINGS[type_]}" if stem.strip() else ""
+
+
+def _addresses(known: dict[str, Any]) -> list[str]:
+    """Where the file is, the best first."""
     both = (known.get("url_private_download"), known.get("url_private"))
     return list(dict.fromkeys(str(each) for each in both if each))
 

@@ -6,10 +6,10 @@ want to know. A **list** is a user group or a channel whose members the policy m
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,7 +18,6 @@ from bot.errors import CannotCheck, UnknownList
 from bot.refusals import SLACK_FAILS, slack_code
 from bot.texts import N_, Said, Texts, say
 from storage.models import Barred, Person, now
-from storage.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +81,38 @@ class _List:
         return _age(self.read_at)
 
 
+class Memory(Protocol):
+    """What is known from before, and goes on being known."""
+
+    async def people(self, workspace_id: str) -> Sequence[Person]: ...
+    async def members(self, workspace_id: str) -> dict[str, tuple[frozenset[str], datetime]]: ...
+    async def remember_person(self, person: Person) -> None: ...
+    async def keep_members(
+        self, workspace_id: str, list_id: str, members: Iterable[str], read_at: datetime
+    ) -> None: ...
+
+
+class Forgetful:
+    """A memory for who only looks, and leaves nothing behind."""
+
+    async def people(self, workspace_id: str) -> Sequence[Person]:
+        return ()
+
+    async def members(self, workspace_id: str) -> dict[str, tuple[frozenset[str], datetime]]:
+        return {}
+
+    async def remember_person(self, person: Person) -> None:
+        pass
+
+    async def keep_members(
+        self, workspace_id: str, list_id: str, members: Iterable[str], read_at: datetime
+    ) -> None:
+        pass
+
+
 class People:
     def __init__(
-        self, store: Store, client: AsyncWebClient, workspace_id: str, enterprise_id: str | None = None
+        self, store: Memory, client: AsyncWebClient, workspace_id: str, enterprise_id: str | None = None
     ) -> None:
         """client: one that waits when Slack says so; enterprise_id: of the Enterprise Grid that the workspace is in."""
         self._store = store

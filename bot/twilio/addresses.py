@@ -90,6 +90,13 @@ def label(address: Any) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def in_full(address: Any) -> str:
+    """As it is written on a letter, in one line; what stands for nothing is left out."""
+    town = " ".join(part for part in (address.postal_code, address.city) if part and part != "-")
+    parts = (address.customer_name, address.street, address.street_secondary, town, address.region)
+    return ", ".join(part for part in (*parts, address.iso_country) if part and part != "-")
+
+
 async def make(twilio: Client, typed: Mapping[str, Any], mark: str, *, correct: bool = False) -> str:
     """The SID of the new address. Raises AddressProblem, TwilioError.
 

@@ -72,7 +72,7 @@ class Market:
             key: kept
             for key, kept in (await self._store.kept(self._workspace_id)).items()
             if key in ("countries", "services", "account", "geo")
-            or key.startswith(("prices:", "abilities:", "regulations:", "regulation:"))
+            or key.startswith(("prices:", "unlisted:", "abilities:", "regulations:", "regulation:"))
         }
 
     async def refresh(self) -> None:
@@ -176,9 +176,9 @@ class Market:
 
     async def fresh_offer(self, country: str, number_type: str) -> Offer:
         """The price as Twilio gives it now. Raises NotSoldAnyMore, TwilioError."""
-        await self._read_prices(country)
-        prices = self._value(f"prices:{country}", None)
-        if prices is None or number_type not in prices["types"]:
+        prices = await self._read_prices(country)
+        await self._save(f"prices:{country}")
+        if number_type not in prices["types"]:
             raise NotSoldAnyMore(country=named(country))
         return Offer(number_type, Decimal(prices["types"][number_type]), prices["currency"])
 
@@ -224,10 +224,11 @@ class Market:
             results = await asyncio.gather(*map(self._read_prices, old), return_exceptions=True)
             for code, failed in zip(old, results, strict=True):
                 if isinstance(failed, TwilioError) and failed.status == 404:
-                    await self._keep(f"prices:{code}", {"currency": "USD", "types": {}})
+                    self._learn(f"prices:{code}", {"currency": "USD", "types": {}})
                 elif isinstance(failed, BaseException):
                     log.warning("prices of %s could not be read: %s", code, failed)
             await asyncio.gather(*map(self._look_for_unlisted, old))
+            await self._save(*(f"{what}:{code}" for what in ("prices", "unlisted") for code in old))
         except TwilioError as error:
             log.warning("the list of countries could not be read: %s", error)
 
@@ -244,15 +245,15 @@ class Market:
                     if error.status != 404:
                         log.warning("%s numbers of %s could not be looked for: %s", kind, country, error)
         if found or self._value(f"unlisted:{country}", None):
-            await self._keep(f"unlisted:{country}", found)
+            self._learn(f"unlisted:{country}", found)
 
-    async def _read_prices(self, country: str) -> None:
+    async def _read_prices(self, country: str) -> dict[str, Any]:
         found: Any = await self._twilio.pricing.v1.phone_numbers.countries(country).fetch_async()
         by_name = {each["number_type"]: each["current_price"] for each in found.phone_number_prices or ()}
         types = {kind: by_name[name] for kind, name in IN_PRICES.items() if by_name.get(name)}
-        await self._keep(
-            f"prices:{country}", {"currency": (found.price_unit or "USD").upper(), "types": types}
-        )
+        prices = {"currency": (found.price_unit or "USD").upper(), "types": types}
+        self._learn(f"prices:{country}", prices)
+        return prices
 
     # regulations
 
@@ -325,7 +326,14 @@ class Market:
     def _is_old(self, key: str, age: timedelta) -> bool:
         return key not in self._kept or now() - self._kept[key][1] > age
 
+    def _learn(self, key: str, value: Any) -> None:
+        """Known from now on; ``_save`` makes it outlive this process."""
+        self._kept[key] = (value, now())
+
+    async def _save(self, *keys: str) -> None:
+        known = {key: self._kept[key] for key in keys if key in self._kept}
+        await self._store.keep_all(self._workspace_id, known)
+
     async def _keep(self, key: str, value: Any) -> None:
-        read_at = now()
-        self._kept[key] = (value, read_at)
-        await self._store.keep(self._workspace_id, key, value, read_at)
+        self._learn(key, value)
+        await self._save(key)

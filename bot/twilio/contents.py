@@ -16,7 +16,8 @@ import aiohttp
 
 from bot.core import App
 from bot.slack.files import File, FileProblem
-from bot.texts import N_, Said, say
+from bot.texts import N_
+from bot.twilio import names
 from bot.twilio.client import TwilioError
 from bot.twilio.regulations import ADDRESS, Field, Part, Regulation
 from storage.models import Bundle
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 FIELDS_ON_A_PAGE = 30
 """A view takes 100 blocks; a field may need a second one for what is wrong with it, and so may one that is derived."""
 REJECTED = "rejected"
-LONGEST_NAME = 64
 UPLOAD = "https://numbers-upload.twilio.com/v2/RegulatoryCompliance/SupportingDocuments"
 
 Attributes = dict[str, Any]
@@ -203,7 +203,7 @@ async def read(app: App, bundle: Bundle, regulation: Regulation, *, end_users: b
             )
             if place is not None:
                 people[place] = EndUser(each.sid, dict(each.attributes or {}))
-            elif each.friendly_name == bundle.mark:
+            elif names.is_end_user(each.friendly_name, bundle):
                 doubles[each.sid] = items[each.sid]
     documents = [
         Document(
@@ -239,11 +239,6 @@ def _codes(errors: Any) -> str | None:
     return ", ".join(str(each.get("code")) for each in errors or () if each.get("code")) or None
 
 
-def document_name(bundle: Bundle, index: int) -> str:
-    """What a document's friendly name at Twilio begins with: it says which requirement it is for."""
-    return f"{bundle.mark} {bundle.group or 0}.{index}: "
-
-
 def _placed(
     documents: list[Document], regulation: Regulation, bundle: Bundle
 ) -> tuple[dict[int, Document], tuple[Document, ...]]:
@@ -251,6 +246,10 @@ def _placed(
     requirements = regulation.documents(bundle.group)
     left = list(documents)
     placed: dict[int, Document] = {}
+
+    def is_of_another(each: Document) -> bool:
+        """Made for one of the requirements: no other one takes it."""
+        return any(names.is_document(each.name, bundle, i) for i, _ in enumerate(requirements))
 
     def place(fits: Any) -> None:
         for i, requirement in enumerate(requirements):
@@ -260,24 +259,17 @@ def _placed(
                     placed[i] = match
                     left.remove(match)
 
-    ours = tuple(document_name(bundle, i) for i, _ in enumerate(requirements))
     place(
-        lambda i, requirement, each: (
-            each.name.startswith(document_name(bundle, i)) and requirement.kind(each.type)
-        )
+        lambda i, requirement, each: names.is_document(each.name, bundle, i) and requirement.kind(each.type)
     )
     place(
         lambda i, requirement, each: (
             (kind := requirement.kind(each.type)) is not None
-            and not each.name.startswith(ours)
+            and not is_of_another(each)
             and {f.name for f in kind.fields} == set(each.attributes)
         )
     )
-    place(
-        lambda i, requirement, each: (
-            requirement.kind(each.type) is not None and not each.name.startswith(ours)
-        )
-    )
+    place(lambda i, requirement, each: requirement.kind(each.type) is not None and not is_of_another(each))
     return placed, tuple(left)
 
 
@@ -354,7 +346,7 @@ async def save_end_user(
     sent = attributes(part, regulation, contents, typed, there.attributes if there else None)
     if there is None:
         made: Any = await compliance.end_users.create_async(
-            friendly_name=bundle.mark,
+            friendly_name=names.of_end_user(bundle, part.name),
             type=part.type,  # type: ignore[arg-type]  # the SDK's enum is a plain string
             attributes=sent,
         )
@@ -392,7 +384,7 @@ async def save_document(
             await compliance.supporting_documents(there.sid).update_async(attributes=sent)
         made = replace(there, attributes=sent)
     else:
-        name = (document_name(bundle, index) + kind.name)[:LONGEST_NAME]
+        name = names.of_document(bundle, index, kind.name, file.given_name if file else "")
         sid = await _create(app, name, kind, sent, file)
         if there is not None:
             await _take_out(app, bundle, there.sid, there.items)
@@ -468,7 +460,7 @@ async def in_step(app: App, bundle: Bundle, regulation: Regulation, contents: Co
     taken out."""
     compliance = app.twilio.numbers.v2.regulatory_compliance
     for stray in contents.strays:
-        if stray.name.startswith(f"{bundle.mark} "):
+        if names.is_ours(stray.name, bundle):
             await _take_out(app, bundle, stray.sid, stray.items)
     for sid, items in contents.doubles.items():
         await _take_out(app, bundle, sid, items)
@@ -482,95 +474,3 @@ async def in_step(app: App, bundle: Bundle, regulation: Regulation, contents: Co
             await compliance.supporting_documents(there.sid).update_async(attributes=sent)
             documents[index] = replace(there, attributes=sent)
     return replace(contents, documents=documents, strays=(), doubles={})
-
-
-# Twilio's evaluation
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the evaluation finds: on which page, below which field (None: it belongs to no field, or to no page)."""
-
-    page: Page | None
-    field: str | None
-    said: Said
-
-
-FINDINGS = {
-    22214: N_("Twilio does not find the end user in the bundle. Save this page again."),
-    22215: N_("Twilio says: {field} is missing or not as it has to be."),
-    22216: N_("Twilio does not find this document in the bundle. Save this page again."),
-    22217: N_("Twilio says: {field} is missing, or differs from what the end user's page says."),
-    22218: N_("Twilio says: {field} differs from what the end user's page says."),
-    22219: N_("Twilio says: the address is missing. Choose one."),
-}
-"""Sentences for the codes of an evaluation. Source: twilio.com/docs, error dictionary."""
-
-
-async def evaluate(app: App, bundle: Bundle, regulation: Regulation, contents: Contents) -> list[Finding]:
-    """What Twilio's evaluation of the bundle finds; nothing when it is compliant. Raises TwilioError."""
-    compliance = app.twilio.numbers.v2.regulatory_compliance
-    evaluation: Any = await compliance.bundles(bundle.sid).evaluations.create_async()
-    found: list[Finding] = []
-    used: set[Page] = set()
-    for result in evaluation.results or ():
-        place = _place(result, regulation, bundle, used)
-        if place is not None:
-            used.add(place)
-        if not result.get("passed"):
-            found += _findings(result, place, regulation, bundle, contents)
-    if not found and evaluation.status != "compliant":
-        found.append(
-            Finding(None, None, say(N_("Twilio says that the bundle is not complete, and not why.")))
-        )
-    return found
-
-
-def _place(result: Mapping[str, Any], regulation: Regulation, bundle: Bundle, used: set[Page]) -> Page | None:
-    for i, part in enumerate(regulation.end_users):
-        if part.type == result.get("object_type") and part.requirement == result.get("requirement_name"):
-            return Page("end_user", i)
-    for i, requirement in enumerate(regulation.documents(bundle.group)):
-        page = Page("address" if requirement.is_only_an_address else "document", i)
-        if requirement.requirement == result.get("requirement_name") and page not in used:
-            return page
-    return None
-
-
-def _findings(
-    result: Mapping[str, Any], place: Page | None, regulation: Regulation, bundle: Bundle, contents: Contents
-) -> list[Finding]:
-    """A missing object is said once, not for each of its fields."""
-    if result.get("error_code") is not None or not result.get("invalid"):
-        return [Finding(place, None, _sentence(result))]
-    found = []
-    for each in result["invalid"]:
-        name = str(each.get("object_field") or "")
-        page = place
-        if place is not None and name == ADDRESS:
-            page = Page("address", place.index)
-        elif place is not None:
-            page = _portion(place, name, regulation, bundle, contents)
-        found.append(Finding(page, name or None, _sentence(each)))
-    return found
-
-
-def _portion(place: Page, name: str, regulation: Regulation, bundle: Bundle, contents: Contents) -> Page:
-    if place.kind == "end_user":
-        part: Part | None = regulation.end_users[place.index]
-    else:
-        document = contents.documents.get(place.index)
-        part = regulation.documents(bundle.group)[place.index].kind(document.type if document else None)
-    for n, fields in enumerate(portions(part, regulation) if part else ()):
-        if any(each.name == name for each in fields):
-            return replace(place, portion=n)
-    return place
-
-
-def _sentence(said: Mapping[str, Any]) -> Said:
-    code = said.get("error_code")
-    known = FINDINGS.get(int(code)) if code is not None else None
-    field_name = said.get("friendly_name") or said.get("object_field") or "?"
-    if known is None or (known == FINDINGS[22215] and not said.get("object_field")):
-        return say(N_("Twilio says: {reason}"), reason=said.get("failure_reason") or code or "?")
-    return say(known, field=field_name)

@@ -8,9 +8,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
 from bot.errors import FormErrors
-from bot.texts import N_, Texts, escape, say
+from bot.texts import N_, Texts, say
 from bot.twilio import addresses, contents
-from handlers import address_fields, blocks, country_field, forms
+from handlers import address_fields, blocks, country_field, forms, rich
 from handlers.blocks import Block, Option, View
 from handlers.bundle import form as common
 from handlers.bundle.form import BundleForm, Notes
@@ -62,8 +62,8 @@ def page(
     requirement = form.documents[form.about.page.index]
     shown: list[Block] = [
         *problem,
-        blocks.section(t("*Address: {document}*", document=escape(t(requirement.name)))),
-        *(blocks.section(escape(text)) for text in requirement.where),
+        blocks.header(t("Address: {document}", document=t(requirement.name))),
+        *map(rich.linked, requirement.where),
         blocks.select("address", t("Address"), typed.options, initial=typed.chosen, mark=mark, dispatch=True),
         *common.below("address", notes),
         *common.below("address_sids", notes),
@@ -126,7 +126,7 @@ async def save(form: BundleForm, typed: Typed, client: AsyncWebClient, app: App)
     index = form.about.page.index
     chosen: dict[str, Any] = {each: sid for each, sid in form.bundle.addresses.items() if each != str(index)}
     if typed.chosen == NEW:
-        mark = form.bundle.mark
+        mark = f"Number Desk {form.bundle.mark_id}"
         chosen[str(index)] = await addresses.make(app.twilio, typed.values, mark, correct=typed.correct)
     elif typed.chosen not in (None, NONE):
         chosen[str(index)] = typed.chosen

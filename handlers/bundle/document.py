@@ -9,10 +9,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.core import App
 from bot.errors import BotError, FormErrors
 from bot.slack import files as slack_files
-from bot.texts import N_, Texts, escape, say
+from bot.texts import N_, Texts, say
 from bot.twilio import contents
 from bot.twilio.regulations import Part, Requirement
-from handlers import blocks, forms
+from handlers import blocks, forms, rich
 from handlers.blocks import Block, View
 from handlers.bundle import form as common
 from handlers.bundle.form import BundleForm, Notes
@@ -63,9 +63,9 @@ def _drawn(
 ) -> View:
     """kept: the kind of the file that is at Twilio already; file_mark: when set, a file has to be chosen again."""
     where = form.about.page
-    shown: list[Block] = [
-        blocks.section(f"*{escape(t(requirement.name))}*\n{escape(requirement.description)}".strip())
-    ]
+    shown: list[Block] = [blocks.header(t(requirement.name))]
+    if requirement.description:
+        shown.append(rich.linked(requirement.description))
     if len(form.documents) > 1:
         shown.append(blocks.context(t("Document {n} of {all}", n=where.index + 1, all=len(form.documents))))
     if where.portion == 0:
@@ -82,7 +82,7 @@ def _drawn(
 
 def _kind(requirement: Requirement, kind: Part, t: Texts, mark: str) -> list[Block]:
     if len(requirement.kinds) == 1:
-        return [blocks.section(t("Accepted: {kind}", kind=escape(t(kind.name))))]
+        return [blocks.plain_section(t("Accepted: {kind}", kind=t(kind.name)))]
     options = [blocks.option(each.type, t(each.name)) for each in requirement.kinds]
     return [
         blocks.select(

@@ -6,7 +6,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
 from bot.errors import FormErrors
-from bot.texts import N_, Texts, escape, say
+from bot.texts import N_, Texts, say
 from bot.twilio import contents
 from bot.twilio.regulations import Group
 from handlers import blocks, forms
@@ -34,7 +34,7 @@ def page(form: BundleForm, t: Texts, *, typed: str | None = None, notes: Notes, 
     shown: list[Block] = [
         blocks.section(t("Twilio takes one of several sets of documents. Choose the one that you have.")),
         *(
-            blocks.section(f"*{name}*\n{described(group, t)}")
+            blocks.plain_section(f"{name}\n{described(group, t)}")
             for name, group in list(zip(names, groups, strict=True))[:DESCRIBED_AT_MOST]
         ),
         ask("group", t("Documents"), options, initial=chosen, mark=mark),
@@ -48,8 +48,7 @@ def page(form: BundleForm, t: Texts, *, typed: str | None = None, notes: Notes, 
 def described(group: Group, t: Texts) -> str:
     """Each document with the kinds that are accepted for it."""
     return "\n".join(
-        f"• {escape(t(each.name))}: {escape(t.listed(dict.fromkeys(t(kind.name) for kind in each.kinds)))}"
-        for each in group
+        f"• {t(each.name)}: {t.listed(dict.fromkeys(t(kind.name) for kind in each.kinds))}" for each in group
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core import App
-from bot.texts import Texts, escape
+from bot.texts import Texts
 from bot.twilio import contents
 from handlers import blocks, forms
 from handlers.blocks import Block, View
@@ -25,10 +25,7 @@ def page(form: BundleForm, t: Texts, *, typed: Typed | None = None, notes: Notes
     part = form.regulation.end_users[where.index]
     there = form.contents.end_users.get(where.index)
     values = typed if typed is not None else there.attributes if there else {}
-    portions = len(contents.portions(part, form.regulation))
-    shown: list[Block] = [blocks.section(t("*End user: {type}*", type=escape(t(part.name))))]
-    if portions > 1:
-        shown.append(blocks.context(t("Page {n} of {all}", n=where.portion + 1, all=portions)))
+    shown: list[Block] = [blocks.header(t("End user: {type}", type=t(part.name)))]
     shown.append(
         blocks.context(t("What you type goes to Twilio and is kept there; Number Desk keeps none of it."))
     )

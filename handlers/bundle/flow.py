@@ -9,20 +9,21 @@ from bot.core import App
 from bot.errors import BotError
 from bot.purchases import operations
 from bot.slack.files import FileProblem
-from bot.texts import N_, Texts, escape
-from bot.twilio import contents
+from bot.texts import N_, Said, Texts
+from bot.twilio import contents, evaluation
 from bot.twilio.addresses import AddressProblem
 from bot.twilio.contents import GROUP, REVIEW, Contents, Page
 from bot.twilio.regulations import Regulation
-from handlers import address_fields, blocks, errors, loading
+from handlers import address_fields, blocks, errors, loading, rich
 from handlers.blocks import Block, View
-from handlers.bundle import address, document, document_set, end_user, review
+from handlers.bundle import address, document, document_set, end_user, review, unseen
 from handlers.bundle.form import BundleForm, Notes, bundle_of, heading, load
 from handlers.buy import draft as draft_row
 from handlers.buy import review as purchase_review
 from handlers.ref import OfBundle
 from handlers.screen import Listener, Screen, on_messages
 from handlers.turn import Turn
+from storage.bundle_states import BundleState
 from storage.drafts import DraftMoved
 from storage.models import Bundle, Draft, Purchase
 
@@ -50,16 +51,16 @@ async def draw(form: BundleForm, app: App, t: Texts, *, notes: Notes | None = No
 async def review_page(form: BundleForm, app: App, t: Texts, *, mark: str = "") -> View:
     """The last page when Twilio's evaluation finds nothing; else the page where the first finding belongs."""
     form = replace(form, contents=await contents.in_step(app, form.bundle, form.regulation, form.contents))
-    findings = await contents.evaluate(app, form.bundle, form.regulation, form.contents)
+    findings = await evaluation.evaluate(app, form.bundle, form.regulation, form.contents)
     every = contents.pages(form.regulation, form.bundle.group, form.contents)
     placed = [each.page for each in findings if each.page in every]
     first = min((each for each in placed if each is not None), key=every.index, default=REVIEW)
     notes: dict[str | None, list[str]] = {}
     for each in findings:
         if each.page == first:
-            notes.setdefault(each.field, []).append(t.said(each.said))
+            notes.setdefault(each.field, []).append(rich.plainly(each.said, t))
         elif each.page not in every:
-            notes.setdefault(None, []).append(t.said(each.said))
+            notes.setdefault(None, []).append(rich.plainly(each.said, t))
     if first == REVIEW:
         return await review.page(form, app, t, notes=notes, mark=mark)
     return await draw(replace(form, about=form.about.at(first)), app, t, notes=notes, mark=mark)
@@ -70,7 +71,7 @@ async def next_view(form: BundleForm, app: App, t: Texts, mark: str, after: Page
     notes: Notes = {}
     refused = form.contents.documents.get(where.index) if where.kind in ("document", "address") else None
     if refused is not None and refused.status == contents.REJECTED and refused.reason:
-        notes = {None: [t("Twilio refused this document: {reason}", reason=escape(refused.reason))]}
+        notes = {None: [t("Twilio refused this document: {reason}", reason=refused.reason)]}
     return await draw(replace(form, about=form.about.at(where)), app, t, notes=notes, mark=mark)
 
 
@@ -98,38 +99,46 @@ async def suggestion_taken(turn: Turn) -> None:
 
 
 async def _save(turn: Turn, module: Any, form: BundleForm, typed: Any) -> None:
-    async def work(mark: str) -> View:
-        return await _saved(turn, module, form, typed, mark)
-
-    await behind(turn, turn.t("Sending it to Twilio…"), form.about, work)
-
-
-async def _saved(turn: Turn, module: Any, form: BundleForm, typed: Any, mark: str) -> View:
     """What was typed is held for this one try; when it fails the page is drawn again with it. Rule 25."""
-    app, t = turn.app, turn.t
-    known = form
-    try:
-        async with bundles.alone(app, form.bundle.id):
-            known = await load(form.about, app)
-            saved = await module.save(known, typed, turn.client, app)
-    except AddressProblem as error:
+    app, page, failed = turn.app, unseen.page_name(turn.view), list[Exception]()
+
+    async def work(mark: str) -> View:
+        known = form
+        try:
+            async with bundles.alone(app, form.bundle.id):
+                known = await load(form.about, app)
+                saved = await module.save(known, typed, turn.client, app)
+        except Exception as error:
+            failed.append(error)
+            return await _again(turn, module, known, typed, error, mark)
+        return await next_view(saved, app, turn.t, mark, after=form.about.page)
+
+    def closed(is_done: bool) -> Said:
+        return unseen.saved(form.bundle, page, is_sure=is_done and not failed)
+
+    await behind(turn, turn.t("Sending it to Twilio…"), form.about, work, closed)
+
+
+async def _again(turn: Turn, module: Any, known: BundleForm, typed: Any, error: Exception, mark: str) -> View:
+    """The page with what was typed, and with what is wrong where it belongs."""
+    t = turn.t
+    if isinstance(error, AddressProblem):
         problem = address_fields.problem(error, t)
         return address.page(known, t, typed=typed, notes={}, mark=mark, problem=problem)
-    except FileProblem as error:
-        return document.page(known, t, typed=typed, notes={"file": [t.said(error.said)]}, mark=mark)
-    except Exception as error:
-        notes: Notes = {None: [t.said(await errors.sentence(error, app))]}
-        view: View = module.page(known, t, typed=typed, notes=notes, mark=mark)
-        return view
-    return await next_view(saved, app, t, mark, after=form.about.page)
+    said = rich.plainly(await errors.sentence(error, turn.app), t)
+    notes: Notes = {"file" if isinstance(error, FileProblem) else None: [said]}
+    view: View = module.page(known, t, typed=typed, notes=notes, mark=mark)
+    return view
 
 
 # behind a loading view
 
 
-async def behind(turn: Turn, text: str, about: OfBundle, work: loading.Work) -> None:
+async def behind(
+    turn: Turn, text: str, about: OfBundle, work: loading.Work, closed: loading.Closed | None = None
+) -> None:
     way_on = _look_again(turn.t) if about.bundle_id else None
-    await loading.behind(turn, text, work, about=str(about), way_on=way_on)
+    await loading.behind(turn, text, work, about=str(about), way_on=way_on, closed=closed)
 
 
 def _look_again(t: Texts) -> Block:
@@ -201,7 +210,7 @@ async def opened(turn: Turn, about: OfBundle, mark: str) -> View:
     """The bundle where something is missing or was refused, filled with what Twilio has."""
     app, t = turn.app, turn.t
     form = await load(about, app)
-    if form.bundle.status != bundles.REJECTED:
+    if form.bundle.status != BundleState.REJECTED:
         return await next_view(form, app, t, mark)
     refused = [str(i) for i, each in form.contents.documents.items() if each.status == contents.REJECTED]
     if refused:
@@ -210,7 +219,7 @@ async def opened(turn: Turn, about: OfBundle, mark: str) -> View:
         return await next_view(replace(form, bundle=bundle), app, t, mark)
     reason = app.bundle_memory.reason(form.bundle.sid)
     note = (
-        t("Twilio refused the bundle: {reason}", reason=escape(reason))
+        t("Twilio refused the bundle: {reason}", reason=reason)
         if reason
         else t("Twilio refused the bundle, and no document of it. Look at the end user's fields.")
     )
@@ -277,8 +286,14 @@ async def open_bundle(turn: Turn, about: OfBundle) -> None:
 
 async def finishing_later(turn: Turn) -> None:
     """The pages that were saved stay at Twilio. A request that is not sent yet goes on to its last page."""
-    said = turn.t("The bundle is kept as a draft.")
-    await turn.show(await after_bundle(OfBundle.parse(turn.about), turn.app, turn.t, said))
+    about, t = OfBundle.parse(turn.about), turn.t
+    said = t("The bundle is kept as a draft.")
+    if about.page != REVIEW:
+        page = unseen.page_name(turn.view)
+        said += " " + t(
+            "What you changed on the page “{page}” is not saved: only pages that were sent are.", page=page
+        )
+    await turn.show(await after_bundle(about, turn.app, t, said))
 
 
 async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
@@ -292,9 +307,9 @@ async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
         except DraftMoved:
             pass
     purchase = await app.store.purchase(about.purchase_id) if about.purchase_id else None
-    shown = [blocks.alert(said, "success")]
+    shown = [blocks.note(said, "success")]
     if bundle is not None:
-        shown.append(blocks.section(heading(bundle, t)))
+        shown.append(heading(bundle, t))
     if purchase is not None:
         shown.append(
             blocks.section(t("The request for {number} waits for it.", number=t.phone(purchase.phone_number)))
@@ -306,6 +321,7 @@ async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
 async def sent(turn: Turn) -> None:
     """The last page: before Twilio's reviewers."""
     about = OfBundle.parse(turn.about)
+    bundle, _ = await bundle_of(about, turn.app)
 
     async def work(mark: str) -> View:
         form = await load(about, turn.app)
@@ -313,7 +329,7 @@ async def sent(turn: Turn) -> None:
         said = turn.t("The bundle is with Twilio's reviewers now.")
         return await after_bundle(about, turn.app, turn.t, said)
 
-    await behind(turn, turn.t("Sending the bundle to Twilio…"), about, work)
+    await behind(turn, turn.t("Sending the bundle to Twilio…"), about, work, unseen.sent(bundle))
 
 
 def allowed(listener: Listener) -> Listener:
@@ -334,6 +350,6 @@ for each in (*PAGES, review.CALLBACK_ID):
         {"back": allowed(back), "later": finishing_later},
     )
 Screen(address.CALLBACK_ID, actions={"take_suggestion": allowed(suggestion_taken)})
-Screen(review.CALLBACK_ID, actions={"change": allowed(changing)})
+Screen(review.CALLBACK_ID, actions={name: allowed(changing) for name in ("change", "change_address")})
 Screen(loading.PROBLEM, actions={"look_again": allowed(looking_again)})
 on_messages(**{name: allowed(going_on) for name in ("continue", "fix")})

@@ -7,21 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.bundles import announcements
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import BundleGone, FormErrors, NotAsTwilioHasIt, StartAgain
-from bot.texts import Said, Texts, escape
+from bot.texts import Said, Texts
 from bot.twilio import contents
 from bot.twilio.client import TwilioError
-from bot.twilio.contents import Contents
+from bot.twilio.contents import Contents, Page
 from bot.twilio.regulations import Field, Group, Part, Regulation
-from handlers import blocks, forms
+from handlers import blocks, forms, rich
 from handlers.blocks import Block, View
 from handlers.ref import OfBundle
+from storage.bundle_states import EDITABLE, BundleState
 from storage.models import Bundle
 
 Notes = Mapping[str | None, Sequence[str]]
-"""What is wrong, by the field below which it stands; None: on top of the page."""
+"""What is wrong, as bare text, by the field below which it stands; None: on top of the page."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,20 @@ class BundleForm:
 async def bundle_of(about: OfBundle, app: App) -> tuple[Bundle, Regulation]:
     """From our side only, for the time before the acknowledgement. Raises BundleGone, NotAsTwilioHasIt, StartAgain."""
     bundle = await app.store.bundle(about.bundle_id)
-    if bundle is None or bundle.status == bundles.DELETED:
+    if bundle is None or bundle.status == BundleState.DELETED:
         raise BundleGone()
-    if bundle.status not in bundles.EDITABLE:
-        raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
+    if bundle.status not in EDITABLE:
+        raise NotAsTwilioHasIt(status=announcements.state_of(bundle))
     return bundle, app.market.kept_regulation(bundle.regulation_sid)
 
 
 async def load(about: OfBundle, app: App) -> BundleForm:
     """With what Twilio has. Raises as ``bundle_of``, and TwilioError."""
     bundle = await app.store.bundle(about.bundle_id)
-    if bundle is None or bundle.status == bundles.DELETED:
+    if bundle is None or bundle.status == BundleState.DELETED:
         raise BundleGone()
-    if bundle.status not in bundles.EDITABLE:
-        raise NotAsTwilioHasIt(status=bundles.state_of(bundle))
+    if bundle.status not in EDITABLE:
+        raise NotAsTwilioHasIt(status=announcements.state_of(bundle))
     if bundle.regulation_sid is None:  # known from before regulations were kept: the next sweep reads it
         raise StartAgain()
     regulation = await app.market.regulation(bundle.regulation_sid)
@@ -62,7 +64,7 @@ async def load(about: OfBundle, app: App) -> BundleForm:
     try:
         found = await contents.read(app, bundle, regulation)
     except TwilioError as error:
-        if error.status == 404 and (await bundles.read(app, bundle)).status == bundles.DELETED:
+        if error.status == 404 and (await bundles.read(app, bundle)).status == BundleState.DELETED:
             raise BundleGone() from error
         raise
     if bundle.group is None and (guess := contents.guess_group(found, regulation, bundle)) is not None:
@@ -74,14 +76,14 @@ async def load(about: OfBundle, app: App) -> BundleForm:
 # what you see
 
 
-def heading(bundle: Bundle, t: Texts) -> str:
-    return t(
-        "*{name}* – {country}, {type}, {end_user}",
-        name=escape(bundle.friendly_name),
-        country=t.country(bundle.country),
-        type=t.number_type(bundle.number_type),
-        end_user=t.end_user(bundle.end_user_type),
-    )
+def heading(bundle: Bundle, t: Texts) -> Block:
+    name = rich.text(bundle.friendly_name, bold=True)
+    return rich.block(rich.section(name, rich.text(f"\n{kind_of(bundle, t)}")))
+
+
+def kind_of(bundle: Bundle, t: Texts) -> str:
+    country, kind = t.country(bundle.country), t.number_type(bundle.number_type)
+    return t.listed((country, kind, t.end_user(bundle.end_user_type)))
 
 
 def field(each: Field, value: Any, t: Texts, mark: str) -> Block:
@@ -133,15 +135,17 @@ def fields(
         noted = [each for each in derived if notes.get(each.name)]
         plain = [t(each.label) for each in derived if each not in noted]
         if plain:
-            shown.append(blocks.context(t("{fields}: as on the end user's page", fields=t.listed(plain))))
+            shown.append(
+                blocks.plain_context(t("{fields}: as on the end user's page", fields=t.listed(plain)))
+            )
         for each in noted:
-            shown.append(blocks.context(t("{fields}: as on the end user's page", fields=t(each.label))))
+            shown.append(blocks.plain_context(t("{fields}: as on the end user's page", fields=t(each.label))))
             shown += below(each.name, notes)
     return shown
 
 
 def below(name: str, notes: Notes) -> list[Block]:
-    return [blocks.alert(note, "error") for note in notes.get(name, ())]
+    return [blocks.note(text) for text in notes.get(name, ())]
 
 
 def page(
@@ -158,15 +162,16 @@ def page(
 ) -> View:
     """drawn: the fields that stand on the page; a note for any other stands on top."""
     stray = [text for name, texts in notes.items() if name not in drawn for text in texts]
-    first = contents.pages(form.regulation, form.bundle.group, form.contents)[0]
-    buttons = [] if about.page == first else [blocks.button("back", t("Back"))]
+    every = contents.pages(form.regulation, form.bundle.group, form.contents)
+    buttons = [] if about.page == every[0] else [blocks.button("back", t("Back"))]
     buttons.append(blocks.button("later", t("Finish later")))
     return blocks.modal(
         callback_id,
         title,
         [
-            *(blocks.alert(text, "error") for text in stray),
-            blocks.section(heading(form.bundle, t)),
+            *map(blocks.note, stray),
+            heading(form.bundle, t),
+            *_where(form, about.page, every, t),
             *shown,
             blocks.actions("buttons", *buttons),
         ],
@@ -174,6 +179,13 @@ def page(
         submit=submit or t("Save and go on"),
         about=str(about),
     )
+
+
+def _where(form: BundleForm, page_: Page, every: Sequence[Page], t: Texts) -> list[Block]:
+    """Which page it is. Nobody knows before a set of documents is chosen how many there are."""
+    if page_ not in every or (len(form.regulation.groups) > 1 and form.bundle.group is None):
+        return []
+    return [blocks.context(t("Page {n} of {all}", n=every.index(page_) + 1, all=len(every)))]
 
 
 def names(form: BundleForm, part: Part, portion: int) -> list[str]:

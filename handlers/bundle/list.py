@@ -1,41 +1,42 @@
 """``/twilio bundles``: the account's bundles, as the watch keeps them; what can be done with each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.bundles import operations as bundles
+from bot.bundles import announcements
 from bot.core import App
-from bot.errors import BundleGone
-from bot.texts import BUNDLE_STATES, N_, Said, Texts, escape, say
-from bot.twilio import contents
-from bot.twilio.client import TwilioError
-from handlers import blocks, errors
+from bot.texts import BUNDLE_STATES, N_, Said, Texts, mention, say
+from handlers import blocks, rich
 from handlers.blocks import Block, View
-from handlers.bundle import flow
-from handlers.bundle.form import load
-from handlers.ref import OfBundle, Ref
+from handlers.bundle import buttons, details, flow, start
+from handlers.bundle.form import kind_of
+from handlers.ref import Ref
 from handlers.screen import Screen
 from handlers.turn import Turn
-from storage.bundles import Listed
-from storage.models import Bundle, now
+from storage.bundle_list import Listed
+from storage.bundle_states import UNDER_REVIEW, BundleState
+from storage.models import Bundle, Purchase, now
 
 CALLBACK_ID = "bundles.list"
 ON_A_PAGE = 8
+NUMBERS = 5
+"""Of those that wait for a bundle, and of those that use it."""
 ALL = "all"
 STATUSES = {
-    "draft": ("draft",),
-    "under-review": bundles.UNDER_REVIEW,
-    "twilio-approved": ("twilio-approved",),
-    "twilio-rejected": ("twilio-rejected",),
-    "deleted": ("deleted",),
+    BundleState.DRAFT: (BundleState.DRAFT,),
+    "under-review": UNDER_REVIEW,
+    BundleState.APPROVED: (BundleState.APPROVED,),
+    BundleState.REJECTED: (BundleState.REJECTED,),
+    BundleState.DELETED: (BundleState.DELETED,),
 }
 NAMES = {
     ALL: N_("All"),
-    "draft": N_("Drafts"),
+    BundleState.DRAFT: N_("Drafts"),
     "under-review": N_("Under review"),
-    "twilio-approved": N_("Approved"),
-    "twilio-rejected": N_("Rejected"),
-    "deleted": N_("Deleted"),
+    BundleState.APPROVED: N_("Approved"),
+    BundleState.REJECTED: N_("Rejected"),
+    BundleState.DELETED: N_("Deleted"),
 }
 
 
@@ -54,7 +55,7 @@ class Part(Ref):
 async def page(which: Part, app: App, t: Texts, *, notice: Block | None = None) -> View:
     account = app.settings.twilio_account_sid
     statuses = STATUSES.get(which.status) or tuple(
-        each for kind, found in STATUSES.items() if kind != "deleted" for each in found
+        each for kind, found in STATUSES.items() if kind != BundleState.DELETED for each in found
     )
     country = None if which.country == ALL else which.country
     listed = await app.store.list_bundles(account, statuses, country, which.offset, ON_A_PAGE + 1)
@@ -83,61 +84,48 @@ def _filters(which: Part, countries: list[str], t: Texts) -> Block:
         f"filters~{which.status}{which.country}",
         blocks.choice("status", t("Status"), every, which.status),
         blocks.choice("country", t("Country"), places, which.country),
+        blocks.button("new", t("New bundle")),
     )
 
 
 def _bundle(listed: Listed, t: Texts) -> list[Block]:
     bundle = listed.bundle
-    kind = t("{country}, {type}", country=t.country(bundle.country), type=t.number_type(bundle.number_type))
     status = t(BUNDLE_STATES.get(bundle.status, bundle.status))
-    if bundle.valid_until is not None and bundle.status == bundles.APPROVED:
+    if bundle.valid_until is not None and bundle.status == BundleState.APPROVED:
         status = t("{status}, until {date}", status=status, date=bundle.valid_until.date().isoformat())
-    by = f"<@{bundle.made_by}>" if bundle.made_by else t("in the Twilio Console")
     lines = [
-        f"*{escape(bundle.friendly_name)}* – *{status}*",
-        f"{kind}, {t.end_user(bundle.end_user_type)}",
-        t("Made {age}, {by}", age=_age(bundle, t), by=by),
+        [rich.text(bundle.friendly_name, bold=True)],
+        [rich.text(status, bold=True), rich.text(f" · {kind_of(bundle, t)}")],
+        rich.said(_made(bundle, t), t, {}),
     ]
     if listed.waiting:
-        numbers = t.listed(t.phone(each.phone_number) for each in listed.waiting)
-        lines.append(t("Waiting for it: {numbers}", numbers=numbers))
-    shown = [blocks.section("\n".join(lines))]
-    buttons = _buttons(bundle, t)
-    if buttons:
-        shown.append(blocks.actions(f"of {bundle.id}", *buttons))
-    return shown
+        lines.append([rich.text(t("Waiting for it: {numbers}", numbers=_numbers(listed.waiting, t)))])
+    if listed.using:
+        lines.append([rich.text(t("Using it: {numbers}", numbers=_numbers(listed.using, t)))])
+    if listed.renewal is not None:
+        renewing = say(N_("Its renewal: {status}"), status=announcements.state_of(listed.renewal))
+        lines.append(rich.said(renewing, t, {}))
+    actions = [*buttons.buttons(bundle, listed.renewal, t), buttons.details(bundle, t)]
+    actions += buttons.menu(bundle, listed.renewal, t)
+    block = rich.block(*(rich.section(*line) for line in lines))
+    return [block, blocks.actions(f"of {bundle.id}", *actions)]
+
+
+def _made(bundle: Bundle, t: Texts) -> Said:
+    if bundle.made_by is None:
+        return say(N_("Made {age} in the Twilio Console"), age=_age(bundle, t))
+    return say(N_("Made {age} by {person}"), age=_age(bundle, t), person=mention([bundle.made_by]))
+
+
+def _numbers(purchases: Sequence[Purchase], t: Texts) -> str:
+    shown = t.listed(t.phone(each.phone_number) for each in purchases[:NUMBERS])
+    left = len(purchases) - NUMBERS
+    return f"{shown} {t.n('and one more', 'and {n} more', left)}" if left > 0 else shown
 
 
 def _age(bundle: Bundle, t: Texts) -> str:
     days = max(timedelta(0), now() - (bundle.created_at or now())).days
     return t.n("one day ago", "{n} days ago", days) if days else t("today")
-
-
-def _buttons(bundle: Bundle, t: Texts) -> list[Block]:
-    """What Twilio allows in this status: nothing while it is under review, which nobody can take back."""
-    made = []
-    if bundle.status == bundles.DRAFT:
-        made.append(blocks.button("continue", t("Continue"), bundle.id))
-    if bundle.status == bundles.REJECTED:
-        made.append(blocks.button("fix", t("Fix and resubmit"), bundle.id))
-    if bundle.status in bundles.EDITABLE and bundle.is_made:
-        sure = blocks.confirm(
-            t("Send to Twilio?"),
-            t("Twilio checks it once more and begins its review. During it nothing can be changed."),
-            t("Send"),
-            t("Not yet"),
-        )
-        made.append(blocks.button("submit", t("Submit"), bundle.id, confirm=sure))
-    if bundle.status in (*bundles.EDITABLE, bundles.APPROVED):
-        sure = blocks.confirm(
-            t("Delete the bundle?"),
-            t("Twilio deletes it for good. Requests that wait for it need another bundle."),
-            t("Delete"),
-            t("Keep it"),
-            "danger",
-        )
-        made.append(blocks.button("delete", t("Delete"), bundle.id, style="danger", confirm=sure))
-    return made
 
 
 # what happens next
@@ -162,69 +150,15 @@ async def turned(turn: Turn) -> None:
     await turn.show(await page(replace(which, offset=max(0, which.offset + step)), turn.app, turn.t))
 
 
-async def submitting(turn: Turn) -> None:
-    """Sent when nothing is missing; else the page where something is."""
-    which, about = Part.parse(turn.about), OfBundle(turn.value, contents.REVIEW)
-
-    async def work(mark: str) -> View:
-        app, t = turn.app, turn.t
-        form = await load(about, app)
-        where = contents.next_page(form.regulation, form.bundle, form.contents)
-        if where != contents.REVIEW:
-            return await flow.opened(turn, about, mark)
-        kept = await contents.in_step(app, form.bundle, form.regulation, form.contents)
-        if await contents.evaluate(app, form.bundle, form.regulation, kept):
-            return await flow.review_page(form, app, t, mark=mark)
-        await bundles.submit(app, form.bundle, turn.person_id)
-        sent = blocks.alert(t("The bundle is with Twilio's reviewers now."), "success")
-        return await page(which, app, t, notice=sent)
-
-    await flow.behind(turn, turn.t("Sending the bundle to Twilio…"), about, work)
-
-
-async def deleting(turn: Turn) -> None:
-    which, about = Part.parse(turn.about), OfBundle(turn.value)
-
-    async def work(mark: str) -> View:
-        return await page(which, turn.app, turn.t, notice=await _delete(turn, about))
-
-    await flow.behind(turn, turn.t("Deleting the bundle…"), about, work)
-
-
-async def _delete(turn: Turn, about: OfBundle) -> Block:
-    """What became of it."""
-    app, t = turn.app, turn.t
-    bundle = await app.store.bundle(about.bundle_id)
-    if bundle is None:
-        raise BundleGone()
-    try:
-        bundle = await bundles.delete(app, bundle, turn.person_id)
-    except Exception as error:
-        return blocks.alert(t.said(_why_not_deleted(error) or await errors.sentence(error, app)), "error")
-    return blocks.alert(
-        t("The bundle “{bundle}” is deleted.", bundle=escape(bundle.friendly_name)), "success"
-    )
-
-
-def _why_not_deleted(error: Exception) -> Said | None:
-    match getattr(error, "code", None) if isinstance(error, TwilioError) else None:
-        case 21647:
-            return say(N_("Twilio is reviewing this bundle: until it has decided, nobody can delete it."))
-        case 21648:
-            return say(N_("A number uses this bundle, so Twilio does not delete it."))
-    return None
-
-
 SCREEN = Screen(
     CALLBACK_ID,
     actions={
+        **details.ACTIONS,
         "status": filtered,
         "country": filtered,
         "more": turned,
         "previous": turned,
-        "continue": flow.allowed(flow.going_on),
-        "fix": flow.allowed(flow.going_on),
-        "submit": flow.allowed(submitting),
-        "delete": flow.allowed(deleting),
+        "new": flow.allowed(start.opened),
     },
 )
+Screen(details.CALLBACK_ID, actions={"list": flow.allowed(opened)})

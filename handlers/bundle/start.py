@@ -7,7 +7,7 @@ from bot.core import App
 from bot.errors import BotError
 from bot.texts import END_USERS, N_, Texts
 from bot.twilio.client import TwilioError
-from handlers import blocks, country_field, errors, forms, loading
+from handlers import blocks, country_field, errors, forms, loading, rich
 from handlers.blocks import Block, View
 from handlers.bundle import flow
 from handlers.forms import Form, needed
@@ -94,7 +94,7 @@ async def submitted(turn: Turn, form: NewBundle) -> None:
                 raise flow.no_bundle(form.country, form.number_type, regulations)
         except (BotError, TwilioError) as error:
             said = await errors.sentence(error, turn.app)
-            return page(form.model_dump(), turn.app, turn.t, notice=turn.t.said(said), mark=mark)
+            return page(form.model_dump(), turn.app, turn.t, notice=rich.plainly(said, turn.t), mark=mark)
         return await flow.begun(turn, regulation, mark, name=form.name)
 
     await loading.behind(turn, turn.t("Asking Twilio what this country wants to know…"), work)

@@ -6,7 +6,7 @@ from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts, say
 from bot.twilio import addresses
 from bot.twilio.addresses import AddressProblem
-from handlers import address_fields, blocks, country_field, forms, loading
+from handlers import address_fields, blocks, country_field, forms
 from handlers.blocks import Block, View
 from handlers.buy import draft as draft_row
 from handlers.buy import review
@@ -77,7 +77,7 @@ async def _save(turn: Turn, draft: Draft, typed: forms.Answers, *, correct: bool
         return review.page(saved, None, app, t)
 
     text = turn.t("Sending the address to Twilio…")
-    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+    await draft_row.behind(turn, text, work, draft=draft, of_address=True)
 
 
 SCREEN = Screen(

@@ -9,7 +9,7 @@ from bot.errors import FormErrors
 from bot.purchases.draft import Search, search_of
 from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
 from bot.twilio.numbers import LIMIT, Available, available, from_kept
-from handlers import blocks, loading
+from handlers import blocks
 from handlers.blocks import Block, View
 from handlers.buy import draft as draft_row
 from handlers.buy import end_user
@@ -149,7 +149,7 @@ async def search(turn: Turn, draft: Draft) -> None:
         return await _found(turn, draft)
 
     text = turn.t("Looking for numbers at Twilio…")
-    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+    await draft_row.behind(turn, text, work, draft=draft)
 
 
 async def _found(turn: Turn, draft: Draft) -> View:

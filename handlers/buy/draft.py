@@ -4,8 +4,10 @@ from typing import Any
 
 from bot.core import App
 from bot.errors import DraftGone
-from handlers import blocks, forms
+from bot.texts import N_, Said, say
+from handlers import blocks, forms, loading
 from handlers.blocks import Block
+from handlers.loading import Work
 from handlers.turn import Turn
 from storage.models import Draft
 
@@ -33,6 +35,28 @@ async def held(draft: Draft, app: App) -> set[str]:
 def answers(draft: Draft, page: str, typed: forms.Answers) -> dict[str, dict[str, Any]]:
     """All that was typed so far, with this page brought up to date."""
     return {**draft.answers, page: {**draft.answers.get(page, {}), **typed}}
+
+
+async def behind(turn: Turn, text: str, work: Work, *, draft: Draft, of_address: bool = False) -> None:
+    """A page that Twilio is asked for. Whoever closes the form meanwhile, or has it closed by Slack, is told what was kept (rules 13, 23).
+
+    of_address: what is under way is an address, which is kept nowhere here.
+    """
+
+    def closed(is_done: bool) -> Said:
+        if of_address and not is_done:
+            return say(
+                N_(
+                    "The form was closed while the address was sent to Twilio, and that did not go well. {rest}"
+                ),
+                rest=say(KEPT),
+            )
+        return say(N_("The form was closed while Twilio was asked. {rest}"), rest=say(KEPT))
+
+    await loading.behind(turn, text, work, about=draft.id, way_on=back(turn), closed=closed)
+
+
+KEPT = N_("What you sent before is kept for a day: `/twilio buy-number` offers to continue.")
 
 
 def back(turn: Turn) -> Block:

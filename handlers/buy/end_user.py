@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.bundles import operations as bundles
+from bot.bundles.possible import selectable
 from bot.core import App
 from bot.errors import FormErrors
 from bot.texts import ADDRESS_NEEDS, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
 from bot.twilio import addresses
 from bot.twilio.regulations import Regulation
-from handlers import blocks, loading
+from handlers import blocks
 from handlers.blocks import Block, View
 from handlers.bundle import flow as bundle_flow
 from handlers.bundle.document_set import described
@@ -21,6 +22,7 @@ from handlers.forms import Form
 from handlers.ref import OfBundle
 from handlers.screen import Screen
 from handlers.turn import Turn
+from storage.bundle_states import EDITABLE, BundleState
 from storage.models import Bundle, Draft, now
 
 CALLBACK_ID = "buy_number.end_user"
@@ -132,7 +134,7 @@ def _asks(regulation: Regulation, reviews: Sequence[timedelta], t: Texts) -> str
             lines.append(
                 t("Either set {number}:", number=1) if i == 0 else t("or set {number}:", number=i + 1)
             )
-        lines.append(described(group, t))
+        lines.append(escape(described(group, t)))
     address = t("Address")
     said = [text for group in regulation.groups for each in group for text in each.where]
     lines += [f"• {address}: {escape(text)}" for text in dict.fromkeys(said)]
@@ -166,7 +168,7 @@ async def ask(turn: Turn, draft: Draft, mark: str = "") -> None:
         return await _asked(turn, draft, mark)
 
     text = turn.t("Asking Twilio what this country wants to know…")
-    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+    await draft_row.behind(turn, text, work, draft=draft)
 
 
 async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
@@ -225,7 +227,7 @@ async def _with_own(
 ) -> Mapping[str, Sequence[Bundle]]:
     """Also the bundle that was begun for this request and is not finished: it can be gone on with."""
     own = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
-    if own is None or own.status not in bundles.EDITABLE:
+    if own is None or own.status not in EDITABLE:
         return fitting
     return {kind: [own, *found] if kind == own.end_user_type else found for kind, found in fitting.items()}
 
@@ -259,8 +261,8 @@ async def _as_read(draft: Draft, app: App) -> dict[str, Sequence[Bundle]]:
     known = await app.store.bundles_for(draft.account_sid, draft.country, draft.number_type, since)
     found: dict[str, Sequence[Bundle]] = {}
     for kind in END_USERS:
-        mine = [each for each in known if each.end_user_type == kind and bundles.selectable(each)]
-        found[kind] = sorted(mine, key=lambda each: each.status != bundles.APPROVED)
+        mine = [each for each in known if each.end_user_type == kind and selectable(each)]
+        found[kind] = sorted(mine, key=lambda each: each.status != BundleState.APPROVED)
     return found
 
 
@@ -275,7 +277,7 @@ class EndUser(Form):
 async def submitted(turn: Turn, form: EndUser) -> None:
     draft = await draft_row.of(turn)
     bundle = await _chosen(form, draft, turn.app)
-    makes_bundle = form.bundle == NEW or (bundle is not None and bundle.status in bundles.EDITABLE)
+    makes_bundle = form.bundle == NEW or (bundle is not None and bundle.status in EDITABLE)
     if makes_bundle:
         await turn.app.policy.check_bundles(turn.person_id, turn.app.people)
     here = makes_bundle or form.address == NEW
@@ -326,7 +328,7 @@ async def _bundle_pages(turn: Turn, draft: Draft, bundle: Bundle | None) -> None
         return await bundle_flow.opened_or_problem(turn, about, mark)
 
     text = turn.t("Asking Twilio what this country wants to know…")
-    await loading.behind(turn, text, work, about=draft.id, way_on=draft_row.back(turn))
+    await draft_row.behind(turn, text, work, draft=draft)
 
 
 SCREEN = Screen(CALLBACK_ID, (EndUser, submitted), {"end_user_type": type_changed})

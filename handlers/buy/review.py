@@ -39,7 +39,7 @@ def page(
 ) -> View:
     typed = draft.answers.get("review", {})
     offer = _offer(draft, app)
-    shown: list[Block] = [blocks.alert(notice, "success")] if notice else []
+    shown: list[Block] = [blocks.note(notice, "success")] if notice else []
     shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
     shown += [rich.warning(each.full, t) for each in _foreseen(draft, bundle, offer, app)]
     if draft.can_text:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+from bot.bundles import announcements
 from bot.bundles import operations as bundles
 from bot.core import App
 from bot.errors import FormErrors
 from bot.purchases import operations
 from bot.texts import END_USERS, N_, Texts, say
-from handlers import blocks, loading
+from handlers import blocks, loading, rich
 from handlers.blocks import Block, Option, View
 from handlers.bundle import flow
 from handlers.buy.end_user import NEW
@@ -17,6 +18,7 @@ from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
 from handlers.screen import Screen, on_messages
 from handlers.turn import Turn
+from storage.bundle_states import EDITABLE, BundleState
 from storage.models import Bundle, Purchase
 
 CALLBACK_ID = "card.bundle"
@@ -52,12 +54,12 @@ async def page(purchase: Purchase, app: App, t: Texts) -> View:
 
 def _unfinished(own: Bundle | None, purchase: Purchase, t: Texts) -> list[Block]:
     """The bundle that the purchase has, where something is missing in it or was refused."""
-    if own is None or own.status not in bundles.EDITABLE:
+    if own is None or own.status not in EDITABLE:
         return []
-    name = "continue" if own.status == bundles.DRAFT else "fix"
-    text = t("Continue") if own.status == bundles.DRAFT else t("Fix and resubmit")
+    name = "continue" if own.status == BundleState.DRAFT else "fix"
+    text = t("Continue") if own.status == BundleState.DRAFT else t("Fix and resubmit")
     button = blocks.button(name, text, f"{own.id}|{purchase.id}", "primary")
-    return [blocks.section(t.said(bundles.why_waiting(own)), button)]
+    return [blocks.plain_section(rich.plainly(announcements.why_waiting(own), t), button)]
 
 
 def _new(purchase: Purchase, kinds: Sequence[str], t: Texts) -> list[Option]:

@@ -13,6 +13,7 @@ from bot.purchases import operations
 from bot.texts import N_, Texts, say
 from handlers import blocks, errors, home
 from handlers.blocks import View
+from handlers.bundle import details
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
 from handlers.screen import Listener, Screen, on_messages
@@ -177,7 +178,11 @@ async def ended(turn: Turn) -> None:
     await turn.done()
 
 
-MENU = {"withdraw": withdrawing, "end": ending}
+async def showing_bundle(turn: Turn, of: OfPurchase) -> None:
+    await details.of_purchase(turn, of.purchase_id)
+
+
+MENU = {"bundle": showing_bundle, "withdraw": withdrawing, "end": ending}
 
 
 # what was clicked

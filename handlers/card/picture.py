@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot import readiness
-from bot.bundles import operations as bundles
+from bot.bundles.possible import usable
 from bot.core import App
-from bot.purchases.possible import ENDINGS, possible
+from bot.purchases.possible import IN_MENU, possible
 from bot.purchases.ready import outcome
 from bot.purchases.steps import step_of, steps_of
 from bot.purchases.whatsapp import is_online
@@ -18,6 +18,7 @@ from handlers import blocks, rich
 from handlers.blocks import Block
 from handlers.ref import OfPurchase
 from handlers.rich import Element, Names
+from storage.bundle_states import BundleState
 from storage.models import STOPPED, Approval, Bundle, IfGone, Purchase, Service, State
 
 ENDED = {
@@ -56,11 +57,11 @@ WAITING_FOR = {
     "BalanceTooLow": N_("{number}: the balance is too low"),
     "AccountRefused": N_("{number}: Twilio does not let Number Desk in"),
 }
-OF_BUNDLE = {
-    bundles.DRAFT: N_("{number}: its bundle is not finished"),
-    bundles.REJECTED: N_("{number}: Twilio rejected the bundle"),
-    bundles.DELETED: N_("{number}: its bundle was deleted"),
-    bundles.APPROVED: N_("{number}: its bundle has lapsed"),
+OF_BUNDLE: dict[str, str] = {
+    BundleState.DRAFT: N_("{number}: its bundle is not finished"),
+    BundleState.REJECTED: N_("{number}: Twilio rejected the bundle"),
+    BundleState.DELETED: N_("{number}: its bundle was deleted"),
+    BundleState.APPROVED: N_("{number}: its bundle has lapsed"),
 }
 
 
@@ -147,7 +148,7 @@ def _under_way(purchase: Purchase, bundle: Bundle | None, t: Texts) -> str:
     if step is not None and step.column == "bundle_approved_at":
         if bundle is None:
             return t("{number} needs a bundle", number=number)
-        if not bundles.usable(bundle) and bundle.status in OF_BUNDLE:
+        if not usable(bundle) and bundle.status in OF_BUNDLE:
             return t(OF_BUNDLE[bundle.status], number=number)
     what = t(step.waiting) if step is not None else t("bought")
     return t("{number}: {what}", number=number, what=what)
@@ -235,7 +236,8 @@ def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
     """What will keep the number from working: before the money is spent, and what is so afterwards."""
     if purchase.state == State.COMPLETE:
         found = [t.said(each["said"]) for each in readiness.unfinished(purchase.findings)]
-        return [*found, *([t.said(outcome(purchase.proof))] if purchase.proof else [])]
+        proof = purchase.proof or {"status": "delivered"}  # that one was delivered, the first line says
+        return found if proof["status"] == "delivered" else [*found, t.said(outcome(proof))]
     if purchase.state != State.AWAITING_APPROVAL:
         return []
     shown = [t.said(each.brief) for each in around.foreseen[:MOST_WARNINGS]]
@@ -306,6 +308,7 @@ LABELS = {
     "check": N_("Check again"),
     "enable_whatsapp": N_("Enable WhatsApp"),
     "whatsapp_code": N_("Enter the WhatsApp code"),
+    "bundle": N_("Show the bundle"),
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
     "no_whatsapp": N_("Do without WhatsApp…"),
@@ -313,16 +316,15 @@ LABELS = {
 
 
 def buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
-    """Values carry the purchase and the quote that the button belongs to. What ends it is in the menu."""
+    """Values carry the purchase and the quote that the button belongs to. What is rare or ends it is in the menu."""
     of = OfPurchase(purchase.id, purchase.quote_no)
     verbs = possible(purchase, bundle)
-    shown = [
-        _button(verb, purchase, bundle, of, t) for verb in verbs if verb not in (*ENDINGS, "alternative")
-    ]
+    quiet = (*IN_MENU, "alternative")
+    shown = [_button(verb, purchase, bundle, of, t) for verb in verbs if verb not in quiet]
     if shown and verbs[0] != "alternative":
         shown[0]["style"] = "primary"
-    endings = [blocks.option(f"{verb}:{of}", t(LABELS[verb])) for verb in verbs if verb in ENDINGS]
-    return [*shown, blocks.overflow("more", endings)] if endings else shown
+    menu = [blocks.option(f"{verb}:{of}", t(LABELS[verb])) for verb in verbs if verb in IN_MENU]
+    return [*shown, blocks.overflow("more", menu)] if menu else shown
 
 
 def _button(verb: str, purchase: Purchase, bundle: Bundle | None, of: OfPurchase, t: Texts) -> Block:

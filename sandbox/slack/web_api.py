@@ -138,9 +138,14 @@ class WebApi:
             self._check_token(request, method, args)
             if (wait := self._rates.wait(method, args)) > 0:
                 return _limited(wait)
-            return 200, {}, {"ok": True, **await known(args)}
+            return 200, self._granted(method), {"ok": True, **await known(args)}
         except SlackError as error:
             return 200, {}, self._refusal(method, args, error)
+
+    def _granted(self, method: str) -> dict[str, str]:
+        """Each answer to a bot token names its scopes (twins 11.9)."""
+        is_ours = method not in ("apps.connections.open", "blocks.validate")
+        return {"x-oauth-scopes": ",".join(self.chat.workspace.scopes)} if is_ours else {}
 
     def _refusal(self, method: str, args: Json, error: SlackError) -> Json:
         said: Json = {"ok": False, "error": error.error}

@@ -33,14 +33,17 @@ def _copy(call: Call, original: Bundle, status: str) -> Bundle:
 
 @routes.post("/Bundles/{bundle}/Copies", "FriendlyName")
 def copy(call: Call) -> Answer:
+    """With end users and documents of its own, so that changing them leaves the original as it is."""
     original = find_bundle(call)
     if original.status != "twilio-approved" or original.valid_until is None:
         raise TwilioError(22223)
     new = _copy(call, original, "draft")
     new.copy_of = original.sid
     for old in original.items.values():
-        item = Item(call.world.sids.new("BV"), old.object_sid, new.created_at)
+        item = Item(call.world.sids.new("BV"), _cloned(call, call.account, old.object_sid), new.created_at)
         new.items[item.sid] = item
+        if document := call.account.documents.get(item.object_sid):
+            document.status = "draft"  # [assumed]
     call.account.bundles[new.sid] = new
     return 201, copy_json(call.account, new)
 
@@ -54,7 +57,7 @@ def replace_items(call: Call) -> Answer:
         raise TwilioError(22225)
     if source is target:
         raise TwilioError(22226)
-    if source.status != "twilio-approved" or source.copy_of != target.sid:
+    if {source.status, target.status} != {"twilio-approved"} or source.copy_of != target.sid:
         raise TwilioError(22224)
     kept = {address for d in call.account.documents_of(source) for address in d.address_sids}
     users = [n for n in call.account.owned.values() if n.bundle_sid == target.sid and n.address_sid]

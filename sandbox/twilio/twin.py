@@ -16,7 +16,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -273,6 +274,7 @@ class TwilioTwin:
         record["status"] = status
         record["code"] = body.get("code") if status >= 400 and isinstance(body, dict) else None
         headers |= {
+            "Date": format_datetime(self.world.now().astimezone(UTC), usegmt=True),
             "Twilio-Request-Id": f"RQ{record['number']:032x}",
             "Twilio-Concurrent-Requests": str(self.in_flight + 1),
         }

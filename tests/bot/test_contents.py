@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.rest import Client
 
-from bot.twilio import addresses, contents
+from bot.twilio import addresses, contents, evaluation
 from bot.twilio.client import connect
 from bot.twilio.contents import (
     GROUP,
@@ -30,6 +30,7 @@ from bot.twilio.contents import (
     pages,
     portions,
 )
+from bot.twilio.names import of_document
 from bot.twilio.regulations import Part, Regulation
 from storage.models import Bundle
 from tests.bot.test_regulations import ALL, NAMES, kind, regulation, wanted
@@ -517,8 +518,8 @@ async def test_a_document_of_ours_is_placed_by_the_name_that_we_gave_it(world: W
         read = known("FR", "local", "business")
         mine = await made_elsewhere(ours, read)
         excerpt = read.documents(None)[0].kinds[0].type
-        of_second = await put(ours, mine, excerpt, contents.document_name(mine, 1), {"business_name": "Shop"})
-        of_first = await put(ours, mine, excerpt, contents.document_name(mine, 0), {"business_name": "Shop"})
+        of_second = await put(ours, mine, excerpt, of_document(mine, 1, "Excerpt"), {"business_name": "Shop"})
+        of_first = await put(ours, mine, excerpt, of_document(mine, 0, "Excerpt"), {"business_name": "Shop"})
         assert placed(await contents.read(ours, mine, read)) == {0: of_first, 1: of_second}
 
 
@@ -539,7 +540,11 @@ async def test_a_document_of_a_group_that_was_left_is_used_where_it_fits(world: 
         of_another = Bundle(**{**mine.model_dump(), "group": 1})
         first = read.documents(None)[0].kinds[0].fields
         left = await put(
-            ours, mine, excerpt, contents.document_name(of_another, 0), {each.name: "x" for each in first}
+            ours,
+            mine,
+            excerpt,
+            of_document(of_another, 0, "Excerpt"),
+            {each.name: "x" for each in first},
         )
         assert placed(await contents.read(ours, mine, read)) == {0: left}
 
@@ -549,8 +554,8 @@ async def test_a_document_that_fits_nowhere_is_left_over(world: World) -> None:
     async with app_for(world) as ours:
         read = known("AU", "local", "business")
         mine = await made_elsewhere(ours, read)
-        names = ("first_name", "last_name")
-        stray = await put(ours, mine, "passport", contents.document_name(mine, 0), dict.fromkeys(names, "x"))
+        filled = dict.fromkeys(("first_name", "last_name"), "x")
+        stray = await put(ours, mine, "passport", of_document(mine, 0, "Excerpt"), filled)
         excerpt = await put(ours, mine, "commercial_registrar_excerpt", "a", {"business_name": "Shop"})
         holds = await contents.read(ours, mine, read)
         assert placed(holds) == {0: excerpt} and [each.sid for each in holds.strays] == [stray]
@@ -581,7 +586,7 @@ async def end_user(app: Any, into: Bundle, read: Regulation, **values: Any) -> N
 
 async def findings(app: Any, into: Bundle, read: Regulation) -> list[tuple[str, str | None]]:
     holds = await contents.read(app, into, read)
-    found = await contents.evaluate(app, into, read, holds)
+    found = await evaluation.evaluate(app, into, read, holds)
     return [(str(each.page), each.field) for each in found]
 
 
@@ -618,7 +623,7 @@ async def test_a_missing_address_is_found_on_the_page_where_it_is_chosen(world: 
         read = known("FR", "local", "business")
         mine = await made_elsewhere(ours, read)
         excerpt = read.documents(None)[1].kinds[0].type
-        await put(ours, mine, excerpt, contents.document_name(mine, 1), {})
+        await put(ours, mine, excerpt, of_document(mine, 1, "Excerpt"), {})
         assert ("address.1.0", "address_sids") in await findings(ours, mine, read)
 
 
@@ -658,6 +663,6 @@ async def test_the_finding_of_a_missing_document_that_is_an_address_leads_to_its
         read = known("GB", "mobile", "business")
         mine = await made_elsewhere(ours, read)
         holds = await contents.read(ours, mine, read)
-        found = await contents.evaluate(ours, mine, read, holds)
+        found = await evaluation.evaluate(ours, mine, read, holds)
         every = contents.pages(read, None, holds)
         assert found and [str(each.page) for each in found if each.page not in every] == []

@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as any_of
 
-from bot.bundles.operations import APPROVED, DELETED, DRAFT, REJECTED, UNDER_REVIEW
-from bot.purchases.possible import ENDINGS, WAYS_ON, possible
+from bot.purchases.possible import ENDINGS, IN_MENU, WAYS_ON, possible
 from handlers import screen
 from handlers.card import add_bundle, choose, decide, whatsapp
 from handlers.card import test as proof
+from storage.bundle_states import BundleState
 from storage.models import MOVES, STOPPED, UNFINISHED, Bundle, Purchase, State, WhatsApp, now
 from tests import rows
 
@@ -18,7 +18,7 @@ KINDS = (None, "", "NotBoughtYet", "TrialLimit", *WAYS_ON)
 WAITING = (None, "BalanceTooLow", "AccountRefused", "BundleMissing")
 BOUGHT = (State.FAILED, State.COMPLETE, State.ENDED, State.RELEASED)
 SENDERS = (None, "CREATING", "PENDING_VERIFICATION", "ONLINE", "OFFLINE")
-STATUSES = (DRAFT, *UNDER_REVIEW, REJECTED, APPROVED, DELETED)
+STATUSES = tuple(BundleState)
 
 
 def why(kind: str | None) -> dict[str, Any] | None:
@@ -70,7 +70,7 @@ def test_no_verb_is_offered_twice_and_what_ends_it_comes_last(found: tuple[Purch
 def test_what_has_stopped_has_a_way_on_and_a_way_to_end_it(found: tuple[Purchase, Bundle | None]) -> None:
     verbs = possible(*found)
     if found[0].state in STOPPED:
-        assert set(verbs) - set(ENDINGS) and verbs[-1] == "end"
+        assert set(verbs) - set(IN_MENU) and verbs[-1] == "end"
 
 
 @given(reachable())
@@ -97,8 +97,8 @@ def test_what_is_finished_offers_nothing_but_the_proof_that_a_number_can_write(
         on_whatsapp = {"enable_whatsapp", "whatsapp_code", "no_whatsapp"}
         texts = {"test", "check"} if purchase.quote.can_text else set()
         if purchase.whatsapp is None:
-            assert set(offered) - {"enable_whatsapp"} == texts
-        assert set(offered) <= {"test", "check"} | on_whatsapp
+            assert set(offered) - {"enable_whatsapp", "bundle"} == texts
+        assert set(offered) <= {"test", "check", "bundle"} | on_whatsapp
     elif purchase.state not in UNFINISHED:
         assert offered == ()
 
@@ -117,11 +117,27 @@ def test_a_whatsapp_sender_that_does_not_come_can_be_done_without(
 
 
 @given(reachable())
+def test_a_bundle_is_shown_from_every_card_that_is_still_about_it(
+    found: tuple[Purchase, Bundle | None],
+) -> None:
+    purchase, bundle = found
+    live = purchase.state in (*UNFINISHED, State.COMPLETE)
+    there = bundle is not None and bundle.status != BundleState.DELETED
+    assert ("bundle" in possible(*found)) == (live and there)
+
+
+@given(reachable())
 def test_a_bundle_that_can_not_be_bought_with_leads_on_by_itself_or_by_a_button(
     found: tuple[Purchase, Bundle | None],
 ) -> None:
     """Under review it passes by itself; everything else is somebody's to mend."""
     purchase, bundle = found
     waits = purchase.state in (State.AWAITING_APPROVAL, State.IN_PROGRESS) and purchase.is_unbought
-    if waits and purchase.is_regulated and (bundle is None or bundle.status in (DRAFT, REJECTED, DELETED)):
+    if (
+        waits
+        and purchase.is_regulated
+        and (
+            bundle is None or bundle.status in (BundleState.DRAFT, BundleState.REJECTED, BundleState.DELETED)
+        )
+    ):
         assert {"continue", "fix", "add_bundle"} & set(possible(purchase, bundle))

@@ -53,11 +53,13 @@ class Album:
                 self.overflowing.append(f"{self.language}-{name}-{size}")
         await page.set_viewport_size(WIDE)
 
-    async def modal(self, name: str, person: Person, callback_id: str) -> None:
-        """The view that the person has open, once it is drawn on the page."""
+    async def modal(self, name: str, person: Person, callback_id: str, down_to: str = "") -> None:
+        """The view that the person has open, once it is drawn on the page. down_to: a field to scroll to."""
         await person.view(callback_id)
         page = self._pages[person.id]
         await page.wait_for_selector(f'dialog[data-view-callback="{callback_id}"] form:not([data-waiting])')
+        if down_to:
+            await page.locator(f'dialog [data-action-id="{down_to}"]').first.scroll_into_view_if_needed()
         await self.take(name, page)
 
     async def close(self, person: Person) -> None:
@@ -78,7 +80,8 @@ async def finding(album: Album, requester: Person) -> None:
     await requester.types("buy-number US")
     await requester.picks("destinations", ["US", "IN"])
     await requester.presses("advanced")
-    await album.modal("find-advanced", requester, "buy_number.find")
+    await album.modal("find-type", requester, "buy_number.find")
+    await album.modal("find-advanced", requester, "buy_number.find", "near_number")
     await requester.submits(purpose="", in_region="Nowhere")
     await album.modal("find-wrong", requester, "buy_number.find")
     await requester.submits(purpose="Appointment reminders for the Leeds office", in_region="")
@@ -88,6 +91,7 @@ async def finding(album: Album, requester: Person) -> None:
     await requester.picks("messaging_service", "new")
     await requester.picks("if_gone", "closest")
     await album.modal("review", requester, "buy_number.review")
+    await album.modal("review-service", requester, "buy_number.review", "agree")
     await sends(requester, **NEW)
 
 
@@ -97,6 +101,7 @@ async def end_user(album: Album, requester: Person) -> None:
     chosen = options(await requester.view("buy_number.choose"), "phone_number")[0]
     await requester.submits(phone_number=chosen)
     await album.modal("end-user", requester, "buy_number.end_user")
+    await album.modal("end-user-bundle", requester, "buy_number.end_user", "bundle")
     await album.close(requester)
 
 

@@ -24,7 +24,7 @@ from bot.purchases.policy import Approve, Policy
 from bot.readiness import CHECKS, Finding, Subject, Verdict
 from bot.settings import Settings
 from bot.slack.people import People
-from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, escape, mention, money, phone, say
+from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, mention, money, phone, say
 from bot.twilio import contents, destinations
 from bot.twilio.access import Access
 from bot.twilio.addresses import FIELDS, AddressProblem, Known
@@ -36,7 +36,7 @@ from bot.twilio.senders import Sender
 from handlers import address_fields, atlas, blocks, country_field, loading
 from handlers import errors as shown_errors
 from handlers.bundle import address as bundle_address
-from handlers.bundle import document, document_set, start
+from handlers.bundle import delete, details, document, document_set, start
 from handlers.bundle import end_user as bundle_end_user
 from handlers.bundle import list as bundles
 from handlers.bundle import news as alerts
@@ -50,6 +50,7 @@ from handlers.ref import OfBundle
 from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
 from sandbox.twilio.regulations import REGULATIONS
+from storage.bundle_states import BundleState
 from storage.models import Approval, Bundle, Draft, Purchase, State, now
 from storage.purchases import Happened
 from storage.schema import prepare
@@ -471,6 +472,16 @@ def test_every_page_of_a_bundle_is_within_slacks_limits(language: str) -> None:
     t = Texts(language)
     for name, view in bundle_views(t):
         assert view_problems(view) == [], f"{name} in {language}"
+        if name != "problem":
+            assert alive(view) == [], f"{name} in {language}: mrkdwn cannot escape a star"
+
+
+def alive(shown: Any) -> list[str]:
+    """What came from outside and stands where its formatting counts."""
+    if isinstance(shown, dict):
+        own = [str(shown["text"])] if shown.get("type") == "mrkdwn" and "*of*" in str(shown["text"]) else []
+        return own + [text for each in shown.values() for text in alive(each)]
+    return [text for each in shown for text in alive(each)] if isinstance(shown, list) else []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -666,6 +677,7 @@ async def test_the_last_page_of_a_bundle_is_within_slacks_limits(language: str, 
             for notes in (NOTHING, noted()):
                 view = await bundle_review.page(shown, desk.app, t, notes=notes, mark="~x")
                 assert view_problems(view) == [], f"{regulation.sid} in {language}"
+                assert alive(view) == [], f"{regulation.sid} in {language}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -681,14 +693,36 @@ async def test_the_list_of_bundles_is_within_slacks_limits(language: str, desk: 
         )
         for nth in range(9):
             await waiting(desk, row, nth)
-    notice = blocks.alert(LONGER, "error")
+    notice = blocks.note(LONGER)
     for status in bundles.NAMES:
         for country_ in ("all", "GB"):
             for offset in (0, 1, 8):
                 which = bundles.Part(status, country_, offset)
                 view = await bundles.page(which, desk.app, t, notice=notice)
-                assert view_problems(view) == [], which
+                assert view_problems(view) == [] and alive(view) == [], which
                 assert bundles.Part.parse(view["private_metadata"]) == which
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("status", list(BundleState))
+async def test_the_page_of_a_bundle_is_within_slacks_limits(
+    language: str, status: BundleState, desk: Desk
+) -> None:
+    """With a renewal, sixty that wait for it, and a reason of any length."""
+    rc = desk.world.sdk.numbers.v2.regulatory_compliance
+    there = await rc.bundles.create_async(LONG[:64], "a@example.com", regulation_sid=ALL[0].sid)
+    values = {"sid": there.sid, "regulation_sid": ALL[0].sid, "submitted_by": "U1", "submitted_at": now()}
+    row = await made(desk, **values, status=status, made_by="U1", decided_at=now(), created_at=now())
+    await made(desk, sid="new 1", status="draft", renews_id=row.id)
+    desk.world.twin.account.bundles[there.sid].status = status
+    desk.app.bundle_memory.remember_reason(there.sid, LONGER)
+    for nth in range(60):
+        await waiting(desk, row, nth)
+    turn: Any = SimpleNamespace(app=desk.app, t=Texts(language), person_id="U1")
+    view = await details.page(row.id, turn, notice=blocks.note(LONG))
+    assert view_problems(view) == [] and alive(view) == []
+    shown = delete.page(row, list(await desk.app.store.purchases_using(row.id)), Texts(language))
+    assert view_problems(shown) == [] and alive(shown) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -704,9 +738,12 @@ async def test_bundle_news_is_within_slacks_limits(language: str, desk: Desk) ->
                 shown = Bundle(**{**row.model_dump(), "status": status})
                 message = await alerts.bundle_news(news, shown, desk.app, t)
                 assert message_problems(message["blocks"], message["text"]) == [], news
+                assert alive(message["blocks"]) == [], news
                 assert len(message["text"]) <= 4000
-    for lapses_in in (1, 30):
-        news = {"status": "twilio-approved", "lapses_in": lapses_in}
+    more: list[dict[str, Any]] = [{"lapses_in": 1}, {"lapses_in": 30}, {"renewed": row.id}]
+    more += [{"not_renewed": row.id, "code": code} for code in (22224, 22228, 22229, 20404)]
+    for each in more:
+        news = {"status": "twilio-approved", **each}
         message = await alerts.bundle_news(news, row, desk.app, t)
         assert message_problems(message["blocks"], message["text"]) == [], news
 
@@ -722,7 +759,8 @@ async def test_long_reasons_of_a_refusal_are_within_slacks_limits(language: str,
     news = {"status": "twilio-rejected", "before": "in-review", "days": 2, "submitted_by": "U0SENDER"}
     message = await alerts.bundle_news(news, row, desk.app, Texts(language))
     assert message_problems(message["blocks"], message["text"]) == []
-    assert escape("<!channel> ") in str(message["blocks"]) and "<!channel>" not in str(message)
+    assert "<!channel> " in str(message["blocks"]) and "'mrkdwn'" not in str(message["blocks"])
+    assert "<!channel>" not in message["text"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,7 +1,11 @@
 """What an operator and a fresh machine rely on: settings, Twilio's callback, policy, pinned dependencies, make."""
 
+import ensurepip
+import importlib
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +24,11 @@ from bot.purchases.policy import EXAMPLES, Approve, Ask, Bundles, Operators, Pol
 from bot.settings import BUNDLES_PATH, Settings
 from bot.twilio.callbacks import is_twilio
 from sandbox.environment import settings as sandbox_settings
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, files, name
 
 EXAMPLE = (ROOT / ".env.example").read_text()
-PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+TOML = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PYPROJECT, TOOL = TOML["project"], TOML["tool"]
 
 # settings
 
@@ -255,6 +260,43 @@ def test_every_pin_has_hashes_and_no_address(file: str) -> None:
 )
 def test_a_line_that_is_no_pin_is_found(line: str) -> None:
     assert not PIN.fullmatch(line) and not HASH.fullmatch(line)
+
+
+# as a tool: what pipx and uv build from the repository
+
+
+def test_every_file_that_is_no_module_is_listed_as_data() -> None:
+    ours = [each for each in files() if each.relative_to(ROOT).parts[0] in ("bot", "handlers", "storage")]
+    patterns = TOOL["setuptools"]["package-data"]["*"]
+    data = [each for each in ours if each.suffix != ".py"]
+    assert len(data) > 3 and [name(e) for e in data if not any(e.match(p) for p in patterns)] == []
+
+
+def test_the_command_is_the_one_that_python_runs() -> None:
+    module, _, function = PYPROJECT["scripts"]["numberdesk"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_a_build_has_every_file(tmp_path: Path) -> None:
+    """By the setuptools that comes along with Python 3.11, from a copy, without any network."""
+    bundled = sorted((Path(ensurepip.__file__).parent / "_bundled").glob("setuptools-*.whl"))
+    if not bundled:
+        pytest.skip("this Python brings no setuptools along; the list of data is checked above")
+    source, built = tmp_path / "source", tmp_path / "built"
+    ours = [each for each in files() if each.relative_to(ROOT).parts[0] in ("bot", "handlers", "storage")]
+    for each in (*ours, ROOT / "pyproject.toml"):
+        copy = source / each.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(each, copy)
+    subprocess.run(
+        [sys.executable, "-c", "import setuptools; setuptools.setup()", "-q", "build_py", "-d", str(built)],
+        cwd=source,
+        env={"PYTHONPATH": str(bundled[-1]), "PATH": ""},
+        check=True,
+        capture_output=True,
+    )
+    there = {str(each.relative_to(built)) for each in built.rglob("*") if each.is_file()}
+    assert {name(each) for each in ours} == {each for each in there if "__pycache__" not in each}
 
 
 # make

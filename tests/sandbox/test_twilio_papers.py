@@ -183,7 +183,9 @@ async def test_documents_are_uploaded_and_looked_at(world: World) -> None:
     assert (await world.call.upload("numbers-upload", b"GIF89a", **fields)).status == 400
     assert (await world.call.upload("numbers-upload", PDF + b"0" * 5 * 2**20, **fields)).status == 400
     assert (await world.call.upload("numbers-upload", None, **fields)).status == 400
-    assert len(world.pardon()) == 1  # not even multipart
+    assert len(world.pardon()) == (
+        1 if world.twin.checker else 0
+    )  # not even multipart, as Twilio's documents say
     assert (await world.call.upload("numbers-upload", PDF, **fields | {"Attributes": "{"})).code == 22207
     assert (await world.call.upload("numbers-upload", PDF, **fields | {"Type": "selfie"})).code == 22210
     assert len(world.twin.account.documents) == 1 + 3

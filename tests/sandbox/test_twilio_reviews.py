@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,10 @@ async def test_callbacks_can_be_lost_doubled_and_late(world: World, listener: tu
     assert heard.statuses[2:] == ["twilio-approved", "twilio-rejected"]  # out of order
 
 
+async def objects(bundle: Any) -> set[str]:
+    return {each.object_sid for each in await bundle.item_assignments.list_async()}
+
+
 async def test_an_approved_bundle_lapses_and_can_be_renewed(world: World) -> None:
     rc, seeded = compliance(world), next(iter(world.twin.account.bundles))
     mine = rc.bundles(seeded)
@@ -125,6 +130,8 @@ async def test_an_approved_bundle_lapses_and_can_be_renewed(world: World) -> Non
     await world.control("POST", f"bundles/{seeded}", {"valid_until": "2099-01-01T00:00:00Z"})
     copy = await mine.bundle_copies.create_async(friendly_name="Renewal")
     assert copy.status == "draft" and [c.sid for c in await mine.bundle_copies.list_async()] == [copy.sid]
+    theirs, copied = await objects(rc.bundles(seeded)), await objects(rc.bundles(copy.sid))
+    assert not theirs & copied and len(theirs) == len(copied), "a copy has end users and documents of its own"
     assert await refusal(mine.replace_items.create_async(from_bundle_sid=copy.sid)) == (400, 22224)
     assert await refusal(mine.replace_items.create_async(from_bundle_sid=seeded)) == (400, 22226)
     assert await refusal(mine.replace_items.create_async(from_bundle_sid="BU" + "0" * 32)) == (400, 22225)
@@ -132,6 +139,7 @@ async def test_an_approved_bundle_lapses_and_can_be_renewed(world: World) -> Non
     await world.control("POST", f"bundles/{copy.sid}/review", {"verdict": "approve"})
     replaced = await mine.replace_items.create_async(from_bundle_sid=copy.sid)
     assert replaced.sid == seeded and replaced.valid_until is None
+    assert await objects(rc.bundles(seeded)) == copied and await objects(rc.bundles(copy.sid)) == set()
     await world.control("POST", f"bundles/{seeded}", {"valid_until": "2020-01-01T00:00:00Z"})
     assert (await mine.fetch_async()).status == "twilio-rejected"
 

@@ -1,6 +1,8 @@
 """What the store promises, on both databases: of two who act at once one wins, and the other learns how things stand."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -597,10 +599,13 @@ async def _run_out(store: Store) -> None:
 async def test_one_process_holds_the_office_until_its_time_runs_out_or_it_leaves(
     store: Store, other: Store
 ) -> None:
+    assert await store.worker() is None
     if store.is_sqlite:
         assert await store.take_office() and await store.renew_office()
+        assert await other.worker() == f"{socket.gethostname()} {os.getpid()}"
         return
     outcomes = await at_once(store, store.take_office(), other.take_office())
+    assert await store.worker() == f"{socket.gethostname()} {os.getpid()}"
     assert sorted(outcomes) == [False, True]
     holder, waiting = (store, other) if outcomes[0] else (other, store)
     assert await holder.renew_office() and not await waiting.take_office()
@@ -608,6 +613,7 @@ async def test_one_process_holds_the_office_until_its_time_runs_out_or_it_leaves
     assert await waiting.take_office()
     assert not await holder.renew_office(), "its epoch is over"
     await _run_out(waiting)
+    assert await store.worker() is None
     assert await holder.take_office() and holder.epoch > waiting.epoch
 
 

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from tests.contract import Contract, documents
+from tests.stories.process import LAUNCHER
 from tests.stories.stage import Control, Person, Stage
 from tests.stories.stage import stage as set_stage
 
@@ -17,6 +18,12 @@ from tests.stories.stage import stage as set_stage
 def contract() -> Contract | None:
     """Twilio's own description; where it is absent the stories are played without it."""
     return Contract.read() if documents() is not None or os.environ.get("CI") else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def launcher() -> AsyncIterator[None]:
+    yield
+    await LAUNCHER.close()
 
 
 @pytest.fixture

@@ -199,6 +199,13 @@ async def news(stage: Stage, words: str, within: float = 20.0) -> dict[str, Any]
     return message
 
 
+async def deletes(person: Person, block_id: str) -> None:
+    """From the menu of a bundle's line, and the page that this opens. block_id: of its buttons."""
+    await person.picks("menu", f"delete:{block_id.removeprefix('of ')}", block_id=block_id)
+    await person.view("bundles.delete")
+    await person.submits()
+
+
 def alerts(view: dict[str, Any]) -> list[tuple[str | None, str]]:
     """``(field, text)`` of every alert: the field directly above it, None on top of the page."""
     found: list[tuple[str | None, str]] = []

@@ -283,7 +283,7 @@ def shown(view_or_message: dict[str, Any]) -> str:
     def texts(each: Any) -> list[str]:
         if isinstance(each, dict):
             if each.get("type") == "rich_text_section":
-                return ["".join(element.get("text", "") for element in each["elements"])]
+                return ["".join(_words(element) for element in each["elements"])]
             own = [each["text"]] if isinstance(each.get("text"), str) else []
             return own + [text for value in each.values() for text in texts(value)]
         if isinstance(each, list):
@@ -291,6 +291,11 @@ def shown(view_or_message: dict[str, Any]) -> str:
         return []
 
     return "\n".join(texts(view_or_message.get("blocks")))
+
+
+def _words(element: dict[str, Any]) -> str:
+    """Of a piece of rich text; a person as in mrkdwn."""
+    return f"<@{element['user_id']}>" if element["type"] == "user" else str(element.get("text", ""))
 
 
 def field_ids(view: dict[str, Any]) -> set[str]:

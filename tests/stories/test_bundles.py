@@ -99,7 +99,9 @@ async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage
         "new_bundle.document",
     ]
     assert "Twilio's evaluation finds nothing missing" in shown(review)
-    assert TYPED["business_name"] in shown(review) and "Torfweg 417b" in shown(review)
+    assert TYPED["business_name"] in shown(review) and "Torfweg 417b, 10437 Berlin" in shown(review)
+    assert shown(review).count("File: passport.pdf") == 3, "by the name that the person knows it by"
+    assert f"Page {len(filler.seen) + 1} of {len(filler.seen) + 1}" in shown(review)
     done = await filler.submits()
     assert "with Twilio's reviewers" in shown(done)
     (made,) = [each for each in await filling.bundles(stage) if each["iso_country"] == "DE"]
@@ -111,6 +113,10 @@ async def test_a_german_bundle_has_three_documents_with_their_files(stage: Stage
     assert {each["file"]["filename"] for each in made["items"] if each["kind"] == "document"} == {
         "document.pdf"
     }
+    row = await stage.store.bundle_by_sid(stage.environment["TWILIO_ACCOUNT_SID"], made["sid"])
+    known_as = sorted(each["friendly_name"] for each in made["items"])
+    assert known_as[0] == f"Business ({row.id})" and all(row.id in each for each in known_as)
+    assert all(each.partition(": ")[2].startswith("passport.pdf (") for each in known_as[1:])
     with_address = [each for each in made["items"] if each.get("addresses")]
     assert [each["addresses"][0]["city"] for each in with_address] == ["Berlin"]
 
@@ -385,7 +391,7 @@ async def test_a_bundle_that_was_left_half_way_is_taken_up_by_somebody_else(
     await other.submits()
     assert other.seen.count("new_bundle.end_user") == 0
     news = await filling.news(stage, "Head office")
-    assert "<@U0REQUESTER>" in shown(news)
+    assert "sent by Rita Requester" in shown(news), "by name: an announcement pings nobody"
 
 
 async def test_papers_are_made_from_the_card_by_somebody_other_than_the_requester(
@@ -483,8 +489,8 @@ async def test_among_several_addresses_none_is_proposed_but_the_bundles_own(
             f"Other customer {n}", "Weg 1", "Berlin", "-", "10437", "DE", friendly_name=f"Other {n}"
         )
     view = await compliance.view("new_bundle.review")
-    row = next(each for each in view["blocks"] if str(each.get("block_id", "")).startswith("address"))
-    await compliance.presses("change", block_id=row["block_id"])
+    row = next(each for each in view["blocks"] if "'change_address'" in str(each.get("elements")))
+    await compliance.presses("change_address", block_id=row["block_id"])
     view = await compliance.view("new_bundle.address")
     assert initial(view, "address") in own and len(options(view, "address")) >= 98
     await compliance.presses("later")

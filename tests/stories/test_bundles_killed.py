@@ -1,10 +1,8 @@
 """``kill -9`` while a bundle is made, sent and announced; and that nothing personal was kept anywhere by a real process."""
 
 import asyncio
-import contextlib
 import random
 import re
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from tests.stories.process import AppProcess
 from tests.stories.stage import Person, Stage, asks, field_ids, state_of, until
 from tests.stories.stage import stage as set_stage
 from tests.stories.test_bundle_news import statuses
+from tests.stories.test_killed import let_time_pass
 
 
 @pytest.fixture
@@ -142,12 +141,6 @@ async def test_killed_while_it_announces_nothing_is_lost_and_nothing_said_again_
     )
     thread = [line for line in await stage.thread(card) if "has approved the bundle" in line]
     assert len(thread) in range(1, 3)
-
-
-def let_time_pass(database: str) -> None:
-    """Whatever waits for a time is due now."""
-    with contextlib.closing(sqlite3.connect(database, timeout=5)) as connection, connection:
-        connection.execute("UPDATE purchases SET wake_at = '2026-01-01 00:00:00' WHERE wake_at IS NOT NULL")
 
 
 async def test_nothing_personal_is_in_the_database_the_log_or_the_files_of_a_process(

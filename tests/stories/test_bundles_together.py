@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from bot.twilio.names import of_end_user
 from tests.stories import filling
 from tests.stories.filling import Filler
 from tests.stories.stage import Control, Person, Stage, asks, shown, until
@@ -52,7 +53,7 @@ async def test_a_bundle_that_is_being_made_cannot_be_deleted(
     await compliance.submits(number_type="local", end_user_type="business")
     await asyncio.sleep(0.5)
     view = await opens_the_list(approver)
-    await approver.presses("delete", block_id=row_of(view, "delete"))
+    await filling.deletes(approver, row_of(view, "menu"))
     await sees(approver, lambda view: "is changing this bundle right now" in shown(view))
     await compliance.view("new_bundle.end_user")
     filler = Filler(stage, compliance)
@@ -78,7 +79,7 @@ async def test_a_purchase_hears_that_its_bundle_was_deleted_before_twilio_had_it
     await compliance.view("problem")
     await closes_everything(compliance)
     view = await opens_the_list(compliance)
-    await compliance.presses("delete", block_id=row_of(view, "delete"))
+    await filling.deletes(compliance, row_of(view, "menu"))
     await sees(compliance, lambda view: "is deleted" in shown(view))
     await stage.in_thread(card, "was deleted at Twilio")
 
@@ -86,6 +87,7 @@ async def test_a_purchase_hears_that_its_bundle_was_deleted_before_twilio_had_it
 async def test_what_is_gone_at_twilio_can_be_deleted_and_is_not_gone_on_with(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
+    await stage.running.watch.poll()  # a first sweep that is late would find it gone before the person does
     for name in ("First", "Second"):
         await filling.begins(compliance, "DE", "local", "business", name=name)
         await compliance.presses("later")
@@ -95,7 +97,7 @@ async def test_what_is_gone_at_twilio_can_be_deleted_and_is_not_gone_on_with(
     for sid in gone:
         await twilio.delete(f"bundles/{sid}")
     await opens_the_list(compliance)
-    await compliance.presses("delete", block_id=f"of {first}")
+    await filling.deletes(compliance, f"of {first}")
     await sees(compliance, lambda view: "is deleted" in shown(view))
     await compliance.presses("continue", block_id=f"of {second}")
     problem = await compliance.view("problem")
@@ -141,7 +143,9 @@ async def test_an_end_user_that_is_there_twice_is_taken_out_before_the_review(
     row = await stage.store.bundle(await id_of(stage, made["sid"]))
     twilio = stage.app.twilio.numbers.v2.regulatory_compliance
     second: Any = await twilio.end_users.create_async(
-        friendly_name=row.mark, type="business", attributes={"business_name": "Twice"}
+        friendly_name=of_end_user(row, "Business"),
+        type="business",
+        attributes={"business_name": "Twice"},
     )
     await twilio.bundles(made["sid"]).item_assignments.create_async(object_sid=second.sid)
     await filler.fills_up_to()

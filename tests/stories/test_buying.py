@@ -29,7 +29,9 @@ async def test_a_us_number_is_bought_and_attached_to_a_new_service(
     await stage.in_thread(card, "has approved")
     await stage.in_thread(card, "is bought and in its messaging service “Campaigns”")
     await stage.told(requester, "is bought and in its messaging service")
-    assert field_ids(card) == {"test", "check", "enable_whatsapp"}, "no button stays that does nothing"
+    assert field_ids(card) == {"test", "set_inbound", "check", "enable_whatsapp"}, (
+        "no button stays that does nothing"
+    )
 
 
 async def test_an_existing_service_is_used_and_its_name_typed_anew_means_the_same(

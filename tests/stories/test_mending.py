@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.stories.conftest import Clock
-from tests.stories.stage import Control, Person, Stage, asks, field_ids, reviews, shown
+from tests.stories.stage import Control, Person, Stage, asks, field_ids, reviews, shown, until
 from tests.stories.test_ready import NEW, bought, reads, service, texts
 
 
@@ -73,7 +73,11 @@ async def test_replies_are_handed_on_after_a_confirmation(
     assert "From then on each number in" in shown(view) and "Leeds" in shown(view)
     await approver.submits()
     await stage.in_thread(card, "Replies are handed on")
-    assert "set_inbound" not in field_ids((await stage.cards())[-1])
+
+    async def gone() -> bool:
+        return "set_inbound" not in field_ids((await stage.cards())[-1])
+
+    await until(gone, "the button that did it is gone")
 
 
 @pytest.mark.parametrize("fault", ["cut_before", "cut_after"])

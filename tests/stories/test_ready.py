@@ -118,12 +118,13 @@ async def test_each_error_of_a_test_message_is_said_in_plain_words(
     said = Texts("en")
     for code in codes:
         if code in LATER:
-            await twilio.post("deliveries", to=PHONE, status="undelivered", error_code=code)
+            await twilio.post("deliveries", to=PHONE, status="undelivered", error_code=code, after=0)
         else:
             fault = {"status": 400, "code": code}
             await twilio.post("faults", method="POST", path="*/Messages.json", times=1, fault=fault)
         await clock.forward(3601)  # three an hour
         await texts(stage, requester, (await stage.cards())[-1])
+        await clock.forward(5)  # the carrier has reported
         assert await stage.in_thread(card, said(messages.ERRORS[code])), code
     assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] != "yes"
     assert len(await stage.thread(card)) >= len(codes)

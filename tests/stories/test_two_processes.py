@@ -28,7 +28,10 @@ async def two(tmp_path: Path) -> AsyncIterator[tuple[Stage, list[AppProcess], St
         async with set_stage(tmp_path) as stage:
             await stage.stop_app()
             stage.environment["DATABASE_URL"] = new_database(postgres)
-            apps = [AppProcess(stage.environment, stage.slack, tmp_path / f"app{n}.log") for n in (1, 2)]
+            apps = [
+                AppProcess(stage.environment, stage.slack, tmp_path / f"app{n}.log", fresh=True)
+                for n in (1, 2)
+            ]
             await asyncio.gather(*(each.start() for each in apps))
             store = Store(stage.environment["DATABASE_URL"])
             yield stage, apps, store
