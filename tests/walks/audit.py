@@ -41,7 +41,7 @@ POLICIES: tuple[Json, ...] = (
 BROKEN = ("[approve]\ngroups = [", "[approve]\napprovals = 1\n", "[approve]\ngroups = ['x']\n")
 MEMBERS = (
     ["U0APPROVER", "U0APPROVER2"],
-    ["U0APPROVER"],
+    ["U0APPROVER2", "U0OPERATOR"],
     ["U0APPROVER2", "U0COMPLIANCE"],
     ["U0APPROVER", "U0APPROVER2", "U0OPERATOR"],
 )
@@ -84,10 +84,14 @@ class Audit:
     dice: random.Random = field(default_factory=random.Random)
     rules: Json = field(default_factory=lambda: POLICIES[0])
     """Of the policy in force."""
+    taken: set[str] = field(default_factory=set)
+    """Numbers that somebody else has bought."""
     gone: set[str] = field(default_factory=set)
     """People whose account is deactivated: what they have open they can still press."""
+    saved_at: float = 0.0
+    """When the policy's file was last written, by the machine's own clock."""
     quiet_at: float = 0.0
-    """When what was begun last will be over, by the machine's own clock."""
+    """When what was begun last will be over, by the same."""
     started_at: float = field(default_factory=time.monotonic)
 
     # the whole of it
@@ -527,7 +531,7 @@ class Audit:
         owned = {each["phone_number"] for each in (await self.world.twilio.get("state"))["owned_numbers"]}
         cards = await self.cards("in_progress") or await self.cards(*LIVE)
         wanted = [_seen(each)["number"] for each in cards]
-        free = [each for each in wanted if each and each not in owned]
+        free = [each for each in wanted if each and each not in owned | self.taken]
         gone = self.dice.sample(free, k=min(len(free), self.dice.randint(1, 4)))
         for number in gone:
             if self.dice.random() < 0.1:
@@ -536,6 +540,7 @@ class Audit:
             else:
                 self.tell(f"somebody else buys {number}")
                 await self.world.twilio.post("taken", phone_number=number)
+                self.taken.add(number)
 
     async def change_prices(self) -> None:
         for (country, kind), prices in PRICES.items():
@@ -625,6 +630,9 @@ class Audit:
         await self.world.twilio.post("account", balance=balance)
 
     async def edit_policy(self) -> None:
+        """Not before the last edit counts: the app would never know of it."""
+        if time.monotonic() < self.saved_at + 4:
+            return
         if self.dice.random() < 0.2:
             self.tell("the policy is broken")
             self.save_policy(self.dice.choice(BROKEN))
@@ -640,7 +648,8 @@ class Audit:
 
     def save_policy(self, content: str) -> None:
         Path(self.world.environment["POLICY_FILE"]).write_text(content)
-        self.quiet_at = time.monotonic() + 5
+        self.saved_at = time.monotonic()
+        self.quiet_at = self.saved_at + 5
 
     async def change_members(self) -> None:
         people = self.dice.choice(MEMBERS)

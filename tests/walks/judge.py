@@ -99,7 +99,7 @@ def findings(evidence: Evidence) -> Iterator[str]:
 
 
 def bought_once(evidence: Evidence) -> Iterator[str]:
-    by_hand = {each["number"] for each in evidence.did("by_hand")}
+    by_hand = {each["number"] for each in evidence.did("by_hand")} - {*_taken_from_under(evidence)}
     ledger = [each for each in evidence.twilio["ledger"] if each["phone_number"] not in by_hand]
     sold = Counter(each["phone_number"] for each in ledger)
     charged = Counter(each["details"]["phone_number"] for each in evidence.charges)
@@ -118,6 +118,15 @@ def bought_once(evidence: Evidence) -> Iterator[str]:
         late = [each for each in evidence.tries(number) if datetime.fromisoformat(each["at"]) > sold_at]
         if late:
             yield f"{number}: asked for again after it was bought, {late[0]['at']}"
+
+
+def _taken_from_under(evidence: Evidence) -> Iterator[str]:
+    """Numbers bought in the Console after the app had looked whether they are owned, and before its call: Twilio takes that as a change of
+    the number, and says 201."""
+    charged = {each["details"]["phone_number"]: _at(each) for each in evidence.charges}
+    for each in evidence.did("by_hand"):
+        if each["number"] in charged and abs(charged[each["number"]] - each["at"]) < PRICE_WITHIN:
+            yield each["number"]
 
 
 def as_approved(evidence: Evidence, charge: Json, intent: Json, quotes: Sequence[Json]) -> Iterator[str]:
@@ -160,16 +169,19 @@ def another_price(
         for each in evidence.calls
         if each["host"] == "pricing.twilio.com" and each["path"].endswith(where)
     ]
-    before = [each for each in asked if each <= at]
-    if not before or at - before[-1] > PRICE_WITHIN:
-        yield f"bought at {at}, the price was asked for at {before[-1] if before else 'no time'}"
-        return
+    lately = [each for each in asked if at - PRICE_WITHIN <= each <= at]  # of this request, or of another one
     kind = {"country": approved["country"], "number_type": approved["number_type"]}
-    prices = evidence.held("price", before[-1], at + SOLD_WITHIN, **kind)
-    said = evidence.held("price", before[-1], before[-1] + timedelta(seconds=1), **kind)
-    if read not in {Decimal(each["price"]) for each in said}:
-        yield f"{read} on record, Twilio's price was {[each['price'] for each in said]}"
-    if cost != read and cost not in {Decimal(each["price"]) for each in prices}:
+    said = {
+        Decimal(price["price"])
+        for each in lately
+        for price in evidence.held("price", each, each + timedelta(seconds=1), **kind)
+    }
+    if read not in said:
+        yield f"{read} on record at {at}, Twilio has said {sorted(said) or 'nothing'} lately"
+    since = {
+        Decimal(each["price"]) for each in evidence.held("price", at - PRICE_WITHIN, at + SOLD_WITHIN, **kind)
+    }
+    if cost != read and cost not in since:
         yield f"bought for {cost}, on record {read}"
 
 

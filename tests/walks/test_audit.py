@@ -193,6 +193,8 @@ def right() -> Iterator[tuple[str, Case]]:
             "by": AT + timedelta(seconds=3),
         }
     ]
+    yield "bought in the Console in the same moment", (case := Case())
+    case.did = [since(0, "by_hand", number=NUMBER)]
     yield "with the first bundle", (case := Case())
     case.quote["regulated"] = True
     case.revised = {**case.quote, "bundle_sid": BUNDLE, "revision": 1}
@@ -203,6 +205,8 @@ def right() -> Iterator[tuple[str, Case]]:
 
 
 def wrong() -> Iterator[tuple[str, Case]]:
+    yield "bought in the Console before", (case := Case())
+    case.did = [since(9, "by_hand", number=NUMBER)]
     yield "never approved", (case := Case())
     case.pressed["verb"] = "deny"
     yield "by who asked", (case := Case())
