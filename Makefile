@@ -29,6 +29,9 @@ bench-size: .venv/ready ## Measure a large database beside an empty one, on SQLi
 walk: .venv/ready ## Take random walks from outside: SEEDS=200 of them, from SEED=1 on; a seed walks the same way again
 	@$(PY) -m tests.walks --seeds $(or $(SEEDS),20) --seed $(or $(SEED),1)
 
+audit: .venv/ready ## Judge every purchase from outside while all changes under them: REQUESTS=300 from SEED=1
+	@$(PY) -m tests.walks.audit --requests $(or $(REQUESTS),300) --seed $(or $(SEED),1)
+
 pictures: .venv/ready ## Take every screen's picture in a real browser (build/screenshots), and the README's anew
 	@$(PY) -m pytest tests/e2e -k en
 	@$(PY) -m tests.e2e.gallery
@@ -62,4 +65,4 @@ help: ## Say what there is
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock bench bench-size walk pictures country-names clean help
+.PHONY: demo test lint run lock bench bench-size walk audit pictures country-names clean help

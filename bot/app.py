@@ -167,8 +167,9 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(3600, courier.forget_old)
         store.on_commit += [worker.kick, courier.kick]
         if config.test_clock and config.twilio_base_url:
-            following = asyncio.create_task(clock.follow(config.twilio_base_url, background, store.on_commit))
-            stack.push_async_callback(first_done, following)
+            await stack.enter_async_context(
+                clock.followed(config.twilio_base_url, background, store.on_commit)
+            )
         app.office = Office(store, *_duties_of_the_worker(app, worker, courier, watch))
         await app.office.start()
         stack.push_async_callback(app.office.stop)

@@ -1,8 +1,9 @@
 """Only with the setting TEST_CLOCK: the app's time goes with that of a Twilio stand-in, which scripts move by hand."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import timedelta
 
 import aiohttp
@@ -14,22 +15,43 @@ log = logging.getLogger(__name__)
 EVERY = 0.2
 
 
-async def follow(base_url: str, http: aiohttp.ClientSession, moved: Iterable[Callable[[], None]]) -> None:
-    """Until it is cancelled. moved: called whenever the time has jumped, for what may be due now."""
-    ahead = 0.0
+@contextlib.asynccontextmanager
+async def followed(
+    base_url: str, http: aiohttp.ClientSession, moved: Iterable[Callable[[], None]]
+) -> AsyncIterator[None]:
+    """From the first moment on, so that nothing is done at another time.
+
+    moved: called whenever the time has jumped, for what may be due now.
+    """
+    address = f"{base_url.rstrip('/')}/twin/clock"
+    ahead = await _look(address, http, 0.0)
+    following = asyncio.create_task(_follow(address, http, moved, ahead))
     try:
-        while True:
-            try:
-                async with http.get(f"{base_url.rstrip('/')}/twin/clock") as answer:
-                    newest = float((await answer.json())["ahead"])
-            except (aiohttp.ClientError, TimeoutError, KeyError, TypeError, ValueError) as error:
-                log.warning("the test clock cannot be read: %s", type(error).__name__)
-            else:
-                if newest != ahead:
-                    ahead = newest
-                    move_to(timedelta(seconds=ahead))
-                    for tell in moved:
-                        tell()
-            await asyncio.sleep(EVERY)
+        yield
     finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
         move_to(timedelta(0))
+
+
+async def _follow(
+    address: str, http: aiohttp.ClientSession, moved: Iterable[Callable[[], None]], ahead: float
+) -> None:
+    while True:
+        await asyncio.sleep(EVERY)
+        newest = await _look(address, http, ahead)
+        if newest != ahead:
+            ahead = newest
+            for tell in moved:
+                tell()
+
+
+async def _look(address: str, http: aiohttp.ClientSession, ahead: float) -> float:
+    """Seconds that the stand-in, and the app from now on, is ahead; as before where it does not say."""
+    try:
+        async with http.get(address) as answer:
+            ahead = float((await answer.json())["ahead"])
+    except (aiohttp.ClientError, TimeoutError, KeyError, TypeError, ValueError) as error:
+        log.warning("the test clock cannot be read: %s", type(error).__name__)
+    move_to(timedelta(seconds=ahead))
+    return ahead

@@ -224,13 +224,8 @@ class Terms:
 
 
 async def check_conditions(purchase: Purchase, app: App) -> Terms | Done | Wait:
-    """Approvals, bundle, price, balance, service and address, all read now and side by side: rules 3 and 8."""
+    """Bundle, price, balance, service and address, all read now and side by side, and then the approvals: rules 3 and 8."""
     quote = purchase.quote
-    try:
-        if not await still_approved(purchase, app):
-            raise ApprovalsVoid(number=phone(quote.phone_number))
-    except CannotCheck as error:
-        return Wait(error.said, _in(30))
     wanted = quote.service if purchase.wants_service else Service.NONE
     earlier, bundle, offer, balance, services_now = await side_by_side(
         owned(app.twilio, quote.phone_number),
@@ -243,6 +238,11 @@ async def check_conditions(purchase: Purchase, app: App) -> Terms | Done | Wait:
         if purchase.is_named(earlier.friendly_name):
             return _bought(purchase, str(earlier.sid))
         raise NumberOwned(number=phone(quote.phone_number))
+    try:  # only now: Twilio may have taken its time, in which somebody has lost the right
+        if not await still_approved(purchase, app):
+            raise ApprovalsVoid(number=phone(quote.phone_number))
+    except CannotCheck as error:
+        return Wait(error.said, _in(30))
     if quote.regulated and (bundle is None or not usable(bundle)):
         why = announcements.why_waiting(bundle)
         # a change of status has told it already; a lapse or no bundle at all is told by the step that waits

@@ -95,6 +95,22 @@ async def test_a_right_that_is_lost_before_the_number_is_bought_asks_for_another
     assert await stage.bought() == [number]
 
 
+async def test_a_right_that_is_lost_while_twilio_is_slow_to_answer_is_noticed_before_the_number_is_bought(
+    stage: Stage, policy: Path, requester: Person, approver: Person, approver2: Person
+) -> None:
+    """Seen: the approvals were counted, then Twilio was asked; what it said seconds later was bought."""
+    number = await asks(requester)
+    slow = {"method": "GET", "path": "*/Balance.json", "times": 1, "fault": {"delay": 6}}
+    await stage.twilio.post("faults", **slow)
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+    await edited(stage, policy, POLICY.format(approvals=2))
+    await stage.in_thread(await stage.card("awaiting_approval"), "Not enough of the people who approved")
+    assert await stage.bought() == []
+    await approver2.clicks(await stage.card("awaiting_approval"), "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
 async def test_a_broken_edit_keeps_the_old_policy_and_is_told_to_the_operators_once(
     stage: Stage, policy: Path, requester: Person, approver: Person
 ) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import time_machine
 
+from bot import clock
 from storage.models import now
 from storage.purchases import Happened
 from tests.stories.stage import Person, Stage, asks, until
@@ -64,3 +66,11 @@ async def test_with_the_test_only_setting_the_apps_clock_goes_with_the_twins(
     await stage.stop_app()
     assert now() - datetime.now(UTC) < timedelta(seconds=1)
     await stage.start_app(TEST_CLOCK="")
+
+
+async def test_an_app_that_starts_lives_by_the_twins_time_from_the_first_moment(stage: Stage) -> None:
+    await stage.twilio.post("clock", forward=86400)
+    async with aiohttp.ClientSession() as http:
+        async with clock.followed(stage.twilio_twin.url, http, []):
+            assert now() - datetime.now(UTC) > timedelta(hours=23)
+        assert now() - datetime.now(UTC) < timedelta(seconds=1)

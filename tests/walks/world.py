@@ -63,11 +63,35 @@ class World:
     folder: Path
     environment: dict[str, str]
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    """The sandbox, and the app."""
 
     @property
     def log(self) -> str:
         """What the app has written."""
         return (self.folder / "app.log").read_text(errors="replace")
+
+    async def start_app(self) -> None:
+        """Until it is connected to Slack."""
+        with (self.folder / "app.log").open("ab") as log:
+            app = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot"), cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        self.processes[1:] = [app]
+        await _until(self._connected, app, "the app connects")
+
+    async def kill_app(self) -> None:
+        """At once, in the middle of whatever it does."""
+        self.processes[1].kill()
+        await self.processes[1].wait()
+        while await self._connected():  # noqa: ASYNC110  (the twin notices when it reads)
+            await asyncio.sleep(0.03)
+
+    async def end_app(self) -> None:
+        for each in self.processes[1:]:
+            await _ended(each)
+
+    async def _connected(self) -> bool:
+        return bool((await self.slack.get("state"))["connections"])
 
     async def record(self) -> list[Json]:
         """``python -m bot record``: every quote, approval and charge."""
@@ -85,8 +109,8 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, seed: int, *, limits: bool, language: str) -> AsyncIterator[World]:
-    """limits: whether Slack takes about one message a second per channel. language: of the channels."""
+async def world(folder: Path, seed: int, *, limits: bool, language: str, **more: str) -> AsyncIterator[World]:
+    """limits: whether Slack takes about one message a second per channel. language: of the channels. more: settings of the app."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     settings = folder / "env"
     async with contextlib.AsyncExitStack() as stack:
@@ -109,6 +133,7 @@ async def world(folder: Path, seed: int, *, limits: bool, language: str) -> Asyn
             "CHANNEL_LANGUAGE": language,
             "TEST_CLOCK": "1",
             "LOG_LEVEL": "WARNING",
+            **more,
         }
         session = await stack.enter_async_context(aiohttp.ClientSession())
         made = World(
@@ -117,17 +142,9 @@ async def world(folder: Path, seed: int, *, limits: bool, language: str) -> Asyn
             folder,
             environment,
         )
-        log = stack.enter_context((folder / "app.log").open("ab"))
-        app = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot"), cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-        stack.push_async_callback(_ended, app)
-        made.processes = [sandbox, app]
-
-        async def connected() -> bool:
-            return bool((await made.slack.get("state"))["connections"])
-
-        await _until(connected, app, "the app connects")
+        made.processes = [sandbox]
+        stack.push_async_callback(made.end_app)
+        await made.start_app()
         yield made
 
 
