@@ -26,12 +26,15 @@ async def killable(tmp_path: Path) -> AsyncIterator[tuple[Stage, AppProcess]]:
         assert await app.stop() == 0, "SIGTERM ends it in order"
 
 
+@pytest.mark.parametrize(("number_type", "check_of_it"), [("local", "Usa2p"), ("toll-free", "Verifications")])
 async def test_killed_after_every_call_to_twilio_it_buys_and_attaches_once(
-    killable: tuple[Stage, AppProcess],
+    killable: tuple[Stage, AppProcess], number_type: str, check_of_it: str
 ) -> None:
+    """After each check's call too."""
     stage, app = killable
     requester, approver = stage.person("requester"), stage.person("approver")
-    number = await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Killed"})
+    new = {"messaging_service": "new", "messaging_service_name": "Killed"}
+    number = await asks(requester, review=new, number_type=number_type, destinations=["US", "FR"])
     card = await stage.card("awaiting_approval")
     seen: set[tuple[str, str]] = set()
     killed: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -70,6 +73,7 @@ async def test_killed_after_every_call_to_twilio_it_buys_and_attaches_once(
     stage.twilio_twin.checker = check
     kinds = {(method, path.rpartition("/")[2][:20]) for method, path in seen}
     assert ("POST", "IncomingPhoneNumbers") in kinds and ("POST", "Services") in kinds, kinds
+    assert {("GET", check_of_it), ("GET", "GeoPermissions")} <= kinds, kinds
     assert len(seen) >= 6, "it was killed after each call of the way"
     assert await stage.bought() == [number]
     assert await stage.senders("Killed") == [number]

@@ -102,7 +102,9 @@ async def test_a_toll_free_number_waits_for_its_verification(
     await twilio.post("tollfree", phone_number=number, status="TWILIO_APPROVED")
     await requester.clicks((await stage.cards())[-1], "check")
     await stage.in_thread(card, "verification is approved")
-    await reads(stage, "is bought and in")
+    card = await reads(stage, "is bought and in")
+    await texts(stage, requester, card)
+    await reads(stage, "is ready: a test message was delivered")
 
 
 LATER = [code for code in messages.ERRORS if code >= 30000]
