@@ -4,11 +4,10 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from bot import readiness
 from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
 from bot.errors import NothingKnownYet, NotPossibleNow
-from bot.purchases import operations
+from bot.purchases import foreseen, operations
 from bot.purchases.draft import REPLACES, cannot, search_of, typed_again
 from bot.purchases.policy import Verb
 from bot.texts import CAPABILITIES, N_, Texts
@@ -147,7 +146,7 @@ def _destinations(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mar
         )
     ]
     if draft.country and kind:
-        advice = readiness.advised(draft.country, kind, chosen or [draft.country])
+        advice = foreseen.advised(draft.country, kind, chosen or [draft.country])
         shown += [rich.warning(each, t) for each in advice]
     return shown
 

@@ -9,7 +9,7 @@ from bot.errors import FormErrors, NotSoldAnyMore
 from bot.folding import folded, loose
 from bot.purchases import operations
 from bot.purchases.draft import REPLACES, quote_of, search_of
-from bot.readiness import Foreseen, Plan, foreseen
+from bot.purchases.foreseen import Foreseen, Plan, foreseen
 from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, money, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.catalogue import Service as Known

@@ -7,6 +7,7 @@ from typing import Any
 from bot import readiness
 from bot.bundles.possible import usable
 from bot.core import App
+from bot.purchases.foreseen import Foreseen, foreseen, plan_of
 from bot.purchases.possible import IN_MENU, possible
 from bot.purchases.ready import outcome
 from bot.purchases.steps import step_of, steps_of
@@ -100,7 +101,7 @@ class Around:
     needed: int = 1
     names: Names = field(default_factory=dict)
     calls: tuple[str, ...] = ()
-    foreseen: Sequence[readiness.Foreseen] = ()
+    foreseen: Sequence[Foreseen] = ()
     balance: Balance | None = None
 
 
@@ -447,7 +448,7 @@ async def around(purchase: Purchase, app: App) -> Around:
         app.policy.approve.approvals,
         names,
         tuple(calls),
-        readiness.foreseen(readiness.plan_of(purchase.quote, bundle), app.market),
+        foreseen(plan_of(purchase.quote, bundle), app.market),
         app.market.balance(),
     )
 
