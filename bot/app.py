@@ -178,8 +178,9 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         stack.push_async_callback(worker.stop)
         stack.push_async_callback(app.finish)
         first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
-        watching = asyncio.create_task(_again_and_again(authority.look_at_file, POLICY_LOOK))
-        stack.push_async_callback(first_done, watching)
+        for each in (authority.look_at_file, authority.follow_edit):
+            watching = asyncio.create_task(_again_and_again(each, POLICY_LOOK))
+            stack.push_async_callback(first_done, watching)
         stack.push_async_callback(first_done, first)
         if not market.countries():
             with contextlib.suppress(TimeoutError):

@@ -19,6 +19,8 @@ class Authority:
     def __init__(self, app: App, file: PolicyFile) -> None:
         self._app = app
         self._file = file
+        self._followed = (app.policy, file.problem)
+        """The policy and its trouble of which all has been told and judged."""
         self._undecidable: Said | None = None
         self._notices: tuple[Said, ...] | None = None
         """Those that this process knows to be told."""
@@ -35,7 +37,7 @@ class Authority:
         return found
 
     async def look_at_file(self) -> None:
-        """Every second, in each process: an edit takes effect without a restart."""
+        """Every second, in each process: an edit is in force without a restart. What it changes for others is ``follow_edit``'s."""
         edit = await self._file.check()
         if edit is None:
             return
@@ -44,9 +46,13 @@ class Authority:
         if edit.policy:
             log.info("the policy has changed (version %s)", edit.policy.version)
             self._app.policy = edit.policy
-            await self.refresh(changed=True)
-        else:
-            await self._tell()
+
+    async def follow_edit(self) -> None:
+        """Every second too, and beside it: the next edit does not wait until all that waits is judged by this one."""
+        policy, problem = self._app.policy, self._file.problem
+        if (policy, problem) != self._followed:
+            await self.refresh(changed=policy != self._followed[0])
+            self._followed = policy, problem
 
     async def refresh(self, changed: bool = False) -> None:
         """Every minute, by the worker; changed: the policy has, or is new to us. What waits is judged by the people of now."""

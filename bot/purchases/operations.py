@@ -17,7 +17,7 @@ from bot.errors import (
     OldQuote,
     SecondOnTrial,
 )
-from bot.purchases.policy import Verb
+from bot.purchases.policy import Policy, Verb
 from bot.purchases.possible import possible
 from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
@@ -97,10 +97,10 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
 
 async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase with this approval. Raises MayNotApprove, OwnRequest, AlreadyDecided, OldQuote, CannotCheck."""
-    purchase = await existing(purchase_id, app)
-    await app.policy.check(Verb.APPROVE, person_id, purchase, app.people)
-    counting = {*await approvers_now(purchase, app), person_id}
-    needed = app.policy.approve.approvals
+    purchase, policy = await existing(purchase_id, app), app.policy
+    await policy.check(Verb.APPROVE, person_id, purchase, app.people)
+    counting = {*await approvers_now(purchase, policy, app), person_id}
+    needed = policy.approve.approvals
     counted = say(
         N_("{approver} approves. {needed} approvals are needed."), approver=person(person_id), needed=needed
     )
@@ -108,7 +108,7 @@ async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> 
         purchase = await app.store.approve(
             purchase_id,
             quote_no,
-            {"person_id": person_id, "rule": "approve", "policy_version": app.policy.version},
+            {"person_id": person_id, "rule": "approve", "policy_version": policy.version},
             counting,
             needed,
             Happened("approval_counted", person_id, owed=(news.thread(app.settings, counted),)),
@@ -127,19 +127,23 @@ async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> 
     return purchase
 
 
-async def approvers_now(purchase: Purchase, app: App) -> set[str]:
-    """Of the people who have approved this quote those who may approve it now (rule 8). Raises CannotCheck."""
+async def approvers_now(purchase: Purchase, policy: Policy, app: App) -> set[str]:
+    """Of the people who have approved this quote those who may approve it now (rule 8). Raises CannotCheck.
+
+    policy: the one that also says how many are needed; ``app.policy`` may be another one when this returns.
+    """
     given = [each.person_id for each in await app.store.approvals_of(purchase)]
-    return set(await app.policy.approvers_now(given, purchase, app.people))
+    return set(await policy.approvers_now(given, purchase, app.people))
 
 
 async def count_again(purchase: Purchase, app: App) -> Purchase:
     """As it stands when its approvals are counted by the policy and the members of now."""
+    policy = app.policy
     try:
-        counting = await approvers_now(purchase, app)
+        counting = await approvers_now(purchase, policy, app)
     except CannotCheck:
         return purchase  # nobody is let in; the next look counts
-    needed = app.policy.approve.approvals
+    needed = policy.approve.approvals
     if len(counting) < needed:
         return purchase
     try:
@@ -158,7 +162,8 @@ async def count_all_again(app: App) -> None:
 
 async def still_approved(purchase: Purchase, app: App) -> bool:
     """Whether enough of those who approved may approve now. Raises CannotCheck."""
-    return len(await approvers_now(purchase, app)) >= app.policy.approve.approvals
+    policy = app.policy
+    return len(await approvers_now(purchase, policy, app)) >= policy.approve.approvals
 
 
 def _decided(by: str, quote: Quote, app: App, counting: Collection[str] = ()) -> Happened:

@@ -126,6 +126,23 @@ async def test_a_broken_edit_keeps_the_old_policy_and_is_told_to_the_operators_o
     assert await stage.bought() == [number] and len(await told()) == 1
 
 
+async def test_an_edit_is_in_force_while_what_waits_is_still_judged_by_the_one_before(
+    stage: Stage, policy: Path, clock: Clock
+) -> None:
+    """Seen: with many requests that wait an edit counted only once all had been judged by the one before it."""
+    await clock.forward(200)  # the list of approvers is old enough to be read anew
+    slow = {"method": "usergroups.users.list", "times": 1, "fault": {"delay": 12}}
+    await stage.slack.post("faults", **slow)
+    before = len(await lists_read(stage))
+    await edited(stage, policy, POLICY.format(approvals=2))
+    await edited(stage, policy, POLICY.format(approvals=3))
+    assert len(await lists_read(stage)) == before, "Slack has not answered yet"
+
+
+async def lists_read(stage: Stage) -> list[Any]:
+    return [each for each in await stage.slack.get("calls") if each.get("method") == "usergroups.users.list"]
+
+
 async def test_an_old_name_in_the_policy_is_told_to_the_operators_once_until_it_comes_back(
     stage: Stage, policy: Path
 ) -> None:
