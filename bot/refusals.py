@@ -226,6 +226,7 @@ TABLE: tuple[Refusal, ...] = (
         ("service_unavailable", "Slack's side is down", "send it again"),
         ("request_timeout", "Slack did not get the whole call", "send it again"),
         ("update_failed", "Slack could not change the message", "send it again"),
+        ("team_added_to_org", "the workspace is being moved into an organization", "send it again"),
     ),
     *_slack(
         Kind.OF_INSTALLATION,
@@ -239,11 +240,6 @@ TABLE: tuple[Refusal, ...] = (
         ("missing_scope", "a scope is missing", "install the app again with the manifest's scopes"),
         ("no_permission", "the token has not the right", "tell the operators, look again"),
         ("ekm_access_denied", "the workspace's admins hold posting back", "tell the operators, look again"),
-        (
-            "team_access_not_granted",
-            "the workspace does not let the app in",
-            "tell the operators, look again",
-        ),
         setting=BOT_TOKEN,
     ),
     *_slack(
@@ -280,6 +276,7 @@ TABLE: tuple[Refusal, ...] = (
         ("restricted_action_thread_locked", "the thread is locked", "post anew"),
         ("method_not_supported_for_channel_type", "no channel of this kind", "name another channel"),
         ("team_not_found", "a channel of another workspace", "name another channel"),
+        ("team_access_not_granted", "a channel of a workspace without the app", "let the app in there"),
         of_channel=True,
     ),
     # Slack: a message

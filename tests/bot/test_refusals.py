@@ -9,6 +9,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.refusals import APP_TOKEN, BOT_TOKEN, TABLE, Kind, Platform, Refusal, of_slack, of_twilio
 from bot.settings import Settings
+from bot.slack.courier import Answer
 from bot.twilio.client import TwilioError
 
 TWILIO = [row for row in TABLE if row.platform is Platform.TWILIO]
@@ -85,6 +86,20 @@ def test_what_twilios_table_has_not_is_told_apart_by_status_and_code(
     status: int | None, code: int | None, kind: Kind
 ) -> None:
     assert of_twilio(TwilioError("refused", status, code)).kind is kind
+
+
+@pytest.mark.parametrize(
+    "code", ["rate_limited", "internal_error", "request_timeout", "update_failed", "team_added_to_org"]
+)
+def test_what_passes_by_itself_is_delivered_again(code: str) -> None:
+    assert Answer.of(slack_error(code), "APPROVALS_CHANNEL").kind is Kind.PASSING
+
+
+def test_a_channel_of_a_workspace_without_the_app_closes_that_channel_alone() -> None:
+    error = slack_error("team_access_not_granted")
+    answer = Answer.of(error, "APPROVALS_CHANNEL")
+    assert answer.kind is Kind.OF_INSTALLATION and not answer.is_of_token
+    assert Answer.of(error).kind is Kind.OF_THIS, "of a direct message"
 
 
 @pytest.mark.parametrize(
