@@ -13,6 +13,7 @@ from handlers import blocks, loading, rich
 from handlers.blocks import Block, Option, View
 from handlers.bundle import flow
 from handlers.buy.end_user import NEW
+from handlers.card import page as pages
 from handlers.card.decide import pressed
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -39,16 +40,16 @@ async def page(purchase: Purchase, app: App, t: Texts) -> View:
     ]
     own = await app.store.bundle(quote.bundle_id) if quote.bundle_id else None
     options = [blocks.bundle_option(each, t) for each in fitting[:99]] + _new(purchase, kinds, t)
-    return blocks.modal(
+    return pages.page(
         CALLBACK_ID,
         t("Add bundle"),
         [
             *_unfinished(own, purchase, t),
             blocks.select("bundle", t("Bundle"), options, initial=options[0]["value"]),
         ],
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Choose"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 

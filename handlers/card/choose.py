@@ -11,6 +11,7 @@ from bot.twilio import addresses
 from handlers import blocks, forms, loading
 from handlers.blocks import View
 from handlers.buy import find, review
+from handlers.card import page as pages
 from handlers.card.decide import pressed
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -85,16 +86,16 @@ def address_page(purchase: Purchase, known: list[addresses.Known], needs: str, t
         return blocks.modal("card.address", t("Address"), [blocks.alert(said)], close=t("Close"))
     options = [blocks.option(each.sid, each.label) for each in known[:100]]
     only = options[0]["value"] if len(options) == 1 else None  # one of several may be somebody else's
-    return blocks.modal(
+    return pages.page(
         "card.address",
         t("Address"),
         [
             blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))),
             blocks.select("address", t("Address"), options, initial=only),
         ],
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Choose"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 

@@ -14,6 +14,7 @@ from bot.texts import N_, Texts, say
 from handlers import blocks, errors, home
 from handlers.blocks import View
 from handlers.bundle import details
+from handlers.card import page as pages
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
 from handlers.screen import Listener, Screen, on_messages
@@ -77,11 +78,11 @@ async def denying(turn: Turn, of: OfPurchase) -> None:
 
 
 def deny_page(purchase: Purchase, t: Texts) -> View:
-    return blocks.modal(
+    return pages.page(
         "card.deny",
         t("Deny the request"),
         [
-            blocks.section(f"*{t.phone(purchase.phone_number)}*"),
+            pages.number(purchase, t),
             blocks.text(
                 "reason",
                 t("Reason"),
@@ -90,9 +91,9 @@ def deny_page(purchase: Purchase, t: Texts) -> View:
                 hint=t("The requester and everybody in the channel can read it."),
             ),
         ],
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Deny"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 
@@ -126,17 +127,17 @@ async def withdrawing(turn: Turn, of: OfPurchase) -> None:
 def withdraw_page(purchase: Purchase, t: Texts, *, own: bool) -> View:
     """own: whether it is the person's own request; somebody else's asks for a reason, as denying does."""
     said = t("The number is not bought, and others can have it.")
-    shown = [blocks.section(f"*{t.phone(purchase.phone_number)}*\n{said}")]
+    shown = [pages.number(purchase, t, said)]
     if not own:
         hint = t("The requester and everybody in the channel can read it.")
         shown.append(blocks.text("reason", t("Reason"), multiline=True, max_length=500, hint=hint))
-    return blocks.modal(
+    return pages.page(
         "card.withdraw",
         t("Withdraw the request"),
         shown,
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Withdraw"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 
@@ -162,13 +163,13 @@ def end_page(purchase: Purchase, t: Texts) -> View:
     said = t("Nothing is bought, and others can have the number.")
     if not purchase.is_unbought:
         said = t("The number stays in the Twilio account and costs money until it is released there.")
-    return blocks.modal(
+    return pages.page(
         "card.end",
         t("End the request"),
-        [blocks.section(f"*{t.phone(purchase.phone_number)}*\n{said}")],
-        close=t("Cancel"),
+        [pages.number(purchase, t, said)],
+        purchase,
+        t,
         submit=t("End"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 

@@ -9,6 +9,7 @@ from bot.purchases import mending
 from bot.texts import N_, Texts
 from handlers import blocks, errors, rich
 from handlers.blocks import Block, View
+from handlers.card import page as pages
 from handlers.card.decide import pressed
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -59,13 +60,13 @@ WORDS = {
 
 def page(mend: str, purchase: Purchase, t: Texts) -> View:
     words = WORDS[mend]
-    return blocks.modal(
+    return pages.page(
         f"card.{mend}",
         t(words.title),
         words.says(purchase, t),
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t(words.submit),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 
@@ -106,7 +107,7 @@ def move_page(purchase: Purchase, t: Texts) -> View:
     offered = mending.found(purchase, readiness.MOVE_SERVICE)["services"]
     options = [blocks.option(each["sid"], each["name"]) for each in offered[: blocks.MOST_OPTIONS]]
     only = options[0]["value"] if len(options) == 1 else None
-    return blocks.modal(
+    return pages.page(
         "card.move_service",
         t("Move the number"),
         [
@@ -117,9 +118,9 @@ def move_page(purchase: Purchase, t: Texts) -> View:
             ),
             blocks.select("messaging_service", t("Messaging service"), options, initial=only),
         ],
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Move"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 

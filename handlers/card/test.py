@@ -10,6 +10,7 @@ from bot.texts import N_, Texts
 from bot.twilio import messages
 from handlers import blocks, errors, number_field
 from handlers.blocks import Block, View
+from handlers.card import page as pages
 from handlers.card.decide import does, pressed
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -41,11 +42,11 @@ async def testing(turn: Turn, of: OfPurchase) -> None:
 
 
 def page(purchase: Purchase, t: Texts) -> View:
-    return blocks.modal(
+    return pages.page(
         "card.test",
         t("Test message"),
         [
-            blocks.section(f"*{t.phone(purchase.phone_number)}*"),
+            pages.number(purchase, t),
             blocks.text(
                 "to",
                 t("Send it to"),
@@ -56,9 +57,9 @@ def page(purchase: Purchase, t: Texts) -> View:
             ),
             *ways(purchase, t),
         ],
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Send"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 

@@ -11,6 +11,7 @@ from bot.purchases import whatsapp
 from bot.texts import N_, Texts
 from handlers import blocks, loading
 from handlers.blocks import View
+from handlers.card import page as pages
 from handlers.card.decide import MENU, pressed
 from handlers.forms import Form, Wrong, needed
 from handlers.ref import OfPurchase
@@ -30,11 +31,11 @@ def page(purchase: Purchase, t: Texts, *, is_trial: bool) -> View:
     """With what was typed before, where Twilio did not take it."""
     typed = (purchase.whatsapp or {}).get("profile", {})
     trial = [blocks.alert(t("A trial account cannot have WhatsApp senders. Add billing details first."))]
-    return blocks.modal(
+    return pages.page(
         "card.whatsapp",
         t("Enable WhatsApp"),
         [
-            blocks.section(f"*{t.phone(purchase.phone_number)}*\n{_needs(purchase, t)}"),
+            pages.number(purchase, t, _needs(purchase, t)),
             *(trial if is_trial else []),
             blocks.text(
                 "display_name",
@@ -64,9 +65,9 @@ def page(purchase: Purchase, t: Texts, *, is_trial: bool) -> View:
                 hint=t("Customers see all of this. Address, e-mail and logo can be added in the Console."),
             ),
         ],
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Enable WhatsApp"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 
@@ -133,11 +134,11 @@ def code_page(purchase: Purchase, t: Texts) -> View:
         where = t(
             "WhatsApp sent it to the number as a text. Look where the number's texts arrive, or in the Console under Monitor > Logs > Messaging."
         )
-    return blocks.modal(
+    return pages.page(
         "card.whatsapp_code",
         t("WhatsApp code"),
         [
-            blocks.section(f"*{t.phone(purchase.phone_number)}*\n{where}"),
+            pages.number(purchase, t, where),
             blocks.text(
                 "code",
                 t("Code"),
@@ -146,9 +147,9 @@ def code_page(purchase: Purchase, t: Texts) -> View:
                 hint=t("It goes to Twilio and is kept nowhere."),
             ),
         ],
-        close=t("Cancel"),
+        purchase,
+        t,
         submit=t("Send"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 
@@ -189,13 +190,13 @@ def give_up_page(purchase: Purchase, t: Texts) -> View:
     said = t("Number Desk stops looking after WhatsApp for this number.")
     if (purchase.whatsapp or {}).get("sender"):
         said += " " + t("The sender stays in the Twilio account until somebody deletes it in the Console.")
-    return blocks.modal(
+    return pages.page(
         "card.no_whatsapp",
         t("Do without WhatsApp"),
-        [blocks.section(f"*{t.phone(purchase.phone_number)}*\n{said}")],
-        close=t("Cancel"),
+        [pages.number(purchase, t, said)],
+        purchase,
+        t,
         submit=t("Do without"),
-        about=str(OfPurchase(purchase.id, purchase.quote_no)),
     )
 
 
