@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.settings import Settings
-from bot.texts import N_, Said, mention, say
+from bot.texts import N_, Said, mention, phone, say
 from storage.models import Purchase
 from storage.outbox import Owed
 
@@ -35,3 +35,8 @@ def operators(settings: Settings, message: Said) -> Owed:
 
 def both(settings: Settings, purchase: Purchase, message: Said) -> tuple[Owed, ...]:
     return thread(settings, message), direct(purchase, message)
+
+
+def about(purchase: Purchase, message: Said) -> Said:
+    """With its number in front: the thread knows which one it is, who is told directly does not."""
+    return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=message)

@@ -17,7 +17,7 @@ from bot.errors import NotPossibleNow, TestUnderWay, TooManyTests
 from bot.purchases import operations, whatsapp
 from bot.purchases.policy import Verb
 from bot.readiness import Verdict
-from bot.texts import N_, Said, phone, say
+from bot.texts import N_, Said, say
 from bot.twilio import messages
 from bot.twilio.client import TwilioError
 from bot.twilio.senders import Sender
@@ -132,7 +132,7 @@ async def look_again(purchase: Purchase, app: App) -> None:
     owed = tuple(
         each
         for finding in news_of
-        for each in news.both(app.settings, purchase, _about(purchase, finding["said"]))
+        for each in news.both(app.settings, purchase, news.about(purchase, finding["said"]))
     )
     happened = (
         Happened("checked", details=_on_record(found), owed=owed) if found != purchase.findings else None
@@ -196,7 +196,7 @@ async def _settle_doubt(purchase: Purchase, proof: dict[str, Any], began: dateti
 
 async def _settle(purchase: Purchase, proof: dict[str, Any], app: App, *, by_worker: bool = False) -> None:
     """What became of it, on the card, in the thread and to who asked; the recipient is no part of it."""
-    said = _about(purchase, outcome(proof))
+    said = news.about(purchase, outcome(proof))
     happened = Happened(
         "test_ended",
         details={name: proof.get(name) for name in ("reference", "status", "code")},
@@ -228,10 +228,6 @@ def outcome(proof: dict[str, Any]) -> Said:
         case "interrupted":
             return say(N_("It was interrupted before the test message was sent. Send it again."))
     return say(N_("The test message was not delivered: {why}"), why=messages.why(proof.get("code")))
-
-
-def _about(purchase: Purchase, said: Said) -> Said:
-    return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=said)
 
 
 def _sender(purchase: Purchase) -> str:

@@ -21,7 +21,7 @@ from bot.errors import CodeRefused
 from bot.purchases import operations
 from bot.purchases.policy import Verb
 from bot.purchases.steps import LAG, LOOKS
-from bot.texts import N_, Said, person, phone, say
+from bot.texts import N_, Said, person, say
 from bot.twilio import senders
 from bot.twilio.client import TwilioError
 from bot.twilio.senders import Sender
@@ -67,7 +67,7 @@ async def enable(
     purchase = await check_enable(purchase_id, quote_no, person_id, app)
     moment = now().isoformat()
     wanted = {"state": WhatsApp.ASKED, "by": person_id, "at": moment, "since": moment, "profile": profile}
-    said = _about(purchase, say(N_("{person} enables WhatsApp."), person=person(person_id)))
+    said = news.about(purchase, say(N_("{person} enables WhatsApp."), person=person(person_id)))
     happened = Happened("whatsapp_enabled", person_id, owed=(news.thread(app.settings, said),))
     setting_up = readiness.Finding(
         readiness.WHATSAPP, readiness.Verdict.WAITING, say(senders.SETTING_UP), blocks=True
@@ -79,7 +79,7 @@ async def enable(
 async def give_up(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """WhatsApp wanted no more; a sender that Twilio has stays there."""
     purchase = await check_give_up(purchase_id, quote_no, person_id, app)
-    said = _about(purchase, say(N_("{person} does without WhatsApp."), person=person(person_id)))
+    said = news.about(purchase, say(N_("{person} does without WhatsApp."), person=person(person_id)))
     happened = Happened("whatsapp_given_up", person_id, owed=(news.thread(app.settings, said),))
     return await _amend(purchase, happened, app, None, [])
 
@@ -120,10 +120,16 @@ async def enter_code(purchase_id: str, quote_no: int, person_id: str, code: str,
             raise
         why = senders.why(error.code, error.message)
         raise CodeRefused(why["say"], **why["with"]) from error
+    await _code_entered(purchase_id, person_id, app)
+
+
+@operations.of_the_newest
+async def _code_entered(purchase_id: str, person_id: str, app: App) -> Purchase:
+    """Twilio has it, whatever else has changed of the purchase meanwhile."""
     purchase = await operations.existing(purchase_id, app)
     whatsapp = {**(purchase.whatsapp or {}), "since": now().isoformat()}  # it is looked at often again
     happened = Happened("whatsapp_code_entered", person_id)
-    await app.store.amend(purchase, happened, whatsapp=whatsapp, wake_at=now())
+    return await app.store.amend(purchase, happened, whatsapp=whatsapp, wake_at=now())
 
 
 # what the worker does
@@ -299,7 +305,3 @@ def _later(whatsapp: dict[str, Any]) -> datetime:
 
 def _since(whatsapp: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(whatsapp["since"])
-
-
-def _about(purchase: Purchase, said: Said) -> Said:
-    return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=said)
