@@ -161,9 +161,7 @@ def is_toll_free(country_code: str, number_type: str) -> bool:
 
 async def _ask_campaign(subject: Subject, app: App) -> Any:
     """The service's campaigns, and the services where one is verified already, as last read."""
-    elsewhere = [
-        each for each in app.market.services() if each.registered and each.sid != subject.service_sid
-    ]
+    elsewhere = [each for each in app.market.registered() if each.sid != subject.service_sid]
     if subject.service_sid is None:
         return [], elsewhere
     service = app.twilio.messaging.v1.services(subject.service_sid)

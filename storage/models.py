@@ -212,6 +212,16 @@ class Draft(SQLModel, table=True):
         return self.number.get("phone_number")
 
     @property
+    def destinations(self) -> list[str]:
+        """The countries it shall text, as they were typed."""
+        return self.typed("find").get("destinations") or []
+
+    @property
+    def texts_to(self) -> tuple[str, ...]:
+        """The countries that the chosen number shall text: its own where nothing was said."""
+        return texts_to(self.number.get("capabilities", ()), self.destinations, self.country or "")
+
+    @property
     def end_user_type(self) -> str | None:
         return self.typed("end_user").get("end_user_type") if self.regulated else None
 
@@ -439,7 +449,7 @@ class Quote(SQLModel, table=True):
     @property
     def texts_to(self) -> tuple[str, ...]:
         """The countries that it shall text: its own where nothing was said."""
-        return tuple(self.destinations or (self.country,)) if self.can_text else ()
+        return texts_to(self.capabilities, self.destinations, self.country)
 
     @property
     def needs_address(self) -> bool:
@@ -448,6 +458,10 @@ class Quote(SQLModel, table=True):
 
 def can_text(capabilities: Any) -> bool:
     return "sms" in capabilities or "mms" in capabilities
+
+
+def texts_to(capabilities: Any, destinations: list[str], country: str) -> tuple[str, ...]:
+    return tuple(destinations or (country,)) if can_text(capabilities) else ()
 
 
 class Number(SQLModel, table=True):

@@ -76,7 +76,7 @@ def _texting(plan: Plan, market: Market) -> Iterator[Foreseen]:
         yield Foreseen(
             say(N_("Cannot text US phones before an A2P 10DLC campaign is registered.")), say(NO_CAMPAIGN)
         )
-        if names := [each.name for each in market.services() if each.registered]:
+        if names := [each.name for each in market.registered()]:
             said = say(REGISTERED_ELSEWHERE, services=names)
             yield Foreseen(say(N_("A verified campaign is there in {services}."), services=names), said)
     if is_toll_free(plan.country, plan.number_type):

@@ -282,7 +282,11 @@ class Market:
 
     def is_registered(self, sid: str | None) -> bool:
         """Whether this service has an A2P 10DLC campaign that is verified, as last read."""
-        return any(each.sid == sid and each.registered for each in self.services())
+        return any(each.sid == sid for each in self.registered())
+
+    def registered(self) -> list[Service]:
+        """Those with an A2P 10DLC campaign that is verified, as last read."""
+        return [each for each in self.services() if each.registered]
 
     def services(self) -> list[Service]:
         """As last read; in the background at most five minutes old."""

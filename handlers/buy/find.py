@@ -101,11 +101,16 @@ def page(
     )
 
 
+def _of_type(draft: Draft, offers: Sequence[Offer], app: App) -> tuple[str | None, frozenset[str] | None]:
+    """The type that is chosen by now, and what its numbers can do, as far as that is known."""
+    kind = country_field.chosen_type(offers, draft.number_type) if offers else None
+    return kind, app.market.abilities(draft.country, kind) if draft.country and kind else None
+
+
 def _capabilities(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mark: str) -> list[Block]:
     """Only what numbers of this kind can do, as far as that is known; and which other kind of the country can do the rest."""
     typed = draft.typed("find")
-    kind = country_field.chosen_type(offers, typed.get("number_type")) if offers else None
-    can = app.market.abilities(draft.country, kind) if draft.country and kind else None
+    kind, can = _of_type(draft, offers, app)
     offered = [name for name in CAPABILITIES if can is None or name in can]
     shown: list[Block] = []
     if offered:
@@ -128,17 +133,14 @@ def _capabilities(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mar
 
 def _destinations(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mark: str) -> list[Block]:
     """Where it shall text, and at once the honest word where such a number is not the right sender there."""
-    typed = draft.typed("find")
-    kind = country_field.chosen_type(offers, typed.get("number_type")) if offers else None
-    can = app.market.abilities(draft.country, kind) if draft.country and kind else None
+    kind, can = _of_type(draft, offers, app)
     if can is not None and not can_text(can):
         return []
-    chosen = typed.get("destinations") or []
     shown = [
         country_field.several(
             "destinations",
             t("Countries it will text"),
-            chosen,
+            draft.destinations,
             t,
             mark=mark,
             hint=t("Leave it empty for the number's own country."),
@@ -146,7 +148,7 @@ def _destinations(draft: Draft, offers: Sequence[Offer], app: App, t: Texts, mar
         )
     ]
     if draft.country and kind:
-        advice = foreseen.advised(draft.country, kind, chosen or [draft.country])
+        advice = foreseen.advised(draft.country, kind, draft.destinations or [draft.country])
         shown += [rich.warning(each, t) for each in advice]
     return shown
 

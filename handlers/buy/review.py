@@ -74,11 +74,10 @@ def _foreseen(draft: Draft, bundle: Bundle | None, offer: Offer, app: App) -> li
     """For the messaging service that is chosen by now."""
     assert draft.country and draft.number_type
     chosen = draft.typed("review").get("messaging_service")
-    own = draft.typed("find").get("destinations") or [draft.country]
     plan = Plan(
         draft.country,
         draft.number_type,
-        tuple(own) if draft.can_text else (),
+        draft.texts_to,
         (offer.price, offer.currency),
         bool(draft.regulated),
         bundle,
@@ -123,8 +122,8 @@ def _summary(draft: Draft, bundle: Bundle | None, t: Texts) -> Block:
     assert draft.phone_number and draft.country and draft.number_type
     kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     lines = [kind, t.capabilities(draft.number.get("capabilities", []))]
-    if draft.can_text and (chosen := draft.typed("find").get("destinations")):
-        lines.append(t("Will text: {countries}", countries=t.listed(map(t.country, chosen))))
+    if draft.can_text and draft.destinations:
+        lines.append(t("Will text: {countries}", countries=t.listed(map(t.country, draft.destinations))))
     if draft.regulated:
         assert draft.end_user_type is not None
         given = t("“{bundle}”", bundle=bundle.friendly_name) if bundle else t("bundle to be added")

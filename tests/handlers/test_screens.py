@@ -85,6 +85,9 @@ class Shop:
             for n in range(150 if self.many else 0)
         ]
 
+    def registered(self) -> list[Service]:
+        return [each for each in self.services() if each.registered]
+
     def is_registered(self, sid: str | None) -> bool:
         return False
 
