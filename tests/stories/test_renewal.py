@@ -47,6 +47,15 @@ async def presses_renew(stage: Stage, person: Person, words: str) -> dict[str, A
     return await person.view("new_bundle.review")  # type: ignore[no-any-return]
 
 
+async def sends_copy(stage: Stage, person: Person) -> tuple[str, dict[str, Any]]:
+    """The seeded bundle will lapse, and its copy is sent as it is: the bundle's SID, and the copy."""
+    sid = await lapses(stage)
+    await polls(stage)
+    await presses_renew(stage, person, "lapses in")
+    await Filler(stage, person).submits()
+    return sid, await copy_of(stage, sid)
+
+
 async def test_a_bundle_that_will_lapse_is_renewed_and_its_number_stays_with_it(
     stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
 ) -> None:
@@ -87,10 +96,7 @@ async def test_a_bundle_that_will_lapse_is_renewed_and_its_number_stays_with_it(
 async def test_a_request_is_bought_with_the_bundle_while_it_is_renewed_and_never_with_its_copy(
     stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
 ) -> None:
-    sid = await lapses(stage)
-    await polls(stage)
-    await presses_renew(stage, compliance, "lapses in")
-    await Filler(stage, compliance).submits()
+    sid, _ = await sends_copy(stage, compliance)
     await polls(stage)
     end_user = {"end_user_type": "business", "bundle": sid}
     choices = await stage.app.store.bundles_for(
@@ -125,11 +131,7 @@ async def test_a_renewal_is_begun_once_and_gone_on_with_by_anybody(
 async def test_a_refused_copy_is_mended_and_then_takes_the_place(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
-    sid = await lapses(stage)
-    await polls(stage)
-    await presses_renew(stage, compliance, "lapses in")
-    await Filler(stage, compliance).submits()
-    copy = await copy_of(stage, sid)
+    _, copy = await sends_copy(stage, compliance)
     await twilio.post(f"bundles/{copy['sid']}/review", verdict="reject", reasons={})
     await polls(stage)
     news = await filling.news(stage, "has rejected")
@@ -147,11 +149,7 @@ async def test_a_refused_copy_is_mended_and_then_takes_the_place(
 async def test_a_lost_answer_gives_the_copy_once(
     stage: Stage, compliance: Person, twilio: Control, fault: Any
 ) -> None:
-    sid = await lapses(stage)
-    await polls(stage)
-    await presses_renew(stage, compliance, "lapses in")
-    await Filler(stage, compliance).submits()
-    copy = await copy_of(stage, sid)
+    sid, copy = await sends_copy(stage, compliance)
     held = {each["sid"] for each in copy["items"]}
     await twilio.post(f"bundles/{copy['sid']}/review", verdict="approve")
     await twilio.post("faults", method="POST", path="*/ReplaceItems", times=1, fault=fault)
@@ -167,11 +165,7 @@ async def test_a_lost_answer_gives_the_copy_once(
 async def test_what_twilio_does_not_take_is_told_and_the_copy_stays_as_a_bundle_of_its_own(
     stage: Stage, requester: Person, approver: Person, compliance: Person, twilio: Control
 ) -> None:
-    sid = await lapses(stage)
-    await polls(stage)
-    await presses_renew(stage, compliance, "lapses in")
-    await Filler(stage, compliance).submits()
-    copy = await copy_of(stage, sid)
+    _, copy = await sends_copy(stage, compliance)
     await twilio.post(f"bundles/{copy['sid']}/review", verdict="approve")
     refused = {"status": 400, "code": 22229}
     await twilio.post("faults", method="POST", path="*/ReplaceItems", times=1, fault=refused)
@@ -189,11 +183,7 @@ async def test_what_twilio_does_not_take_is_told_and_the_copy_stays_as_a_bundle_
 async def test_what_lapsed_before_its_copy_was_approved_is_told_so(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
-    sid = await lapses(stage)
-    await polls(stage)
-    await presses_renew(stage, compliance, "lapses in")
-    await Filler(stage, compliance).submits()
-    copy = await copy_of(stage, sid)
+    sid, copy = await sends_copy(stage, compliance)
     await twilio.post(f"bundles/{sid}", valid_until="2020-01-01T00:00:00Z")
     await twilio.post(f"bundles/{copy['sid']}/review", verdict="approve")
     await polls(stage)
@@ -204,11 +194,7 @@ async def test_what_lapsed_before_its_copy_was_approved_is_told_so(
 async def test_a_bundle_that_is_deleted_while_it_is_renewed_leaves_the_copy_as_a_bundle_of_its_own(
     stage: Stage, compliance: Person, twilio: Control
 ) -> None:
-    sid = await lapses(stage)
-    await polls(stage)
-    await presses_renew(stage, compliance, "lapses in")
-    await Filler(stage, compliance).submits()
-    copy = await copy_of(stage, sid)
+    sid, copy = await sends_copy(stage, compliance)
     await compliance.types("bundles")
     await compliance.view("bundles.list")
     await compliance.presses("details", block_id=f"of {(await row_of(stage, copy['sid'])).id}")

@@ -28,6 +28,14 @@ async def sends_texts(stage: Stage, requester: Person, approver: Person) -> Any:
     return await reads(stage, "is bought and in")
 
 
+async def beside_the_first(stage: Stage, requester: Person, approver: Person) -> tuple[Any, str]:
+    """The same where the account has its first sender already: the card, and the number."""
+    await stage.twilio.post("senders", phone_number=FIRST)
+    card = await sends_texts(stage, requester, approver)
+    (number,) = await stage.bought()
+    return card, number
+
+
 async def enables(person: Person, card: Any, **typed: Any) -> Any:
     await person.clicks(card, "enable_whatsapp")
     await person.view("card.whatsapp")
@@ -79,9 +87,7 @@ async def row_of(stage: Stage, card: Any) -> Any:
 async def test_from_the_button_to_a_delivered_whatsapp_message(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     await approver.clicks(card, "enable_whatsapp")
     page = await approver.view("card.whatsapp")
     assert "must not be on WhatsApp yet" in shown(page) and "It is not known whether" in shown(page)
@@ -205,9 +211,7 @@ async def test_the_code_is_caught_among_the_incoming_messages(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
     """The service hands its texts on, so Twilio keeps them."""
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     await stage.app.twilio.messaging.v1.services(await service(stage)).update_async(
         inbound_request_url="https://example.com/inbound"
     )
@@ -230,9 +234,7 @@ async def test_a_code_that_is_not_found_is_asked_for_and_a_wrong_one_refused(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
     """The service drops its texts: the twin keeps none of them."""
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     await twilio.post("senders", phone_number=number, code="493817")
     await enables(approver, card)
     await has(stage, number, "PENDING_VERIFICATION")
@@ -260,9 +262,7 @@ async def test_a_code_that_is_not_found_is_asked_for_and_a_wrong_one_refused(
 async def test_a_wrong_code_that_was_caught_is_tried_once_and_then_a_person_is_asked(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     await twilio.post("senders", phone_number=number, code="493817")
     await enables(approver, card)
     await has(stage, number, "PENDING_VERIFICATION")
@@ -288,9 +288,7 @@ async def test_a_wrong_code_that_was_caught_is_tried_once_and_then_a_person_is_a
 async def test_what_twilio_refuses_is_said_and_can_be_typed_anew(
     stage: Stage, requester: Person, approver: Person, twilio: Control, code: int, words: str, clock: Clock
 ) -> None:
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     refused = {"method": "POST", "path": SENDERS, "times": 1, "fault": {"status": 400, "code": code}}
     await twilio.post("faults", **refused)
     await enables(approver, card)
@@ -327,9 +325,7 @@ async def test_two_senders_are_the_limit_and_one_can_do_without(
 async def test_a_sender_that_goes_offline_says_why(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     await enables(approver, card)
     await has(stage, number, "ONLINE")
     await passes(clock, 3, 5)
@@ -356,9 +352,7 @@ async def test_a_sender_that_goes_offline_says_why(
 async def test_a_lost_answer_makes_no_second_sender(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock, cut: str
 ) -> None:
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     await twilio.post("faults", method="POST", path=SENDERS, times=1, fault=cut)
     await enables(approver, card)
 
@@ -427,9 +421,7 @@ async def test_a_sender_in_another_service_is_said_and_joins_once_it_is_taken_ou
 async def test_a_template_reaches_people_who_have_not_written(
     stage: Stage, requester: Person, approver: Person, twilio: Control, clock: Clock
 ) -> None:
-    await twilio.post("senders", phone_number=FIRST)
-    card = await sends_texts(stage, requester, approver)
-    (number,) = await stage.bought()
+    card, number = await beside_the_first(stage, requester, approver)
     await twilio.post("senders", phone_number=number)
     await enables(approver, card)
     await stage.in_thread(card, "The WhatsApp sender is online")
