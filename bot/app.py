@@ -20,10 +20,11 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.rest import Client
 
-from bot import clock, doctor, refusals, settings
+from bot import clock, refusals, settings
 from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import App
+from bot.doctor import database
 from bot.office import Act, Office
 from bot.purchases import policy as approval
 from bot.purchases.authority import Authority
@@ -345,7 +346,7 @@ async def _serve(
     async def answer(only: str = "") -> web.Response:
         """Whether Slack is connected, and no trouble (whose key begins so) is open."""
         connected = socket is None or await socket.client.is_connected()
-        troubles = doctor.broken(await doctor.troubles(app.store), only)
+        troubles = database.broken(await database.troubles(app.store), only)
         ok = connected and not troubles
         body = {"ok": ok} if ok else {"ok": ok, "connected": connected, "troubles": troubles}
         return web.json_response(body, status=200 if ok else 503)

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot import doctor, life, settings
-from bot.doctor import Finding
+from bot import life, settings
+from bot.doctor import examine, setup
+from bot.doctor.probe import Finding
 from bot.folding import folded
 from bot.purchases import policy
 from bot.starting import SettingsError, in_plain_words
@@ -114,7 +115,7 @@ def _doctor(given: Namespace) -> int:
     t = Texts(given.language)
     for each in found:
         print(each.mark, t.plain(each.said), *([t.plain(each.mend)] if each.mend else []))  # noqa: T201
-    return 0 if doctor.is_well(found) else 1
+    return 0 if examine.is_well(found) else 1
 
 
 async def _findings(environment: dict[str, str]) -> list[Finding]:
@@ -123,9 +124,9 @@ async def _findings(environment: dict[str, str]) -> list[Finding]:
     given = _or_error(lambda: policy.read(settings.policy_file()))
     if isinstance(config, SettingsError):
         wrong = [config, *([given] if isinstance(given, SettingsError) else [])]
-        return [finding for each in wrong for finding in doctor.unreadable(each)]
+        return [finding for each in wrong for finding in setup.unreadable(each)]
     settings.clear()
-    return await doctor.examine_from_outside(config, given, environment)
+    return await examine.examine_from_outside(config, given, environment)
 
 
 def _or_error(read: Callable[[], A]) -> A | SettingsError:

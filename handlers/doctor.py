@@ -1,7 +1,7 @@
 """`/twilio doctor`: for operators, what of the installation is well, and how the rest is mended."""
 
-from bot import doctor
-from bot.doctor import Finding, Mark
+from bot.doctor import examine
+from bot.doctor.probe import Finding, Mark
 from bot.errors import NotAnOperator
 from bot.texts import N_, Texts
 from handlers import blocks, loading, rich
@@ -21,7 +21,7 @@ async def opened(turn: Turn) -> None:
         raise NotAnOperator()
 
     async def work(_: str) -> View:
-        return page(await doctor.examine_from_inside(turn.app, turn.client), turn.t)
+        return page(await examine.examine_from_inside(turn.app, turn.client), turn.t)
 
     await loading.behind(turn, turn.t("Looking at the installation…"), work)
 
@@ -34,6 +34,6 @@ def page(findings: list[Finding], t: Texts) -> View:
         if each.mend is not None:
             line += [rich.text(" "), *rich.said(each.mend, t, {})]
         shown.append(rich.block(rich.section(*line)))
-    if doctor.is_well(findings):
+    if examine.is_well(findings):
         shown.insert(0, blocks.section(t("Nothing has to be mended.")))
     return blocks.modal("doctor", t("Doctor"), [*shown, blocks.context(t(OUTSIDE))], close=t("Close"))

@@ -17,8 +17,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot import doctor
-from bot.doctor import Finding, Mark
+from bot.doctor import examine, setup
+from bot.doctor.probe import Finding, Mark
 from bot.purchases import policy as approval
 from bot.settings import Settings
 from bot.starting import SettingsError
@@ -57,13 +57,13 @@ class Desk:
         try:
             config = Settings(_env_file=None, **named)
         except SettingsError as error:
-            return doctor.unreadable(error)
+            return setup.unreadable(error)
         policy: Any
         try:
             policy = approval.read(config.policy_file)
         except SettingsError as error:
             policy = error
-        return await doctor.examine_from_outside(config, policy, self.environment)
+        return await examine.examine_from_outside(config, policy, self.environment)
 
 
 def to_mend(findings: list[Finding]) -> dict[str, str]:
@@ -97,7 +97,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 async def test_an_installation_that_is_well_has_nothing_to_mend(running: Desk) -> None:
     findings = await running.look()
-    assert to_mend(findings) == {} and doctor.is_well(findings)
+    assert to_mend(findings) == {} and examine.is_well(findings)
     fine = {each.about for each in findings if each.mark is Mark.FINE}
     assert fine >= {
         "settings",
@@ -327,7 +327,7 @@ async def test_what_is_wrong_is_found_and_its_mend_is_named(what: str, desk: Des
     found = to_mend(findings)
     assert list(found) == [about], found
     assert mend in found[about]
-    assert not doctor.is_well(findings)
+    assert not examine.is_well(findings)
     told = " ".join(Texts(language).plain(each.said) for each in findings for language in ("en", "ja"))
     for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "TWILIO_API_SECRET", "TWILIO_AUTH_TOKEN"):
         secret = desk.stage.environment[name]
