@@ -255,7 +255,7 @@ class Worker:
                 await self._stop_at(step, purchase, error)
                 return
             if isinstance(result, Wait):
-                await self._rest(step, purchase, result)
+                await self._rest(purchase, result)
                 return
             log.info("purchase %s: %s", purchase.id, step.column)
             values = {"tries": 0, "waiting": None, "problem": None, **result.values}
@@ -266,16 +266,14 @@ class Worker:
             )
         await self._store.pause(purchase, now(), purchase.waiting)
 
-    async def _rest(self, step: Step, purchase: Purchase, wait: Wait) -> None:
+    async def _rest(self, purchase: Purchase, wait: Wait) -> None:
         current = await self._current(purchase)
         until = wait.until or now() + LONGEST_SLEEP
         if current.version != purchase.version and current.buying_at is None:
             wait, until = Wait(current.waiting, now()), now()  # somebody acted meanwhile: look again
         happened = None
-        told = (current.waiting or {}).get("kind", "-") if current.waiting else None
-        asks = step.column == "bundle_approved_at" and current.waiting is None
-        if wait.why is not None and (asks or (wait.tell and told != wait.why.get("kind"))):
-            # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles/operations.py)
+        told = current.waiting is not None and current.waiting.get("kind") == (wait.why or {}).get("kind")
+        if wait.why is not None and wait.tell and not told:
             happened = Happened("waiting", owed=news.both(self._app.settings, current, wait.why))
         tries = current.tries if wait.tries is None else wait.tries
         await self._store.pause(current, until, wait.why, happened, tries)
@@ -326,7 +324,7 @@ class Worker:
             tries = min(purchase.tries + 1, 4)
             until = now() + timedelta(seconds=2 * 2**tries)
             said = {**error.said, "kind": type(error).__name__}
-            await self._rest(step, purchase, Wait(said, until, tries, tell=True))
+            await self._rest(purchase, Wait(said, until, tries, tell=True))
         elif isinstance(error, NumberTaken) and purchase.quote.if_gone == IfGone.CLOSEST:
             await self._take_closest(purchase, error)
         elif isinstance(error, BotError):
