@@ -18,8 +18,8 @@ from bot.texts import N_, Said, Texts, person, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms
 from handlers.blocks import View
+from storage.changes import Lost
 from storage.drafts import DraftMoved
-from storage.purchases import Lost
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.bundle_states import UNDER_REVIEW, BundleState
 from storage.database import Database
+from storage.history import Happened
 from storage.models import Bundle, Purchase, Quote, State, now
 from storage.outbox import card_changed
-from storage.purchases import Happened
 
 CLAIM = timedelta(seconds=90)
 """How long a bundle is held by somebody who died while changing it at Twilio."""
@@ -230,6 +230,11 @@ class Bundles(Database):
                     await self._tell(session, happened, row, waiting)
                 return row
         raise RuntimeError("a bundle can be neither inserted nor found")
+
+    async def free_all_claims(self) -> None:
+        """At start on SQLite: no other process can have one. Rule 10."""
+        async with self.writing() as session:
+            await session.exec(update(Bundle).values(claimed_until=None))
 
     async def warn_of_lapse(self, bundle: Bundle, days: int, happened: Happened) -> bool:
         """Whether it is we who warn, this many days ahead of ``valid_until``."""

@@ -8,8 +8,8 @@ from sqlmodel import col, select
 
 from storage.bundle_states import BundleState
 from storage.bundles import Bundles
+from storage.history import Happened
 from storage.models import Bundle
-from storage.purchases import Happened
 
 
 class Renewals(Bundles):

@@ -16,8 +16,8 @@ from bot.errors import BundleBusy, BundleGone, NoBundleEmail, NotAsTwilioHasIt
 from bot.twilio.client import TwilioError
 from bot.twilio.regulations import Regulation
 from storage.bundle_states import UNDER_REVIEW, BundleState
+from storage.history import Happened
 from storage.models import Bundle, Purchase, now
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from bot.errors import BundleBusy, NotAsTwilioHasIt
 from bot.twilio.client import TwilioError
 from bot.twilio.names import short
 from storage.bundle_states import BundleState
+from storage.history import Happened
 from storage.models import Bundle, now
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 

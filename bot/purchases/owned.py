@@ -11,9 +11,9 @@ from bot.purchases.steps import LAG
 from bot.texts import N_, phone, say
 from bot.twilio.account import commitment
 from bot.twilio.client import TwilioError
+from storage.history import Happened
 from storage.models import Number, now
 from storage.outbox import Owed
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 

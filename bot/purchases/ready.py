@@ -21,8 +21,8 @@ from bot.texts import N_, Said, say
 from bot.twilio import messages
 from bot.twilio.client import TwilioError
 from bot.twilio.senders import Sender
+from storage.history import Happened
 from storage.models import Purchase, now
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 

@@ -36,11 +36,13 @@ from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.client import TwilioError, Work, working_on
 from bot.twilio.numbers import Available, alternatives, owned, substitutes
+from storage.changes import LONGEST_SLEEP, Lost
 from storage.database import Unavailable
+from storage.history import Happened
 from storage.models import IfGone, Purchase, State, now
 from storage.office import OutOfOffice
 from storage.outbox import Owed
-from storage.purchases import LONGEST_SLEEP, Happened, Lost, NumberHeld
+from storage.purchases import NumberHeld
 
 log = logging.getLogger(__name__)
 

@@ -51,8 +51,8 @@ from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
 from sandbox.twilio.regulations import REGULATIONS
 from storage.bundle_states import BundleState
+from storage.history import Happened
 from storage.models import Approval, Bundle, Draft, Purchase, State, now
-from storage.purchases import Happened
 from storage.schema import prepare
 from storage.store import Store
 from tests import rows

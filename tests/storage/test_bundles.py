@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from storage.history import Happened
 from storage.models import Bundle, Event, Outgoing, Purchase, State, now
 from storage.outbox import Owed
-from storage.purchases import Happened
 from storage.store import Store
 from tests import rows
 from tests.storage.test_store import at_once, lost, put, url_of, won

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from storage.bundle_states import BundleState
+from storage.history import Happened
 from storage.models import Bundle, State
-from storage.purchases import Happened
 from storage.store import Store
 from tests import rows
 from tests.storage.test_bundles import ACCOUNT, DAY, NOON, answer, kept, record, sid, wanting
