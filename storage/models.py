@@ -570,9 +570,8 @@ class Bundle(SQLModel, table=True):
     )
 
     made_by: str | None = column(String, "who made it here; none for the Console", nullable=True)
-    claimed_until: datetime | None = column(
-        Utc, "until when somebody changes it at Twilio alone", nullable=True
-    )
+    claimed_by: str | None = column(String, "an id of whoever changes it at Twilio alone", nullable=True)
+    claimed_until: datetime | None = column(Utc, "when that counts as dead", nullable=True)
     group: int | None = column(Integer, "the chosen set of documents", nullable=True, name="document_group")
     addresses: dict[str, str] = column(JSON, "the address of each document, by its place", default={})
 

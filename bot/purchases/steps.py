@@ -45,9 +45,9 @@ from bot.twilio.catalogue import Service as Known
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import owned
 from storage.bundle_states import BundleState
+from storage.claims import CLAIM
 from storage.history import Happened
 from storage.models import Bundle, MessagingService, Purchase, Quote, Service, now
-from storage.services import CLAIM
 
 log = logging.getLogger(__name__)
 

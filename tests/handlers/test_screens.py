@@ -651,7 +651,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def made(desk: Desk, **values: Any) -> Bundle:
     """A row as the watch or a person has made it."""
     row = bundle(**values)
-    return await desk.app.store.begin_bundle(row, Happened("bundle_begun"))
+    return await desk.app.store.start_bundle(row, Happened("bundle_begun"))
 
 
 async def waiting(desk: Desk, for_: Bundle, nth: int, **values: Any) -> None:
