@@ -23,9 +23,6 @@ from storage.drafts import DraftMoved
 
 log = logging.getLogger(__name__)
 
-FORGOTTEN = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
-"""What a press allows was used already, or is older than three seconds."""
-
 
 async def shown(
     error: Exception,
@@ -96,7 +93,7 @@ async def sentence(error: Exception, app: App) -> Said:
         return DraftGone().said
     if isinstance(error, SLACK_FAILS):
         refusal = of_slack(error)
-        if refusal.kind is Kind.PASSING or refusal.code in FORGOTTEN:
+        if refusal.kind is Kind.PASSING or refusal.of_trigger:
             log.warning("Slack was slow: %s", refusal.code)
             return SlackSlow().said
     if isinstance(error, TwilioError):
