@@ -69,9 +69,9 @@ class Cache(Database):
         """``{key: (value, read_at)}``, in one transaction."""
         if not known:
             return
+        rows = [
+            Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at)
+            for key, (value, read_at) in sorted(known.items())
+        ]
         async with self.writing() as session:
-            for key in sorted(
-                known
-            ):  # in one order: of two processes at once one waits, and none blocks the other
-                value, read_at = known[key]
-                await upsert(session, Kept(workspace_id=workspace_id, key=key, value=value, read_at=read_at))
+            await upsert(session, *rows)
