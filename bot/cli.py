@@ -1,4 +1,4 @@
-"""``numberdesk COMMAND``, for people and programs beside Slack. It takes no lock: it reads, beside the running app (rule 10).
+"""``numberdesk COMMAND``, for people and programs beside Slack. It takes no lock but to move a database: it reads, beside the running app (rule 10).
 
 Exit codes: 0 fine, 1 something has to be mended first (a line each on stderr or in the answer), 2 the command itself is wrong.
 """
@@ -116,7 +116,7 @@ def _move(source: str, target: str) -> int:
         raise CannotStart(Problem("--to", f"nothing was moved. {error}")) from error
     for table, rows in moved.items():
         print(f"{table}: {rows}")  # noqa: T201
-    print("Everything was moved and compared. Set DATABASE_URL to the new address; nothing starts on the old one.")  # noqa: T201
+    print("Everything was moved and compared. Now set DATABASE_URL to the new address.")  # noqa: T201
     return 0
 
 

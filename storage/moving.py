@@ -59,7 +59,9 @@ def move(source: str, target: str) -> dict[str, int]:
             given.execute(text("UPDATE alembic_version SET version_num = :moved").bindparams(moved=MOVED))
         with _refused(""):
             taker.commit()
-        with usable():  # last: a source without the mark can be moved again, a mark without a target is a loss
+        with (
+            usable()
+        ):  # last: a source without the mark can be moved again, a mark without a target is a loss
             given.commit()
     return moved
 
@@ -106,7 +108,9 @@ def _hold(source: Connection) -> None:
         )
     ).scalar_one()
     if others:
-        raise Unusable(f"{others} other connections are open to the database; stop every app that uses it first")
+        raise Unusable(
+            f"{others} other connections are open to the database; stop every app that uses it first"
+        )
 
 
 @contextlib.contextmanager

@@ -24,6 +24,8 @@ from tests.postgres import new_database
 ROOT = Path(__file__).parents[2]
 TABLES = SQLModel.metadata.sorted_tables
 MANY = 10_000
+GROWING = ("bundles", "purchases", "quotes", "numbers", "record", "outbox")
+"""Those of which there are as many as are asked for; of the others some."""
 
 Make = Callable[[str], str]
 
@@ -57,7 +59,8 @@ def fill(url: str, count: int) -> None:
     migrate(url)
     for connection in connected(url):
         for table in TABLES:
-            some = 1 if table.name == "office" else count
+            some = count if table.name in GROWING else min(count, 300)
+            some = 1 if table.name == "office" else some
             connection.execute(
                 insert(table), [rows.any_row(table, n, bare=n % 2 == 1) for n in range(1, some + 1)]
             )
@@ -80,16 +83,17 @@ def count(url: str, table: Table) -> int:
 
 
 @pytest.mark.parametrize(
-    ("source", "target"), [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("sqlite", "sqlite")]
+    ("source", "target", "purchases"),
+    [("sqlite", "postgresql", MANY), ("postgresql", "sqlite", MANY), ("sqlite", "sqlite", 30)],
 )
 async def test_ten_thousand_purchases_are_moved_and_nothing_of_them_is_lost(
-    source: str, target: str, make: Make
+    source: str, target: str, purchases: int, make: Make
 ) -> None:
     old, new = make(source), make(target)
-    fill(old, MANY)
+    fill(old, purchases)
     before = content(old)
     moved = move(old, new)
-    assert moved == {name: len(each) for name, each in before.items()} and moved["purchases"] == MANY
+    assert moved == {name: len(each) for name, each in before.items()} and moved["purchases"] == purchases
     assert content(new) == before
     store = Store(new)
     await prepare(store)
@@ -99,7 +103,7 @@ async def test_ten_thousand_purchases_are_moved_and_nothing_of_them_is_lost(
         async with store.writing() as session:
             line = Event(workspace_id="T0", happened_at=now(), what="withdrawn", purchase_id=purchase.id)
             session.add(line)
-        assert line.id == MANY + 1, "the record goes on after its last line"
+        assert line.id == purchases + 1, "the record goes on after its last line"
         assert await store.take_office() and store.epoch == before["office"][0]["epoch"] + 1
     finally:
         await store.close()
@@ -164,7 +168,9 @@ def test_a_row_that_the_other_database_does_not_take_leaves_both_as_they_were(ma
     old, new = make("sqlite"), make("postgresql")
     fill(old, 3)
     for connection in connected(old):
-        connection.execute(text("UPDATE outbox SET drawing_of = :long WHERE id = 2").bindparams(long="x" * 33))
+        connection.execute(
+            text("UPDATE outbox SET drawing_of = :long WHERE id = 2").bindparams(long="x" * 33)
+        )
     with pytest.raises(NotMoved, match=r"too long.*\(in outbox\)") as refused:
         move(old, new)
     assert "x" * 33 not in str(refused.value)
@@ -198,14 +204,14 @@ MOVE = "import sys; from storage.moving import move; move(*sys.argv[1:])"
 
 async def test_a_move_that_is_killed_has_moved_nothing(make: Make) -> None:
     old, new = make("sqlite"), make("postgresql")
-    fill(old, 3000)
+    fill(old, 1000)
     migrate(new)
     moving = await asyncio.create_subprocess_exec(sys.executable, "-c", MOVE, old, new, cwd=ROOT)
     written = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
     )
     give_up_at = time.monotonic() + 60
-    (watch,) = (plain_engine(driver_url(new)),)
+    watch = plain_engine(driver_url(new))
     with watch.connect() as connection:
         while not connection.execute(written).scalar_one():
             assert moving.returncode is None and time.monotonic() < give_up_at
@@ -215,7 +221,7 @@ async def test_a_move_that_is_killed_has_moved_nothing(make: Make) -> None:
     moving.send_signal(signal.SIGKILL)
     assert await moving.wait() == -signal.SIGKILL
     assert not any(count(new, each) for each in TABLES)
-    assert move(old, new)["purchases"] == 3000, "it is moved the next time"
+    assert move(old, new)["purchases"] == 1000, "it is moved the next time"
 
 
 async def test_a_database_of_another_version_is_not_moved(kind: str, make: Make) -> None:
