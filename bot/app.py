@@ -6,10 +6,11 @@ import logging
 import signal
 import socket as sockets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -61,6 +62,10 @@ FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
 
 
+HAND_OVER = 7.0
+"""Seconds from SIGTERM until this process is the worker no more. Hosts kill after ten, and another process waits for the office."""
+SLOW_CALLER = 1.0
+"""Seconds that a request may still take meanwhile: Slack waits three for it, and asks again."""
 CONNECTED = "connected"
 """The key under which the database remembers that it was connected to both platforms once."""
 
@@ -174,10 +179,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         app.office = Office(store, *_duties_of_the_worker(app, worker, courier, watch))
         await app.office.start()
         stack.push_async_callback(app.office.stop)
-        stack.push_async_callback(courier.stop)
-        stack.push_async_callback(watch.stop)
-        stack.push_async_callback(worker.stop)
-        stack.push_async_callback(app.finish)
+        stack.push_async_callback(_one_after_another, app.finish, worker.stop, watch.stop, courier.stop)
         first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
         for each in (authority.look_at_file, authority.follow_edit):
             watching = asyncio.create_task(_again_and_again(each, POLICY_LOOK))
@@ -218,6 +220,13 @@ def _duties_of_the_worker(app: App, worker: Worker, courier: Courier, watch: Wat
         await app.market.load()
 
     return begin, lost, reload
+
+
+async def _one_after_another(*stops: Callable[[float], Awaitable[None]]) -> None:
+    """Each ends in order while there is time; what is left then is cut off, and settled by whoever is the worker next."""
+    until = monotonic() + HAND_OVER
+    for stop in stops:
+        await stop(max(0.0, until - monotonic()))
 
 
 async def _sweep_out(store: Store) -> None:
@@ -382,7 +391,7 @@ async def _serve(
     server.router.add_get("/readyz", ready)
     server.router.add_post(BUNDLES_PATH, bundle_changed)
     server.router.add_post(MESSAGES_PATH, message_changed)
-    runner = web.AppRunner(server, access_log=None)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=SLOW_CALLER)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     with _free(listener.getsockname()[1]):  # of two that start at once both may have it, and one may listen
