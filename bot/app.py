@@ -26,6 +26,7 @@ from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import App
 from bot.doctor import database
+from bot.door import Door
 from bot.office import Act, Office
 from bot.purchases import policy as approval
 from bot.purchases.authority import Authority
@@ -34,6 +35,7 @@ from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
 from bot.refusals import APP_TOKEN, BOT_TOKEN, SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.settings import BUNDLES_PATH, MESSAGES_PATH, SLACK, Settings
+from bot.slack import signed
 from bot.slack.courier import LOOK, TOKEN, Courier
 from bot.slack.homes import PAUSE, Homes
 from bot.slack.once import OnceApp
@@ -350,7 +352,11 @@ async def _serve(
     stack: contextlib.AsyncExitStack,
 ) -> None:
     """``/health``, ``/readyz``, what Twilio reports, and ``/slack/events`` when Slack delivers over HTTP."""
-    server = bolt.web_app(path="/slack/events") if app.settings.uses_http else web.Application()
+    door = Door()
+    server = door.application()
+    if app.settings.slack_signing_secret and app.settings.uses_http:
+        secret = app.settings.slack_signing_secret.get_secret_value()
+        server.router.add_post(signed.PATH, signed.receiver(bolt, secret))
 
     async def answer(only: str = "") -> web.Response:
         """Whether Slack is connected, and no trouble (whose key begins so) is open."""
@@ -384,18 +390,21 @@ async def _serve(
         """What Twilio sent; None where it was somebody else."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         signature = request.headers.get("X-Twilio-Signature", "")
-        return form if is_twilio(app.settings, public_url or str(request.url), form, signature) else None
+        if is_twilio(app.settings, public_url or str(request.url), form, signature):
+            return form
+        log.warning("a request to %s was refused: Twilio has not signed it", request.path)
+        return None
 
     server.router.add_get("/health", health)
     server.router.add_get("/healthz", health)
     server.router.add_get("/readyz", ready)
     server.router.add_post(BUNDLES_PATH, bundle_changed)
     server.router.add_post(MESSAGES_PATH, message_changed)
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=SLOW_CALLER)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=SLOW_CALLER, auto_decompress=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     with _free(listener.getsockname()[1]):  # of two that start at once both may have it, and one may listen
-        await web.SockSite(runner, listener).start()
+        stack.callback((await door.open(runner, listener)).close)
 
 
 def main() -> None:
