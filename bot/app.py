@@ -6,10 +6,11 @@ import logging
 import signal
 import socket as sockets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,7 @@ from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import App
 from bot.doctor import database
+from bot.door import Door
 from bot.office import Act, Office
 from bot.purchases import policy as approval
 from bot.purchases.authority import Authority
@@ -33,6 +35,7 @@ from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
 from bot.refusals import APP_TOKEN, BOT_TOKEN, SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.settings import BUNDLES_PATH, MESSAGES_PATH, SLACK, Settings
+from bot.slack import signed
 from bot.slack.courier import LOOK, TOKEN, Courier
 from bot.slack.homes import PAUSE, Homes
 from bot.slack.once import OnceApp
@@ -61,6 +64,10 @@ FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
 
 
+HAND_OVER = 7.0
+"""Seconds from SIGTERM until this process is the worker no more. Hosts kill after ten, and another process waits for the office."""
+SLOW_CALLER = 1.0
+"""Seconds that a request may still take meanwhile: Slack waits three for it, and asks again."""
 CONNECTED = "connected"
 """The key under which the database remembers that it was connected to both platforms once."""
 
@@ -174,10 +181,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         app.office = Office(store, *_duties_of_the_worker(app, worker, courier, watch))
         await app.office.start()
         stack.push_async_callback(app.office.stop)
-        stack.push_async_callback(courier.stop)
-        stack.push_async_callback(watch.stop)
-        stack.push_async_callback(worker.stop)
-        stack.push_async_callback(app.finish)
+        stack.push_async_callback(_one_after_another, app.finish, worker.stop, watch.stop, courier.stop)
         first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
         for each in (authority.look_at_file, authority.follow_edit):
             watching = asyncio.create_task(_again_and_again(each, POLICY_LOOK))
@@ -218,6 +222,13 @@ def _duties_of_the_worker(app: App, worker: Worker, courier: Courier, watch: Wat
         await app.market.load()
 
     return begin, lost, reload
+
+
+async def _one_after_another(*stops: Callable[[float], Awaitable[None]]) -> None:
+    """Each ends in order while there is time; what is left then is cut off, and settled by whoever is the worker next."""
+    until = monotonic() + HAND_OVER
+    for stop in stops:
+        await stop(max(0.0, until - monotonic()))
 
 
 async def _sweep_out(store: Store) -> None:
@@ -341,7 +352,11 @@ async def _serve(
     stack: contextlib.AsyncExitStack,
 ) -> None:
     """``/health``, ``/readyz``, what Twilio reports, and ``/slack/events`` when Slack delivers over HTTP."""
-    server = bolt.web_app(path="/slack/events") if app.settings.uses_http else web.Application()
+    door = Door()
+    server = door.application()
+    if app.settings.slack_signing_secret and app.settings.uses_http:
+        secret = app.settings.slack_signing_secret.get_secret_value()
+        server.router.add_post(signed.PATH, signed.receiver(bolt, secret))
 
     async def answer(only: str = "") -> web.Response:
         """Whether Slack is connected, and no trouble (whose key begins so) is open."""
@@ -375,18 +390,21 @@ async def _serve(
         """What Twilio sent; None where it was somebody else."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         signature = request.headers.get("X-Twilio-Signature", "")
-        return form if is_twilio(app.settings, public_url or str(request.url), form, signature) else None
+        if is_twilio(app.settings, public_url or str(request.url), form, signature):
+            return form
+        log.warning("a request to %s was refused: Twilio has not signed it", request.path)
+        return None
 
     server.router.add_get("/health", health)
     server.router.add_get("/healthz", health)
     server.router.add_get("/readyz", ready)
     server.router.add_post(BUNDLES_PATH, bundle_changed)
     server.router.add_post(MESSAGES_PATH, message_changed)
-    runner = web.AppRunner(server, access_log=None)
+    runner = web.AppRunner(server, access_log=None, shutdown_timeout=SLOW_CALLER, auto_decompress=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     with _free(listener.getsockname()[1]):  # of two that start at once both may have it, and one may listen
-        await web.SockSite(runner, listener).start()
+        stack.callback((await door.open(runner, listener)).close)
 
 
 def main() -> None:

@@ -115,7 +115,7 @@ class Worker:
         except Exception:
             log.exception("a duty failed; it is tried again")
 
-    async def stop(self, grace: float = 10) -> None:
+    async def stop(self, grace: float) -> None:
         """Ends after the steps that are being taken; what takes longer is cut off, and is settled at the next start."""
         self._stopping = True
         if self._scheduler is not None and self._scheduler.running:
