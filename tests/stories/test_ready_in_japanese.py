@@ -9,7 +9,7 @@ from bot.purchases.owned import OwnedNumbers
 from tests.stories.conftest import Clock
 from tests.stories.stage import Control, Person, Stage, asks, reviews, shown, until
 from tests.stories.test_mending import opens, registered
-from tests.stories.test_ready import NEW, PHONE, bought, reads, texts, verified
+from tests.stories.test_ready import NEW, PHONE, bought, reads, texts
 
 
 @pytest.fixture
@@ -17,23 +17,6 @@ async def japanese(stage: Stage) -> AsyncIterator[Person]:
     await stage.stop_app()
     await stage.start_app(CHANNEL_LANGUAGE="ja")
     yield stage.person("requester_ja")
-
-
-async def test_from_no_campaign_to_a_delivered_message(
-    stage: Stage, japanese: Person, approver: Person, clock: Clock
-) -> None:
-    await asks(japanese, review=NEW)
-    card = await stage.card("awaiting_approval")
-    assert "A2P 10DLCキャンペーンを登録するまで" in shown(card)
-    await approver.clicks(card, "approve")
-    card = await stage.card("complete")
-    assert "まだ米国宛てに送信できません" in card["text"]
-    await verified(stage)
-    await clock.forward(3601)
-    await stage.in_thread(card, "キャンペーンは承認済み")
-    await texts(stage, japanese, (await stage.cards())[-1])
-    await reads(stage, "テストメッセージが配信されました")
-    await stage.told(japanese, "テストメッセージが配信されました")
 
 
 async def test_a_toll_free_verification(
