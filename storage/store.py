@@ -7,12 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage.bundle_list import BundleList
 from storage.drafts import Drafts
 from storage.known import Known
+from storage.numbers import Numbers
 from storage.outbox import Outbox
 from storage.purchases import Purchases
 from storage.renewals import Renewals
 
 
-class Store(Drafts, Purchases, BundleList, Renewals, Outbox, Known):
+class Store(Drafts, Purchases, Numbers, BundleList, Renewals, Outbox, Known):
     """Opened with a database URL, closed with ``close``."""
 
     async def schema_version(self) -> str | None:

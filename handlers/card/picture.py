@@ -9,7 +9,7 @@ from bot.bundles.possible import usable
 from bot.core import App
 from bot.purchases.foreseen import Foreseen, foreseen, plan_of
 from bot.purchases.possible import IN_MENU, possible
-from bot.purchases.ready import outcome
+from bot.purchases.proof import outcome
 from bot.purchases.steps import step_of, steps_of
 from bot.purchases.whatsapp import is_online
 from bot.texts import (

@@ -81,9 +81,8 @@ async def test_by_command(stage: Stage, japanese: Person, approver: Person) -> N
         view = await japanese.view(callback_id)
         assert words in shown(view), command
         await japanese.slack.post("close", user=japanese.id, view_id=view["id"])
-    for command, words in (("check", "国番号"), ("test +442079460000", "購入した番号ではない")):
-        answer = await japanese.types(command)
-        assert words in answer["shown"][0]["text"], command
+    answer = await japanese.types("check")
+    assert "国番号" in answer["shown"][0]["text"]
 
 
 async def test_a_trial_account(
