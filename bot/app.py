@@ -28,6 +28,7 @@ from bot.core import App
 from bot.doctor import database
 from bot.door import Door
 from bot.office import Act, Office
+from bot.purchases import foreign
 from bot.purchases import policy as approval
 from bot.purchases.authority import Authority
 from bot.purchases.owned import OwnedNumbers
@@ -167,6 +168,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(60, authority.refresh)
         worker.every(1, watch.tick)
         worker.every(60, OwnedNumbers(app).tick)
+        worker.every(1, partial(foreign.follow, app))
         worker.every(3600, partial(_sweep_out, store))
         worker.every(1, courier.tick)
         worker.every(PAUSE, homes.tick)
@@ -380,10 +382,12 @@ async def _serve(
         return web.Response(status=403 if form is None else 204)
 
     async def message_changed(request: web.Request) -> web.Response:
-        purchase_id = request.query.get("purchase", "")
-        form = await reported(request, app.settings.message_callback(purchase_id))
-        if form is not None:
-            await app.store.look_at(purchase_id)
+        of = dict(request.query)
+        form = await reported(request, app.settings.message_callback(of))
+        if form is not None and "number" in of:
+            await app.store.look_at_number(of["number"])
+        elif form is not None:
+            await app.store.look_at(of.get("purchase", ""))
         return web.Response(status=403 if form is None else 204)
 
     async def reported(request: web.Request, public_url: str | None) -> dict[str, str] | None:

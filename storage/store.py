@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage.bundle_list import BundleList
 from storage.cache import Cache
 from storage.drafts import Drafts
+from storage.foreign import Foreign
 from storage.history import History
 from storage.numbers import Numbers
 from storage.outbox import Outbox
@@ -17,7 +18,7 @@ from storage.work import Work
 
 
 class Store(
-    Drafts, Purchases, Work, Numbers, History, BundleList, Renewals, MessagingServices, Outbox, Cache
+    Drafts, Purchases, Work, Numbers, Foreign, History, BundleList, Renewals, MessagingServices, Outbox, Cache
 ):
     """Opened with a database URL, closed with ``close``."""
 

@@ -801,7 +801,7 @@ def test_peoples_words_stand_as_they_typed_them_and_nothing_of_them_comes_alive(
     texts = [each for block in message["blocks"] for each in _leaves(block)]
     assert {"type": "text", "text": typed} in texts
     assert not any(each["type"] == "mrkdwn" for each in texts), "mrkdwn cannot escape a star"
-    assert any("denied by *Ada*" in each["text"] for each in texts)
+    assert {"type": "text", "text": "*Ada*", "style": {"bold": True}} in texts, "who denied it"
 
 
 def _leaves(block: Any) -> Iterator[dict[str, Any]]:
