@@ -94,7 +94,7 @@ async def sent(turn: Turn, form: Recipient) -> None:
     reference = (purchase.proof or {})["reference"]
     body = turn.t("Test message from Number Desk ({reference})", reference=reference)
     await turn.done()
-    app.later(ready.send_test(purchase, form.to, body, app), errors.in_log("sending a test message"))
+    app.later(ready.send_test(purchase, form.to, body, app), errors.unseen("sending a test message", app))
 
 
 Screen("card.test", (Recipient, sent))
