@@ -197,6 +197,14 @@ class Settings(DatabaseSetting, PolicySetting):
     log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"
+    log_format: Annotated[str | None, Field(pattern="^(text|json)$", description="text or json")] = None
+    metrics: Annotated[bool, Field(description="true or false")] = False
+    otel_exporter_otlp_endpoint: WebAddress = None
+    otel_exporter_otlp_headers: Annotated[
+        SecretStr | None,
+        _checked(lambda value: all("=" in each for each in value.split(","))),
+        Field(description="name=value, several with commas between them"),
+    ] = None
     https_proxy: Annotated[
         SecretStr | None,
         AfterValidator(_with_scheme),
@@ -287,8 +295,9 @@ def clear(environment: MutableMapping[str, str] = os.environ) -> None:
     """Takes out what Bolt and the SDKs would read by themselves; ours has been read (rule 40).
 
     With SLACK_CLIENT_ID, Bolt answers every command with "please install this app"; TWILIO_EDGE moves hosts; Slack's SDK
-    uses a proxy whatever NO_PROXY says, for this machine too (slack_bolt 1.30, slack_sdk 3.47, twilio 9.13).
+    uses a proxy whatever NO_PROXY says, for this machine too (slack_bolt 1.30, slack_sdk 3.47, twilio 9.13). OTEL_SDK_DISABLED
+    and its like change what is traced, and where it goes (opentelemetry-sdk 1.45).
     """
     for name in list(environment):
-        if name.upper().startswith(("SLACK_", "TWILIO_")) or name.upper().endswith("_PROXY"):
+        if name.upper().startswith(("SLACK_", "TWILIO_", "OTEL_")) or name.upper().endswith("_PROXY"):
             del environment[name]

@@ -1,7 +1,6 @@
 """Shows an error where the person is looking: under the field, in the modal, as a message only they see."""
 
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import announcements as news
+from bot import failures
 from bot.core import App
 from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, SlackSlow, TwilioAway
 from bot.purchases.steps import refused
@@ -102,13 +101,8 @@ async def sentence(error: Exception, app: App) -> Said:
         if kind is Kind.OF_INSTALLATION:
             await app.access.refused(error)
         return (TwilioAway() if kind is Kind.PASSING else refused(error)).said
-    reference = secrets.token_hex(2)
-    log.error("something went wrong (%s)", reference, exc_info=error)
-    try:
-        alarm = say(N_("Something went wrong: look for {reference} in the log."), reference=reference)
-        await app.store.owe(app.workspace_id, news.operators(app.settings, alarm))
-    except Exception:
-        log.exception("the operators could not be told of %s", reference)
+    reference, told = await failures.tell(app, "what somebody did in Slack", error)
+    if not told:
         return say(N_("Something went wrong ({reference})."), reference=reference)
     return say(N_("Something went wrong ({reference}). The operators have been told."), reference=reference)
 
@@ -118,13 +112,13 @@ def view(text: str, t: Texts) -> View:
     return blocks.modal("problem", t("That did not work"), [blocks.alert(text, "error")], close=t("Back"))
 
 
-def in_log(what: str) -> Callable[[Exception], Awaitable[None]]:
+def unseen(what: str, app: App) -> Callable[[Exception], Awaitable[None]]:
     """For ``app.later`` where nobody waits to see it."""
 
     async def note(error: Exception) -> None:
         if isinstance(error, SLACK_FAILS) and of_slack(error).kind is Kind.PASSING:
             log.warning("%s failed: %s", what, of_slack(error).code)
         else:
-            log.error("%s failed", what, exc_info=error)
+            await failures.tell(app, what, error)
 
     return note

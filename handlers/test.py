@@ -54,7 +54,7 @@ async def sent(turn: Turn, form: Recipient) -> None:
     async def work(_: str) -> View:
         begun = await foreign.begin_test(number, turn.person_id, app)
         body = test.text(begun.proof, turn.t)
-        app.later(foreign.send_test(begun, form.to, body, app), errors.in_log("sending a test message"))
+        app.later(foreign.send_test(begun, form.to, body, app), errors.unseen("sending a test message", app))
         return on_its_way(number, turn.t)
 
     await loading.behind(turn, turn.t("Checking the number at Twilio…"), work)

@@ -1,10 +1,11 @@
 """Questions about purchases, and what people do with one: sending, deciding, taking back, another quote."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, or_
+from sqlalchemy import delete, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -76,6 +77,16 @@ class Purchases(Changes):
                     .order_by(col(Purchase.wake_at))
                 )
             ).all()
+
+    async def waiting_in_all(self) -> dict[State, tuple[int, datetime]]:
+        """Of those that are not finished by state: how many, and since when the oldest was asked for."""
+        each = (
+            select(Purchase.state, func.count(), func.min(Purchase.created_at))
+            .where(col(Purchase.wake_at).is_not(None))
+            .group_by(col(Purchase.state))
+        )
+        async with self.reading() as session:
+            return {State(state): (count, since) for state, count, since in (await session.exec(each)).all()}
 
     async def quotes_of(self, purchase_id: str) -> Sequence[Quote]:
         """All that were ever asked for, and what became of each, oldest first."""

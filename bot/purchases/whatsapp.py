@@ -256,7 +256,7 @@ async def _verify(purchase: Purchase, sender: Sender, app: App) -> Purchase:
             try:
                 await senders.verify(app.twilio, sender.sid, newest[1])
             except TwilioError as error:
-                log.warning("purchase %s: the code did not verify it: %s", purchase.id, error)
+                log.warning("the code did not verify the sender: %s", error)
             else:
                 return purchase
     asks = not texts or "tried" in (purchase.whatsapp or {}) or now() - _since(whatsapp) > CODE_COMES

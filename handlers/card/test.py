@@ -82,7 +82,7 @@ async def sent(turn: Turn, form: Recipient) -> None:
     purchase = await ready.begin_test(of.purchase_id, of.quote_no, turn.person_id, app, form.way)
     body = text(purchase.proof, turn.t)
     await turn.done()
-    app.later(ready.send_test(purchase, form.to, body, app), errors.in_log("sending a test message"))
+    app.later(ready.send_test(purchase, form.to, body, app), errors.unseen("sending a test message", app))
 
 
 def text(proof: Proof | None, t: Texts) -> str:

@@ -1,5 +1,6 @@
 """What must hold of what people see, of what Twilio has sold, and of what the app has written. Pure: each takes what was read and gives findings."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -308,8 +309,12 @@ def complaints(log: str) -> Iterator[str]:
     for n, line in enumerate(lines):
         if "Twilio does not let the app in" in line:  # a suspended account, of the walk's own making
             continue
-        if re.search(r"\b(ERROR|CRITICAL)\b|^Traceback|never awaited|was never retrieved", line):
-            yield "in the log: " + " / ".join(lines[n : n + 1]) + _cause(lines[n + 1 :])
+        if line.startswith("{"):
+            said = json.loads(line)
+            if said["level"] in ("error", "critical"):
+                yield f"in the log: {said['event']}" + _cause(said.get("exception", "").splitlines())
+        elif re.search(r"^Traceback|never awaited|was never retrieved", line):
+            yield "in the log: " + line + _cause(lines[n + 1 :])
 
 
 def _cause(lines: Sequence[str]) -> str:
