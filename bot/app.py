@@ -66,8 +66,6 @@ FIRST_LOOK = timedelta(seconds=15)
 
 HAND_OVER = 7.0
 """Seconds from SIGTERM until this process is the worker no more. Hosts kill after ten, and another process waits for the office."""
-SLOW_CALLER = 1.0
-"""Seconds that a request may still take meanwhile: Slack waits three for it, and asks again."""
 CONNECTED = "connected"
 """The key under which the database remembers that it was connected to both platforms once."""
 
@@ -400,7 +398,7 @@ async def _serve(
     server.router.add_get("/readyz", ready)
     server.router.add_post(BUNDLES_PATH, bundle_changed)
     server.router.add_post(MESSAGES_PATH, message_changed)
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=SLOW_CALLER, auto_decompress=False)
+    runner = door.runner(server)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     with _free(listener.getsockname()[1]):  # of two that start at once both may have it, and one may listen
