@@ -241,7 +241,8 @@ async def test_a_page_whose_metadata_was_altered_sends_nothing(metadata: str, fo
     view, values = await reviewing(forger)
     altered = forger.submission(REQUESTER, {**view, "private_metadata": metadata}, values)
     status, answer = await forger.delivers(altered)
-    assert status == 200 and '"clear"' not in answer and await requests(forger) == 0
+    assert status == 200 and '"clear"' not in answer and "went wrong" not in answer
+    assert await requests(forger) == 0
     status, answer = await forger.delivers(forger.submission(REQUESTER, view, values))
     assert status == 200 and '"clear"' in answer, "unaltered, it is sent"
     assert await requests(forger) == 1
@@ -279,6 +280,8 @@ async def test_a_page_whose_fields_were_altered_sends_nothing(what: str, forger:
         altered[block]["messaging_service"]["selected_option"] = chosen
     status, answer = await forger.delivers(forger.submission(REQUESTER, view, altered))
     assert status == 200 and '"clear"' not in answer, answer
+    if what != "lists":  # a shape that Slack's client cannot make is told to the operators
+        assert "went wrong" not in answer
     assert await requests(forger) == 0 and await forger.stage.bought() == []
 
 
