@@ -118,8 +118,9 @@ async def test_an_installation_that_is_well_has_nothing_to_mend(running: Desk) -
 
 async def test_scopes_that_not_everybody_needs_may_be_refused(running: Desk) -> None:
     running.stage.slack_twin.workspace.scopes.remove("files:read")
-    (finding,) = [each for each in await running.look() if each.about == "scopes"]
-    assert finding.mark is Mark.ADVICE and "files:read" in Texts("en").plain(finding.said)
+    fine, advice = [each for each in await running.look() if each.about == "scopes"]
+    assert (fine.mark, advice.mark) == (Mark.FINE, Mark.ADVICE)
+    assert "files:read" in Texts("en").plain(advice.said)
 
 
 async def test_it_is_well_before_the_first_start_and_looking_makes_no_database(desk: Desk) -> None:
