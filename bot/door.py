@@ -2,6 +2,7 @@
 away before anything of ours has read a word."""
 
 import asyncio
+import logging
 import socket
 from typing import cast
 
@@ -16,6 +17,8 @@ IDLE = 75.0
 MOST = 200
 """Connections at once. When one more comes, the one that has waited longest without a whole request is closed: the newest is rather
 Slack than who holds them open."""
+SLOW_CALLER = 1.0
+"""Seconds that a request may still take when the process is told to stop: Slack waits three for it, and asks again."""
 BODY = 1024 * 1024
 """Bytes. A view of Slack's has at most 250,000 characters, which percent-encoding makes longer."""
 TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -32,6 +35,13 @@ class Door:
 
     def application(self) -> web.Application:
         return web.Application(middlewares=[self._whole], client_max_size=BODY)
+
+    def runner(self, application: web.Application) -> web.AppRunner:
+        log = logging.getLogger(__name__)
+        log.addFilter(_in_one_line)
+        return web.AppRunner(
+            application, access_log=None, logger=log, shutdown_timeout=SLOW_CALLER, auto_decompress=False
+        )
 
     async def open(self, runner: web.AppRunner, listener: socket.socket) -> asyncio.Server:
         """Raises OSError."""
@@ -98,11 +108,21 @@ class Door:
                 self.is_done(transport)
 
 
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """What is no HTTP, or ends in between, is the caller's fault: aiohttp logs a traceback, with what was sent, as it does for a fault of ours."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError | ConnectionResetError):
+        record.msg, record.args, record.exc_info = "a request was refused: %s", (type(error).__name__,), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
+
+
 async def _read(request: web.Request) -> None:
     """Raises what is answered to the caller."""
     try:
         body = await request.read()
-    except (web.RequestPayloadError, HttpProcessingError, ConnectionError) as error:  # no chunks, or no end
+    except (web.RequestPayloadError, HttpProcessingError, ConnectionError, RuntimeError) as error:
+        # no chunks, or no end: aiohttp says that in four ways
         raise web.HTTPBadRequest from error
     is_multipart = request.content_type.startswith("multipart/")  # which aiohttp would read a second time
     if is_multipart or (request.charset or "utf-8").lower() != "utf-8":

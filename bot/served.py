@@ -21,9 +21,6 @@ from bot.twilio.callbacks import is_twilio
 
 log = logging.getLogger(__name__)
 
-SLOW_CALLER = 1.0
-"""Seconds that a request may still take meanwhile: Slack waits three for it, and asks again."""
-
 Figures = Callable[[], Awaitable[tuple[bytes, str]]]
 """The text, and its content type."""
 
@@ -66,7 +63,7 @@ async def open_on(
     add_reports(server, app, watch)
     if figures is not None:
         add_figures(server, figures)
-    runner = web.AppRunner(server, access_log=None, shutdown_timeout=SLOW_CALLER, auto_decompress=False)
+    runner = door.runner(server)
     await runner.setup()
     try:
         with _free(

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import failures
 from bot.core import App
-from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, SlackSlow, TwilioAway
+from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, OldButton, SlackSlow, TwilioAway
 from bot.purchases.steps import refused
 from bot.refusals import SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.texts import N_, Said, Texts, person, say
@@ -33,6 +33,8 @@ async def shown(
     """Bolt's error handler. Its answer is the acknowledgement, so the person sees it at once."""
     t: Texts = context.get("t") or Texts("en")
     kind = body.get("type", "command")
+    if isinstance(error, NotAllowed | OldButton):
+        log.warning("a %s was refused: %s", kind, type(error).__name__)
     if isinstance(error, FormErrors) and kind == "view_submission":
         if here := under_fields(error, body["view"], t):
             return _answer({"response_action": "errors", "errors": here})
