@@ -1,6 +1,6 @@
 """Questions about purchases, and every way in which one changes: always one conditional UPDATE."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,6 +32,17 @@ from storage.outbox import Owed, card_changed
 
 LONGEST_SLEEP = timedelta(hours=1)
 """Nothing that is not finished sleeps longer (rule 36)."""
+
+
+UNASKED: dict[str, Any] = {
+    "rule": None,
+    "stage": 1,
+    "asked_at": None,
+    "reminders": 0,
+    "reminded_at": None,
+    "passed_on_stage": 0,
+}
+"""The columns of a purchase whose quote was not judged by the policy yet: the worker's next look does."""
 
 
 class Lost(Exception):
@@ -79,6 +90,24 @@ class Happened:
             details=self.details,
         )
         return [line, *(owed.row(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What the approvals of a quote come to.
+
+    by: who gave the last one that was needed; none: nobody has to be asked. happened: none where nothing is new for anybody. values:
+    columns in which the purchase remembers where it stands with those who decide.
+    """
+
+    is_enough: bool
+    by: str | None = None
+    happened: Happened | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+Judge = Callable[[Purchase, Sequence[Approval]], Tally]
+"""The row as it is now, and all approvals of its quote in their order: what they come to. Asks nobody."""
 
 
 def _lost(session: AsyncSession, row: Purchase | None) -> Lost:
@@ -244,7 +273,7 @@ class Purchases(OfficeRow):
                         state=State.AWAITING_APPROVAL,
                         created_at=moment,
                         updated_at=moment,
-                        wake_at=moment + LONGEST_SLEEP,
+                        wake_at=moment,  # it is judged by the policy at once
                     )
                 )
                 await session.flush()
@@ -275,83 +304,76 @@ class Purchases(OfficeRow):
         purchase_id: str,
         quote_no: int,
         approval: dict[str, Any],
-        counting: Collection[str],
-        needed: int,
-        counted: Happened,
-        decided: Happened,
+        judge: Judge,
+        old_before: datetime | None = None,
     ) -> Purchase:
-        """The purchase with this approval; in progress when enough of those count who may approve now.
+        """The purchase with this approval; in progress when that is enough.
 
-        approval: ``person_id, rule, policy_version``. counting: the people among those who have approved who still may.
-        Raises Lost (decided, or another quote by now) and AlreadyApproved. The row is locked first, so that of two
-        approvals at once the second sees the first.
+        approval: ``person_id, rule, stage, policy_version`` and perhaps ``reason``. old_before: an approval of the same person from
+        before this moment is given anew. Raises Lost (decided, or another quote by now) and AlreadyApproved. The row is locked
+        first, so that of two approvals at once the second sees the first.
         """
-        person_id = approval["person_id"]
-        try:
-            async with self.writing(durable=True) as session:
-                row = await self._locked(session, purchase_id)
-                if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != quote_no:
-                    raise _lost(session, row)
-                session.add(
-                    Approval(
-                        workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval
-                    )
-                )
-                await session.flush()
-                event = Happened("approval", person_id, {**approval, "quote": quote_no})
-                self._put_on_record(session, row, event)
-                return await self._count(
-                    session, row, {*counting, person_id}, needed, person_id, counted, decided
-                )
-        except IntegrityError as error:
-            raise AlreadyApproved from error
+        async with self.writing(durable=True) as session:
+            row = await self._locked(session, purchase_id)
+            if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != quote_no:
+                raise _lost(session, row)
+            await self._give(session, row, approval, old_before)
+            details = {name: value for name, value in approval.items() if value is not None}
+            event = Happened("approval", approval["person_id"], {**details, "quote": quote_no})
+            self._put_on_record(session, row, event)
+            return await self._judge(session, row, judge)
 
-    async def count_again(
-        self, purchase: Purchase, counting: Collection[str], needed: int, decided: Happened
-    ) -> Purchase:
-        """The purchase in progress when enough of its approvals count by now: who may, or how many, has changed."""
+    async def _give(
+        self, session: AsyncSession, row: Purchase, approval: dict[str, Any], old_before: datetime | None
+    ) -> None:
+        """One yes a person and quote; besides, one in an emergency (stage 0). Raises AlreadyApproved."""
+        in_emergency = approval.get("stage") == 0
+        given = [
+            each
+            for each in await self._approvals(session, row)
+            if each.person_id == approval["person_id"] and (each.stage == 0) == in_emergency
+        ]
+        if given and (old_before is None or given[-1].approved_at > old_before):
+            raise AlreadyApproved
+        for each in given:
+            await session.delete(each)
+        await session.flush()
+        session.add(
+            Approval(workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval)
+        )
+        await session.flush()
+
+    async def count_again(self, purchase: Purchase, judge: Judge) -> Purchase:
+        """The purchase as its approvals make it by now: who may, how many are needed, or the rule has changed."""
         async with self.writing(durable=True) as session:
             row = await self._locked(session, purchase.id)
             if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != purchase.quote_no:
                 raise _lost(session, row)
-            return await self._count(session, row, counting, needed, None, None, decided)
+            return await self._judge(session, row, judge)
 
-    async def _count(
-        self,
-        session: AsyncSession,
-        row: Purchase,
-        counting: Collection[str],
-        needed: int,
-        by: str | None,
-        counted: Happened | None,
-        decided: Happened,
-    ) -> Purchase:
-        good = [each for each in await self._approvals(session, row) if each.person_id in counting]
-        done = len(good) >= needed
-        if not done and counted is None:
-            return row
-        last = by or good[-1].person_id
-        values: dict[str, Any] = (
-            {
+    async def _judge(self, session: AsyncSession, row: Purchase, judge: Judge) -> Purchase:
+        tally = judge(row, await self._approvals(session, row))
+        values = dict(tally.values)
+        if tally.is_enough:
+            values |= {
                 "state": State.IN_PROGRESS,
-                "decided_by": last,
+                "decided_by": tally.by,
                 "decided_at": now(),
                 "waiting": None,
                 "problem": None,
                 "tries": 0,
             }
-            if done
-            else {}
-        )
+        if not values and tally.happened is None:
+            return row
         purchase = await self._update(
             session,
             row.id,
             [col(Purchase.state) == State.AWAITING_APPROVAL, col(Purchase.quote_no) == row.quote_no],
             values,
+            bump=tally.happened is not None,
         )
-        happened = decided if done else counted
-        assert happened is not None
-        self._put_on_record(session, purchase, happened)
+        if tally.happened is not None:
+            self._put_on_record(session, purchase, tally.happened)
         return purchase
 
     async def deny(
@@ -420,6 +442,8 @@ class Purchases(OfficeRow):
             "waiting": None,
             "alternatives": [],
             "tries": 0,
+            "wake_at": now(),
+            **UNASKED,
             **values,
         }
         numbers = {"quote_no": purchase.quote_no + 1, "revision": 0}

@@ -5,6 +5,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.bundle_list import BundleList
+from storage.commitments import Commitments
 from storage.drafts import Drafts
 from storage.known import Known
 from storage.outbox import Outbox
@@ -12,7 +13,7 @@ from storage.purchases import Purchases
 from storage.renewals import Renewals
 
 
-class Store(Drafts, Purchases, BundleList, Renewals, Outbox, Known):
+class Store(Drafts, Purchases, Commitments, BundleList, Renewals, Outbox, Known):
     """Opened with a database URL, closed with ``close``."""
 
     async def schema_version(self) -> str | None:
