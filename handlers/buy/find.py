@@ -58,7 +58,7 @@ def page(
         kind = typed.get("number_type")
         shown.append(country_field.types(offers, kind, t, mark=f"{mark}~{draft.country}", dispatch=True))
     if nobody:
-        shown.append(rich.warning(nobody, t))
+        shown.append(blocks.alert(t.said(nobody)))
     shown += [
         *_capabilities(draft, offers, app, t, mark),
         *_destinations(draft, offers, app, t, mark),

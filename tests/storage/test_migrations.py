@@ -19,6 +19,7 @@ from sqlmodel import SQLModel, col
 import storage.models  # noqa: F401
 from storage.models import UNFINISHED, Outgoing
 from storage.outbox import Lane
+from storage.purchases import Tally
 from storage.schema import SchemaError, configuration, prepare, upgrade
 from storage.store import Store
 from tests.storage.conftest import migrate
@@ -516,3 +517,23 @@ async def test_a_bundle_of_the_release_before_renewals_is_read_and_can_be_renewe
     async with database.engine.begin() as connection:
         (back,) = (await connection.execute(text("SELECT id, sid, status FROM bundles"))).all()
     assert tuple(back) == ("b1", "BU1", "twilio-approved")
+
+
+async def test_a_request_of_the_release_before_rules_is_judged_at_its_next_look(database: Store) -> None:
+    await run(database, lambda config: command.upgrade(config, "0002"))
+    waiting = {**FIRST["purchases"], "state": "awaiting_approval"}
+    async with database.engine.begin() as connection:
+        rows = {**FIRST, "bundles": {**FIRST["bundles"], "addresses": {}}, "purchases": waiting}
+        await connection.run_sync(put, rows)
+    await run(database, lambda config: command.upgrade(config, "head"))
+    await run(database, command.check)
+    purchase = await database.purchase("p1")
+    assert purchase is not None
+    assert (purchase.rule, purchase.stage, purchase.asked_at) == (None, 1, None), "its time begins now"
+    assert (purchase.reminders, purchase.reminded_at, purchase.passed_on_stage) == (0, None, 0)
+    noted = {"rule": "approve", "asked_at": NOON}
+    await database.count_again(purchase, lambda row, approvals: Tally(False, values=noted))
+    await run(database, lambda config: command.downgrade(config, "0012"))
+    await run(database, lambda config: command.upgrade(config, "head"))
+    purchase = await database.purchase("p1")
+    assert purchase is not None and (purchase.rule, purchase.asked_at) == (None, None)

@@ -152,7 +152,7 @@ def _across(given: dict[str, Any]) -> Iterator[Complaint]:
     """What no part of the file knows by itself."""
     rules = given.get("rule")
     named = rules if isinstance(rules, list) else []
-    if "approve" not in given and not named:
+    if not {"approve", "rule"} & given.keys():
         yield Complaint(("approve",), "is missing; it says who may approve")
     names = [each.get("name") for each in named if isinstance(each, dict)]
     for place, name in enumerate(names):

@@ -190,7 +190,7 @@ class Policy(Part):
 
     async def _decides(
         self,
-        deciders: Iterable[Lists],
+        deciders: Sequence[Lists],
         person_id: str,
         rule: Rule | None,
         purchase: Purchase,
@@ -341,13 +341,13 @@ class Policy(Part):
             case Role.OPERATOR:
                 return await self.is_operator(person_id, people)
 
-    def _who_decides(self, rule: Rule, purchase: Purchase) -> Iterator[Lists]:
+    def _who_decides(self, rule: Rule, purchase: Purchase) -> list[Lists]:
         """Whom the rule names for a request of this cost, in whichever stage, or for what is over a limit."""
         yearly = max(purchase.quote.ceiling, purchase.quote.price) * 12
-        yield from (each for each in rule.stages if each.yearly_above is None or yearly > each.yearly_above)
-        yield from (each for each in (rule.limits.over, self.limits.over) if each is not None)
-        if purchase.passed_on_stage:
-            yield self.waiting.pass_on_to
+        stages = [each for each in rule.stages if each.yearly_above is None or yearly > each.yearly_above]
+        over = [each for each in (rule.limits.over, self.limits.over) if each is not None]
+        passed_on = [self.waiting.pass_on_to] if purchase.passed_on_stage else []
+        return [*stages, *over, *passed_on]
 
     def deciding(self, counted: Progress, purchase: Purchase) -> list[Lists]:
         """Who may give what it waits for: those of its stage, and whom that was passed on to."""
@@ -403,7 +403,12 @@ class Policy(Part):
 
     async def undecidable(self, people: People) -> Said | None:
         """For the operators, at start and after a change: requests that nobody could ever decide, if there are such."""
-        for rule in self.rules:
+        over = [
+            Rule(name=f"{name}: limits.over", **limits.over.model_dump())
+            for name, limits in (*((rule.name, rule.limits) for rule in self.rules), ("*", self.limits))
+            if limits.over is not None
+        ]
+        for rule in (*self.rules, *over):
             if lack := await undecidable(rule, self.ask, people):
                 return lack
         return None

@@ -246,8 +246,11 @@ def case_of(rules: Sequence[Rule], limits: Limits, facts: Facts, figures: Figure
         *broken(limits, figures.all, facts.price, facts.currency),
     )
     if over:  # asked of the named people instead
-        instead = (Stage(**each.deciders.model_dump()) for each in over if each.deciders)
-        return Case(rule, tuple(instead), over)
+        instead: list[Deciders] = []
+        for each in over:
+            if each.deciders is not None and each.deciders not in instead:  # once for both limits
+                instead.append(each.deciders)
+        return Case(rule, tuple(Stage(**each.model_dump()) for each in instead), over)
     if rule.unasked_under is not None and facts.yearly < rule.unasked_under:
         return Case(rule)
     stages = (each for each in rule.stages if each.yearly_above is None or facts.yearly > each.yearly_above)
