@@ -1,6 +1,6 @@
 """What the worker does about a request while nobody decides: reminds, passes it on, lets it lapse. Each is done once, and told once."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot import announcements as news
@@ -101,7 +101,7 @@ async def _lapse(stands: Standing, app: App) -> Purchase:
     return await app.store.save_step(purchase, happened, as_read=True, state=State.LAPSED, waiting=None)
 
 
-def _called(stands: Standing, deciders: Iterable[Lists], said: Said, app: App) -> tuple[Owed, ...]:
+def _called(stands: Standing, deciders: Sequence[Lists], said: Said, app: App) -> tuple[Owed, ...]:
     """In the thread, which notifies whom it mentions; the channel is not disturbed again."""
     approved = {each.person_id for each in stands.approvals}
     excluded = own_of(stands.purchase, stands.rule) | approved

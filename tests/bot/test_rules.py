@@ -1,5 +1,6 @@
 """Deciding by rules, as properties: which rule applies, whose approval counts where, what counts against a limit, what is due when."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.purchases.policy import Policy
 from bot.purchases.policy.counting import Yes, progress, seats
 from bot.purchases.policy.limits import Deciders, Limits, Spent, broken
 from bot.purchases.policy.rules import Case, Facts, Figures, Rule, Stage, candidates, case_of, first_match
 from bot.purchases.policy.waiting import Act, Hours, Waited, Waiting, next_act
 from bot.purchases.standing import figures
+from bot.slack.people import Forgetful, People
 from storage.commitments import Commitment
 from tests import rows
 
@@ -327,3 +331,40 @@ def test_reminders_double_end_and_the_request_lapses_in_time(after: str, most: i
 def test_times_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Waiting(**wrong)
+
+
+# one's own
+
+
+@given(
+    st.sampled_from(PEOPLE),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(PEOPLE),
+    st.lists(
+        st.tuples(st.sampled_from(PEOPLE), st.sampled_from(PEOPLE)).filter(lambda two: two[0] != two[1])
+    ),
+    st.booleans(),
+)
+def test_nobody_approves_their_own_nor_for_somebody_what_is_theirs(
+    who: str, requester: str, owner: str, stand_ins: list[tuple[str, str]], own: bool
+) -> None:
+    """Whoever stands in for whom; unless the rule says that one may."""
+    day = NOON.date()
+    policy = Policy.model_validate(
+        {
+            "approve": {"people": PEOPLE[:3], "own_request": own},
+            "stand_in": [{"away": away, "by": by, "first": day, "last": day} for away, by in stand_ins],
+        }
+    )
+    purchase = rows.purchase(requester_id=requester, owner_id=owner)
+    nobody_else = People(Forgetful(), AsyncWebClient(), "T0").as_known
+
+    async def may() -> bool:
+        made = policy.case(await policy.facts(purchase, nobody_else), Figures())
+        return bool(await policy.may_fill(made, who, purchase, nobody_else, NOON))
+
+    theirs = {requester, owner}
+    named = {who, *(away for away, by in stand_ins if by == who)} & {*PEOPLE[:3]}
+    if not own:
+        named = set() if who in theirs else named - theirs
+    assert asyncio.run(may()) == bool(named)

@@ -18,6 +18,7 @@ from bot.errors import (
     OnlyApprovers,
     OwnRequest,
 )
+from bot.purchases.policy import calling
 from bot.purchases.policy.counting import Progress, Yes
 from bot.purchases.policy.limits import Limits
 from bot.purchases.policy.lists import Ask, Bundles, Known, Lists, Lookup, Operators, Part
@@ -26,14 +27,10 @@ from bot.purchases.policy.rules import UNNAMED, Approve, Case, Facts, Figures, R
 from bot.purchases.policy.shortage import undecidable, what_lacks
 from bot.purchases.policy.waiting import Emergency, Hours, StandIn, Waiting
 from bot.slack.people import People
-from bot.texts import Said, channels, mention, person
+from bot.texts import Said, person
 from storage.models import Approval, Purchase, Quote, now
 
-MENTIONED = 5
-"""People whom a card mentions; where more may decide they are told directly."""
 OPERATORS_NAMED = 3
-TOLD = 30
-"""People who are told directly of one request, at the most."""
 EMERGENCY = 0
 """The stage of an approval that stands for all of them."""
 
@@ -97,18 +94,16 @@ class Policy(Part):
 
     @property
     def approvers_by_id(self) -> list[str]:
-        """Whom the file names as approvers, each once."""
-        return list(dict.fromkeys(each for lists in self._deciders for each in lists.named))
+        """Whom the file names as approvers, each once: also who stands in for one, or may in an emergency."""
+        named = [each for lists in (*self._deciders, self.emergency) for each in lists.named]
+        return list(dict.fromkeys([*named, *(each.by for each in self.stand_in)]))
 
     def without(self, person_ids: Collection[str]) -> "Policy":
         """As it would be if these were not named as approvers: for looking whether the others are enough."""
         rest = self.model_copy(deep=True)
-        for lists in (*(stage for rule in rest.rule for stage in rule.stage), *rest.rule, rest.approve):
-            if lists is not None:
+        for rule in (*rest.rule, *([rest.approve] if rest.approve is not None else [])):
+            for lists in (rule, *rule.stage):
                 lists.people = [each for each in lists.people if each not in person_ids]
-        if rest.approve is not None:
-            for stage in rest.approve.stage:
-                stage.people = [each for each in stage.people if each not in person_ids]
         return rest
 
     def names(self, person_id: str) -> bool:
@@ -356,40 +351,20 @@ class Policy(Part):
         passed_on = [self.waiting.pass_on_to] if counted.place < purchase.passed_on_stage else []
         return [counted.stage, *passed_on]
 
-    def named(self, deciders: Iterable[Lists], excluded: Collection[str], people: Known) -> Any:
+    def named(self, deciders: Sequence[Lists], silent: Collection[str], people: Known) -> Any:
         """For a sentence: who of them may decide, or the channels whose members may."""
-        deciders = list(deciders)
-        called, told = self.calls(deciders, excluded, people)
-        in_channels = [each for lists in deciders for each in lists.channels]
-        return channels(in_channels) if not called and in_channels else mention(called or told)
+        return calling.named(deciders, silent, self._away(), people)
 
     def calls(
-        self, deciders: Iterable[Lists], excluded: Collection[str], people: Known
+        self, deciders: Sequence[Lists], silent: Collection[str], people: Known
     ) -> tuple[list[str], list[str]]:
-        """Whom a request that waits for these calls: by a mention in its card, and by a direct message each.
+        """Whom a request that waits for these calls: by a mention in its card, and by a direct message each (``calling.calls``)."""
+        return calling.calls(deciders, silent, self._away(), people)
 
-        User groups are mentioned, and people as long as they are few. Members of a channel, and many people, are told directly, as
-        far as they are known. Who is away is not called, but who stands in. excluded: whose own request it is.
-        """
-        deciders = list(deciders)
-        quiet = {each for lists in deciders for each in lists.named if each not in lists.people}
-        silent = quiet | {*excluded}
-        groups = list(dict.fromkeys(each for lists in deciders for each in lists.groups))
-        named = self._there(each for lists in deciders for each in lists.people)
-        named = [each for each in named if each not in silent]
-        few = named if len(named) <= MENTIONED else []
-        told = set(named)
-        if not groups:
-            in_channels = [people.listed([], lists.channels) or frozenset() for lists in deciders]
-            told.update(self._there(each for members in in_channels for each in members))
-        asked = sorted(each for each in told - {*few} if each not in silent and not people.known_bar(each))
-        return [*groups, *few], asked[:TOLD]
-
-    def _there(self, person_ids: Iterable[str]) -> list[str]:
-        """Each once, in place of who is away today who stands in."""
+    def _away(self) -> dict[str, str]:
+        """Who is away today, with who stands in."""
         day = self.hours.day_of(now())
-        by = {each.away: each.by for each in self.stand_in if each.first <= day <= each.last}
-        return list(dict.fromkeys(by.get(each, each) for each in person_ids))
+        return {each.away: each.by for each in self.stand_in if each.first <= day <= each.last}
 
     def known_approvers(self, people: Known) -> frozenset[str] | None:
         """Everybody who might decide about something, as far as is known; None when a list was never read."""
