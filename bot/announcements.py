@@ -18,15 +18,17 @@ def direct(purchase: Purchase, message: Said) -> Owed:
 
 
 def called_back(
-    settings: Settings, message: Said, calls: Sequence[str], told: Sequence[str]
+    settings: Settings, message: Said, calls: Sequence[str], told: Sequence[str], *, broadcast: bool = True
 ) -> tuple[Owed, ...]:
-    """To those who have to decide once more: an edited card notifies nobody, so a line of the thread does, shown in the channel too.
+    """To those who have to decide now: an edited card notifies nobody, so a line of the thread does.
 
-    calls: people and user groups that it mentions; told: people who are told directly instead.
+    calls: people and user groups that it mentions; told: people who are told directly instead. broadcast: whether the channel shows
+    it, too.
     """
     line = say(N_("{approvers} {sentence}"), approvers=mention(calls), sentence=message) if calls else message
-    broadcast = Owed("thread", settings.approvals_channel, {**line, "broadcast": True})
-    return broadcast, *(Owed("direct", each, message, after_card=True) for each in told)
+    shown = {**line, "broadcast": True} if broadcast else line
+    in_thread = Owed("thread", settings.approvals_channel, shown)
+    return in_thread, *(Owed("direct", each, message, after_card=True) for each in told)
 
 
 def operators(settings: Settings, message: Said) -> Owed:

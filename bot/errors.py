@@ -71,7 +71,17 @@ class BarredFromHere(NotAllowed):
 
 
 class NobodyCouldApprove(NotAllowed):
-    """Says how many approvals are needed, and how many people could give one."""
+    """No rule is for it, or too few people could approve: says which."""
+
+
+class NotYourTurn(BotError):
+    """By the stages of its rule; names who may."""
+
+    text = N_("At this point it waits for the approval of {approvers}.")
+
+
+class OverLimit(NotAllowed):
+    """By the policy: says which limit, with its figures."""
 
 
 class NotAnOperator(NotAllowed):

@@ -15,7 +15,15 @@ SENTENCES: Mapping[str, str] = {
     "quote": N_("Quote {quote}: {number}, {type} in {country}, for {price} a month."),
     "approval": N_("{person} approved quote {quote} by the rule “{rule}” of policy version {version}."),
     "approval_counted": N_("More approvals are needed."),
+    "stage_reached": N_("It reached stage {stage} of the rule “{rule}” (policy version {version})."),
     "approved": N_("It has the approvals it needs."),
+    "unasked": N_("Nobody had to approve it, by the rule “{rule}” of policy version {version}."),
+    "emergency": N_(
+        "{person} approved it alone, in an emergency: {reason} (rule “{rule}” of policy version {version})"
+    ),
+    "reminded": N_("Those who have to decide were reminded, for stage {stage} of the rule “{rule}”."),
+    "passed_on": N_("Stage {stage} of the rule “{rule}” was passed on to others, who may decide, too."),
+    "lapsed": N_("Nobody decided in time, by the rule “{rule}” of policy version {version}: it lapsed."),
     "approvals_void": N_(
         "Not enough of those who approved may approve any more: it went back to the approvers."
     ),
@@ -144,6 +152,7 @@ VALUES: Mapping[str, Callable[[Event, Purchase], Any]] = {
     "country": lambda event, _: country(event.details["country"]),
     "price": _price,
     "rule": _detail("rule"),
+    "stage": _detail("stage"),
     "version": _detail("policy_version"),
     "reason": lambda event, _: str(event.details.get("reason") or ""),
     "problem": _detail("problem"),

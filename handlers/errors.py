@@ -85,9 +85,8 @@ async def only_to(client: AsyncWebClient, body: dict[str, Any], text: str) -> No
 
 async def sentence(error: Exception, app: App) -> Said:
     """What people read. An error of ours gets a reference that the log and the operators' channel carry too."""
-    if isinstance(error, NotAllowed) and (operators := await app.policy.whom_to_ask(app.people)):
-        can = N_("{why} {operators} can change the policy.")
-        return say(can, why=error.said, operators=[person(each) for each in operators])
+    if isinstance(error, NotAllowed):
+        return await with_operators(error.said, app)
     if isinstance(error, BotError):
         return error.said
     if isinstance(error, Lost | DraftMoved):
@@ -107,6 +106,15 @@ async def sentence(error: Exception, app: App) -> Said:
     if not told:
         return say(N_("Something went wrong ({reference})."), reference=reference)
     return say(N_("Something went wrong ({reference}). The operators have been told."), reference=reference)
+
+
+async def with_operators(why: Said, app: App) -> Said:
+    """What the policy says against it, and who can change that."""
+    operators = await app.policy.whom_to_ask(app.people)
+    if not operators:
+        return why
+    can = N_("{why} {operators} can change the policy.")
+    return say(can, why=why, operators=[person(each) for each in operators])
 
 
 def view(text: str, t: Texts) -> View:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.core import App
 from bot.errors import CannotCheck
+from bot.purchases import standing
 from bot.purchases.policy import Role
 from bot.slack import homes
 from bot.texts import BUNDLE_STATES, Texts
@@ -16,7 +17,7 @@ from handlers.card import picture
 from handlers.screen import Screen
 from handlers.turn import Turn
 from storage.bundle_states import EDITABLE, BundleState
-from storage.models import Bundle, Purchase
+from storage.models import Bundle, Purchase, now
 
 CALLBACK_ID = "home"
 DECISIONS, REQUESTS, BUNDLES = 12, 15, 8
@@ -95,12 +96,18 @@ async def _decisions(person_id: str, app: App, t: Texts) -> list[Block]:
 
 
 async def _may_decide(person_id: str, purchase: Purchase, app: App) -> bool:
+    """Whether it waits for this person: those of a later stage are called when their turn comes."""
+    policy = app.policy
     try:
-        if not await app.policy.has(Role.APPROVER, person_id, purchase, app.people):
+        if not await policy.has(Role.APPROVER, person_id, purchase, app.people):
             return False
+        stands = await standing.of(purchase, app)
+        place = stands.progress.place
+        mine = await policy.may_fill(stands.case, person_id, purchase, app.people, now())
     except CannotCheck:
         return False
-    return person_id not in {each.person_id for each in await app.store.approvals_of(purchase)}
+    approved = {each.person_id for each in stands.approvals if not policy.is_old(each)}
+    return place in mine and person_id not in approved
 
 
 async def _decision(purchase: Purchase, app: App, t: Texts) -> list[Block]:

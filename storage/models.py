@@ -277,6 +277,19 @@ class Purchase(SQLModel, table=True):
     quote_no: int = column(Integer, "the quote that was asked for last; approvals are for it", default=1)
     revision: int = column(Integer, "what became of that quote within its approval", default=0)
 
+    rule: str | None = column(
+        String, "the rule of the policy by which it was last judged; none before it was", nullable=True
+    )
+    stage: int = column(Integer, "the stage of that rule whose people were called last", default=1)
+    asked_at: datetime | None = column(
+        Utc, "since when those who have to decide are asked; none before they were counted", nullable=True
+    )
+    reminders: int = column(Integer, "how often they were reminded", default=0)
+    reminded_at: datetime | None = column(Utc, "when that was last", nullable=True)
+    passed_on_stage: int = column(
+        Integer, "the last stage that was passed on to others, who may decide, too", default=0
+    )
+
     decided_by: str | None = column(String, "who gave the last approval, or the denial", nullable=True)
     decided_at: datetime | None = column(Utc, "when that was", nullable=True)
     reason: str | None = column(String, "why it was denied, withdrawn or ended", nullable=True)
@@ -511,7 +524,7 @@ class Approval(SQLModel, table=True):
     id: int | None = column(Integer, "in the order of saying yes", key=True)
     workspace_id: str = column(String, "Slack's team")
     subject: str = column(String, "what is approved: ``quote:PURCHASE:NO`` for a purchase's quote")
-    stage: int = column(Integer, "the stage of the rule", default=1)
+    stage: int = column(Integer, "the stage of the rule; 0: in place of all, in an emergency", default=1)
     person_id: str = column(String, "who approved")
     approved_at: datetime = column(Utc, "when")
     rule: str = column(String, "the rule of the policy that let the person", default="")

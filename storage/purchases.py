@@ -1,6 +1,6 @@
 """Questions about purchases, and what people do with one: sending, deciding, taking back, another quote."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -8,14 +8,12 @@ from typing import Any
 from sqlalchemy import delete, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.changes import LONGEST_SLEEP, Changes, Lost, lost_to, untouched
+from storage.changes import Changes, Lost, untouched
 from storage.history import Happened
 from storage.models import (
     MOVES,
     UNFINISHED,
-    Approval,
     Card,
     Draft,
     Number,
@@ -26,13 +24,19 @@ from storage.models import (
 )
 from storage.outbox import card_changed
 
+UNASKED: dict[str, Any] = {
+    "rule": None,
+    "stage": 1,
+    "asked_at": None,
+    "reminders": 0,
+    "reminded_at": None,
+    "passed_on_stage": 0,
+}
+"""The columns of a purchase whose quote was not judged by the policy yet: the worker's next look does."""
+
 
 class NumberHeld(Exception):
     """Another live purchase of this Twilio account has the number, or the account owns it."""
-
-
-class AlreadyApproved(Exception):
-    """This person has approved this quote before."""
 
 
 class Purchases(Changes):
@@ -116,19 +120,6 @@ class Purchases(Changes):
             ).all()
         return sum((price for price in prices if price is not None), Decimal(0))
 
-    async def approvals_of(self, purchase: Purchase) -> Sequence[Approval]:
-        """Of the quote that is current, in their order; whether each counts is another question (rule 8)."""
-        async with self.reading() as session:
-            return await self._approvals(session, purchase)
-
-    @staticmethod
-    async def _approvals(session: AsyncSession, purchase: Purchase) -> Sequence[Approval]:
-        return (
-            await session.exec(
-                select(Approval).where(Approval.subject == purchase.subject).order_by(col(Approval.id))
-            )
-        ).all()
-
     async def purchases_known_as(self, name: str) -> Sequence[Purchase]:
         """The one with this id, or all that were ever for this number (E.164), oldest first."""
         for_number = select(Quote.purchase_id).where(Quote.phone_number == name)
@@ -171,7 +162,7 @@ class Purchases(Changes):
                         state=State.AWAITING_APPROVAL,
                         created_at=moment,
                         updated_at=moment,
-                        wake_at=moment + LONGEST_SLEEP,
+                        wake_at=moment,  # it is judged by the policy at once
                     )
                 )
                 await session.flush()
@@ -196,90 +187,6 @@ class Purchases(Changes):
             raise NumberHeld from error
 
     # decisions
-
-    async def approve(
-        self,
-        purchase_id: str,
-        quote_no: int,
-        approval: dict[str, Any],
-        counting: Collection[str],
-        needed: int,
-        counted: Happened,
-        decided: Happened,
-    ) -> Purchase:
-        """The purchase with this approval; in progress when enough of those count who may approve now.
-
-        approval: ``person_id, rule, policy_version``. counting: the people among those who have approved who still may.
-        Raises Lost (decided, or another quote by now) and AlreadyApproved. The row is locked first, so that of two
-        approvals at once the second sees the first.
-        """
-        person_id = approval["person_id"]
-        try:
-            async with self.writing(durable=True) as session:
-                row = await self._locked(session, purchase_id)
-                if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != quote_no:
-                    raise lost_to(session, row)
-                session.add(
-                    Approval(
-                        workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval
-                    )
-                )
-                await session.flush()
-                event = Happened("approval", person_id, {**approval, "quote": quote_no})
-                self._put_on_record(session, row, event)
-                return await self._count(
-                    session, row, {*counting, person_id}, needed, person_id, counted, decided
-                )
-        except IntegrityError as error:
-            raise AlreadyApproved from error
-
-    async def count_again(
-        self, purchase: Purchase, counting: Collection[str], needed: int, decided: Happened
-    ) -> Purchase:
-        """The purchase in progress when enough of its approvals count by now: who may, or how many, has changed."""
-        async with self.writing(durable=True) as session:
-            row = await self._locked(session, purchase.id)
-            if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != purchase.quote_no:
-                raise lost_to(session, row)
-            return await self._count(session, row, counting, needed, None, None, decided)
-
-    async def _count(
-        self,
-        session: AsyncSession,
-        row: Purchase,
-        counting: Collection[str],
-        needed: int,
-        by: str | None,
-        counted: Happened | None,
-        decided: Happened,
-    ) -> Purchase:
-        good = [each for each in await self._approvals(session, row) if each.person_id in counting]
-        done = len(good) >= needed
-        if not done and counted is None:
-            return row
-        last = by or good[-1].person_id
-        values: dict[str, Any] = (
-            {
-                "state": State.IN_PROGRESS,
-                "decided_by": last,
-                "decided_at": now(),
-                "waiting": None,
-                "problem": None,
-                "tries": 0,
-            }
-            if done
-            else {}
-        )
-        purchase = await self._update(
-            session,
-            row.id,
-            [col(Purchase.state) == State.AWAITING_APPROVAL, col(Purchase.quote_no) == row.quote_no],
-            values,
-        )
-        happened = decided if done else counted
-        assert happened is not None
-        self._put_on_record(session, purchase, happened)
-        return purchase
 
     async def deny(
         self, purchase_id: str, quote_no: int, person_id: str, reason: str, happened: Happened
@@ -347,6 +254,8 @@ class Purchases(Changes):
             "waiting": None,
             "alternatives": [],
             "tries": 0,
+            "wake_at": now(),
+            **UNASKED,
             **values,
         }
         numbers = {"quote_no": purchase.quote_no + 1, "revision": 0}

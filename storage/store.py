@@ -4,8 +4,10 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.approvals import Approvals
 from storage.bundle_list import BundleList
 from storage.cache import Cache
+from storage.commitments import Commitments
 from storage.drafts import Drafts
 from storage.foreign import Foreign
 from storage.history import History
@@ -18,7 +20,19 @@ from storage.work import Work
 
 
 class Store(
-    Drafts, Purchases, Work, Numbers, Foreign, History, BundleList, Renewals, MessagingServices, Outbox, Cache
+    Drafts,
+    Purchases,
+    Approvals,
+    Commitments,
+    Work,
+    Numbers,
+    Foreign,
+    History,
+    BundleList,
+    Renewals,
+    MessagingServices,
+    Outbox,
+    Cache,
 ):
     """Opened with a database URL, closed with ``close``."""
 

@@ -250,21 +250,15 @@ async def _ask_deciders(i: Installation) -> Any:
     people, policy = i.people, i.policy
     assert people is not None and policy is not None
     await people.refresh_members(policy.groups, policy.channels)
-    named = await asyncio.gather(
-        *(people.barred(each) for each in policy.approve.people), return_exceptions=True
-    )
+    named_ids = policy.approvers_by_id
+    named = await asyncio.gather(*(people.barred(each) for each in named_ids), return_exceptions=True)
     reasons = {text: bar for bar, text in BARRED.items()}
-    barred = {
-        each: reasons[why["say"]]
-        for each in policy.approve.people
-        if (why := people.known_bar(each)) is not None
-    }
-    living = [each for each in policy.approve.people if barred.get(each) in (None, Barred.GUEST)]
-    approve = policy.approve.model_copy(update={"people": living})
-    undecidable = await policy.model_copy(update={"approve": approve}).undecidable(people)
+    barred = {each: reasons[why["say"]] for each in named_ids if (why := people.known_bar(each)) is not None}
+    gone = {each for each, bar in barred.items() if bar is not Barred.GUEST}
+    undecidable = await policy.without(gone).undecidable(people)
     operators = policy.operators.known(people)
     ours = {i.us["user_id"]}
-    seen = policy.approve.known(people) is not None and not any(isinstance(e, CannotCheck) for e in named)
+    seen = policy.known_approvers(people) is not None and not any(isinstance(e, CannotCheck) for e in named)
     heard = None if operators is None else operators - ours
     return Deciders(people.troubles, barred, undecidable, seen, heard)
 
@@ -287,7 +281,8 @@ def _judge_deciders(i: Installation, found: Deciders) -> Iterator[Finding]:
     for person_id, bar in sorted(found.barred.items()):
         mark = Mark.ADVICE if bar is Barred.GUEST else Mark.MEND
         mend = say(
-            N_("Take {person} out of [approve] in POLICY_FILE, or correct the id."), person=person(person_id)
+            N_("Take {person} out of the policy's approvers in POLICY_FILE, or correct the id."),
+            person=person(person_id),
         )
         yield Finding(setting, mark, say(NOBODY[bar], person=person(person_id)), mend)
     if found.undecidable is not None:

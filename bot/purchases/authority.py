@@ -4,7 +4,7 @@ import logging
 
 from bot import announcements as news
 from bot.core import App
-from bot.purchases.operations import count_all_again
+from bot.purchases.deciding import count_all_again
 from bot.purchases.policy import PolicyFile
 from bot.texts import Said
 from storage.models import Trouble, now

@@ -1,8 +1,9 @@
-"""What people do with a purchase, one verb each: submit, approve, deny, withdraw, retry, end ... Each is one conditional UPDATE."""
+"""What people do with a purchase, one verb each: submit, withdraw, retry, end ... Each is one conditional UPDATE. Decisions about it
+stand in ``deciding``."""
 
 import contextlib
 import functools
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NoReturn, ParamSpec
 
 from bot import announcements as news
@@ -11,22 +12,22 @@ from bot.errors import (
     AlreadyDecided,
     BotError,
     BundleDoesNotFit,
-    CannotCheck,
     NotPossibleNow,
     NumberTaken,
     OldQuote,
     SecondOnTrial,
 )
-from bot.purchases.policy import Policy, Verb
+from bot.purchases import standing
+from bot.purchases.policy import Verb
 from bot.purchases.possible import possible
 from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
 from storage.changes import Lost
 from storage.history import Happened
-from storage.models import MOVES, Bundle, Draft, Purchase, Quote, State, now
+from storage.models import MOVES, Bundle, Draft, Purchase, State, now
 from storage.models import Service as Kind
 from storage.outbox import Owed
-from storage.purchases import AlreadyApproved, NumberHeld
+from storage.purchases import NumberHeld
 
 P = ParamSpec("P")
 TRIES = 5
@@ -56,7 +57,7 @@ def of_the_newest(
 async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) -> Purchase:
     """The draft before the approvers, as a purchase with its first quote (``bot/purchases/draft.py``).
 
-    Raises NumberHeld, SecondOnTrial, and NotPossibleNow when it was sent before.
+    Raises NumberHeld, SecondOnTrial, NobodyCouldApprove, OverLimit, CannotCheck, and NotPossibleNow when it was sent before.
     """
     if app.market.is_trial and app.market.owns_numbers:
         raise SecondOnTrial()
@@ -68,15 +69,12 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         number=number,
         purpose=purpose,
     )
-    _, told = app.policy.calls(draft.requester_id, app.people)
-    sent = {
-        **say(
-            N_("Your request for {number} has been sent for approval to {approvers}."),
-            number=number,
-            approvers=app.policy.named_approvers(draft.requester_id, app.people),
-        ),
-        "offer": "withdraw",
-    }
+    stands = await standing.before(draft, quote, app)
+    _, told = stands.calls(app)
+    text = N_("Your request for {number} has been sent for approval to {approvers}.")
+    if not stands.case.stages:
+        text = N_("Your request for {number} needs nobody's approval by the policy, and goes on at once.")
+    sent = {**say(text, number=number, approvers=stands.named(app)), "offer": "withdraw"}
     to_approvers = [Owed("direct", each, asked, after_card=True) for each in told]
     happened = Happened(
         "submitted",
@@ -91,123 +89,6 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         purchase = await app.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
     except Lost as lost:
         raise NotPossibleNow() from lost
-    return purchase
-
-
-# approvals
-
-
-async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
-    """The purchase with this approval. Raises MayNotApprove, OwnRequest, AlreadyDecided, OldQuote, CannotCheck."""
-    purchase, policy = await existing(purchase_id, app), app.policy
-    await policy.check(Verb.APPROVE, person_id, purchase, app.people)
-    counting = {*await approvers_now(purchase, policy, app), person_id}
-    needed = policy.approve.approvals
-    counted = say(
-        N_("{approver} approves. {needed} approvals are needed."), approver=person(person_id), needed=needed
-    )
-    try:
-        purchase = await app.store.approve(
-            purchase_id,
-            quote_no,
-            {"person_id": person_id, "rule": "approve", "policy_version": policy.version},
-            counting,
-            needed,
-            Happened("approval_counted", person_id, owed=(news.thread(app.settings, counted),)),
-            _decided(person_id, purchase.quote, app),
-        )
-    except AlreadyApproved as error:
-        raise AlreadyDecided(
-            N_("You have approved this already. It waits for somebody else's approval.")
-        ) from error
-    except Lost as lost:
-        _explain(lost, quote_no)
-    if purchase.state == State.AWAITING_APPROVAL:
-        given = {each.person_id for each in await app.store.approvals_of(purchase)}
-        if given - counting:  # somebody approved in the same moment, and did not know of this one either
-            purchase = await count_again(purchase, app)
-    return purchase
-
-
-async def approvers_now(purchase: Purchase, policy: Policy, app: App) -> set[str]:
-    """Of the people who have approved this quote those who may approve it now (rule 8). Raises CannotCheck.
-
-    policy: the one that also says how many are needed; ``app.policy`` may be another one when this returns.
-    """
-    given = [each.person_id for each in await app.store.approvals_of(purchase)]
-    return set(await policy.approvers_now(given, purchase, app.people))
-
-
-async def count_again(purchase: Purchase, app: App) -> Purchase:
-    """As it stands when its approvals are counted by the policy and the members of now."""
-    policy = app.policy
-    try:
-        counting = await approvers_now(purchase, policy, app)
-    except CannotCheck:
-        return purchase  # nobody is let in; the next look counts
-    needed = policy.approve.approvals
-    if len(counting) < needed:
-        return purchase
-    try:
-        decided = _decided(sorted(counting)[0], purchase.quote, app, counting)
-        purchase = await app.store.count_again(purchase, counting, needed, decided)
-    except Lost as lost:
-        return lost.purchase or purchase
-    return purchase
-
-
-async def count_all_again(app: App) -> None:
-    """After a change of the policy or of who belongs to a list: what waits is judged by the new one."""
-    for purchase in await app.store.awaiting_approval():
-        await count_again(purchase, app)
-
-
-async def still_approved(purchase: Purchase, app: App) -> bool:
-    """Whether enough of those who approved may approve now. Raises CannotCheck."""
-    policy = app.policy
-    return len(await approvers_now(purchase, policy, app)) >= policy.approve.approvals
-
-
-def _decided(by: str, quote: Quote, app: App, counting: Collection[str] = ()) -> Happened:
-    who = [person(each) for each in sorted(counting)] or person(by)
-    if quote.if_gone == "closest" and quote.ceiling > quote.price:
-        text = N_("{approver} has approved: {price} a month, and up to {ceiling} for a substitute.")
-    else:
-        text = N_("{approver} has approved: {price} a month.")
-    said = say(
-        text,
-        approver=who,
-        price=money(quote.price, quote.currency),
-        ceiling=money(quote.ceiling, quote.currency),
-    )
-    return Happened("approved", by, owed=(news.thread(app.settings, said),))
-
-
-async def check_decidable(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
-    """The purchase, if this person could decide about this quote of it now. Raises as ``approve`` does."""
-    purchase = await existing(purchase_id, app)
-    await app.policy.check(Verb.DENY, person_id, purchase, app.people)
-    if purchase.state != State.AWAITING_APPROVAL or purchase.quote_no != quote_no:
-        _explain(Lost(purchase), quote_no)
-    return purchase
-
-
-async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, app: App) -> Purchase:
-    purchase = await check_decidable(purchase_id, quote_no, person_id, app)
-    said = say(
-        N_("{approver} has denied {number}: {reason}"),
-        approver=person(person_id),
-        number=phone(purchase.phone_number),
-        reason=reason,
-    )
-    to_requester = news.direct(purchase, {**said, "offer": "ask_again"})
-    happened = Happened(
-        "denied", person_id, {"reason": reason}, (news.thread(app.settings, said), to_requester)
-    )
-    try:
-        purchase = await app.store.deny(purchase_id, quote_no, person_id, reason, happened)
-    except Lost as lost:
-        _explain(lost, quote_no)
     return purchase
 
 
@@ -338,12 +219,6 @@ async def take_alternative(
         lost=phone(purchase.phone_number),
         price=money(offer.price, offer.currency),
     )
-    happened = Happened(
-        "alternative_taken",
-        person_id,
-        {"phone_number": phone_number},
-        asked_again(app, purchase, said),
-    )
     changed = {
         **as_quoted(chosen),
         "price": offer.price,
@@ -352,6 +227,8 @@ async def take_alternative(
         if offer.currency == purchase.quote.currency
         else offer.price,
     }
+    owed = await asked_again(app, purchase, said, changed)
+    happened = Happened("alternative_taken", person_id, {"phone_number": phone_number}, owed)
     try:
         purchase = await app.store.quote_again(purchase, happened, changed, person_id, problem=None)
     except NumberHeld as held:
@@ -387,7 +264,7 @@ async def choose_service(
         text = N_("{person} has chosen the messaging service “{service}”.")
     said = say(text, person=person(person_id), service=choice["service_name"])
     again = purchase.phone_number_sid is None
-    owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
+    owed = await asked_again(app, purchase, said, {}) if again else (news.thread(app.settings, said),)
     happened = Happened("service_chosen", person_id, {**choice}, owed=owed)
     if purchase.phone_number_sid is None:
         purchase = await app.store.quote_again(purchase, happened, choice, person_id, problem=None)
@@ -417,7 +294,7 @@ async def choose_address(
     said = say(N_("{person} has chosen an address for the number."), person=person(person_id))
     first = quote.needs_address and quote.address_sid is None
     again = not first and quote.address_sid != address_sid
-    owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
+    owed = await asked_again(app, purchase, said, {}) if again else (news.thread(app.settings, said),)
     happened = Happened("address_chosen", person_id, {"address_sid": address_sid}, owed)
     if first:
         purchase = await app.store.revise(
@@ -484,7 +361,7 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
     )
     first = quote.regulated and quote.bundle_id is None
     again = not first and quote.bundle_id != bundle.id
-    owed = asked_again(app, purchase, said) if again else (news.thread(app.settings, said),)
+    owed = await asked_again(app, purchase, said, {}) if again else (news.thread(app.settings, said),)
     happened = Happened("bundle_given", person_id, {"bundle_sid": bundle.sid}, owed)
     in_hand = purchase.state != State.AWAITING_APPROVAL
     on = going_on() if in_hand else {}
@@ -508,9 +385,15 @@ async def give_bundle(purchase_id: str, quote_no: int, person_id: str, app: App,
 # what they share
 
 
-def asked_again(app: App, purchase: Purchase, said: Said) -> tuple[Owed, ...]:
-    """To those who have to decide about another quote than the one they know."""
-    calls, told = app.policy.calls(purchase.requester_id, app.people)
+async def asked_again(
+    app: App, purchase: Purchase, said: Said, changed: Mapping[str, Any] | None = None
+) -> tuple[Owed, ...]:
+    """To those who have to decide about another quote than the one they know. changed: its columns; none: it is the same quote."""
+    if changed is None:
+        stands = await standing.of(purchase, app, people=app.people.as_known)
+    else:
+        stands = await standing.asked_anew(purchase, app, changed)
+    calls, told = stands.calls(app)
     return news.called_back(app.settings, said, calls, told)
 
 
@@ -582,7 +465,7 @@ def _told(app: App, purchase: Purchase, by: str, said: Said) -> tuple[Owed, ...]
     return news.both(app.settings, purchase, said)
 
 
-def _explain(lost: Lost, quote_no: int) -> NoReturn:
+def explain_loss(lost: Lost, quote_no: int) -> NoReturn:
     """Who was quicker, and when."""
     row = lost.purchase
     if row is None:

@@ -26,7 +26,7 @@ WAYS_ON: dict[str, tuple[str, ...]] = {
 }
 """What leads on from a problem, by its kind; from every other one ``retry``."""
 ENDINGS = ("withdraw", "end", "no_whatsapp")
-IN_MENU = ("bundle", *ENDINGS)
+IN_MENU = ("approve_alone", "bundle", *ENDINGS)
 """What is rare, or cannot be taken back."""
 
 
@@ -89,7 +89,7 @@ def _mends(purchase: Purchase) -> tuple[str, ...]:
 
 
 def _deciding(purchase: Purchase) -> tuple[str, ...]:
-    return ("approve", "deny") if purchase.state == State.AWAITING_APPROVAL else ()
+    return ("approve", "deny", "approve_alone") if purchase.state == State.AWAITING_APPROVAL else ()
 
 
 def _with_bundle(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
     AddressNeeded,
-    ApprovalsVoid,
     BotError,
     BundleRefused,
     CannotCheck,
@@ -36,7 +35,7 @@ from bot.errors import (
     TrialLimit,
     TwilioRefused,
 )
-from bot.purchases.operations import still_approved
+from bot.purchases.deciding import check_approved
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, moment, money, phone, say
 from bot.twilio import account
@@ -254,8 +253,7 @@ async def check_conditions(purchase: Purchase, app: App) -> Terms | Done | Wait:
             return _bought(purchase, str(earlier.sid))
         raise NumberOwned(number=phone(quote.phone_number))
     try:  # only now: Twilio may have taken its time, in which somebody has lost the right
-        if not await still_approved(purchase, app):
-            raise ApprovalsVoid(number=phone(quote.phone_number))
+        await check_approved(purchase, app)
     except CannotCheck as error:
         return Wait(error.said, _in(30))
     if quote.regulated and (bundle is None or not usable(bundle)):

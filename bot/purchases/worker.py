@@ -6,7 +6,7 @@ What waits is a row with a time to wake, never a sleeping task: a process that d
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -29,7 +29,7 @@ from bot.errors import (
     QuoteChanged,
 )
 from bot.measuring import measured
-from bot.purchases import operations, ready
+from bot.purchases import deciding, operations, ready, reminding
 from bot.purchases.steps import SILENT_TRIES, Done, Step, Wait, refused, step_of
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, money, phone, say
@@ -42,7 +42,7 @@ from storage.history import Happened
 from storage.models import IfGone, Purchase, State, now
 from storage.office import OutOfOffice
 from storage.outbox import Owed
-from storage.purchases import NumberHeld
+from storage.purchases import UNASKED, NumberHeld
 
 log = logging.getLogger(__name__)
 
@@ -241,7 +241,10 @@ class Worker:
                 await self._store.pause(purchase, until, None, tries=min(purchase.tries + 1, 10))
             return
         if purchase.state == State.AWAITING_APPROVAL:
-            purchase = await operations.count_again(purchase, self._app)
+            purchase = await deciding.count_again(purchase, self._app)
+            if purchase.state == State.AWAITING_APPROVAL:
+                await reminding.look(purchase, self._app)
+                return
         if purchase.state != State.IN_PROGRESS:
             await self._store.pause(purchase, now() + LONGEST_SLEEP, purchase.waiting, tries=purchase.tries)
 
@@ -373,14 +376,17 @@ class Worker:
     async def _ask_again(self, purchase: Purchase, error: QuoteChanged) -> None:
         await self._store.quote_again(
             purchase,
-            Happened("quote_changed", owed=self._asked_again(purchase, error.said)),
+            Happened("quote_changed", owed=await self._asked_again(purchase, error.said, error.changed)),
             error.changed,
             by_worker=True,
             problem=error.said,
         )
 
-    def _asked_again(self, purchase: Purchase, said: Said) -> tuple[Owed, ...]:
-        return *operations.asked_again(self._app, purchase, said), news.direct(purchase, said)
+    async def _asked_again(
+        self, purchase: Purchase, said: Said, changed: Mapping[str, Any] | None = None
+    ) -> tuple[Owed, ...]:
+        owed = await operations.asked_again(self._app, purchase, said, changed)
+        return *owed, news.direct(purchase, said)
 
     async def _ask_for_more(self, purchase: Purchase, error: ApprovalsVoid) -> None:
         await self._leave(
@@ -391,6 +397,8 @@ class Worker:
             problem=error.said,
             decided_by=None,
             decided_at=None,
+            wake_at=now(),
+            **UNASKED,
         )
 
     async def _take_closest(self, purchase: Purchase, error: NumberTaken) -> None:
@@ -500,7 +508,7 @@ class Worker:
         settings = self._app.settings
         owed = news.both(settings, purchase, said)
         if to == State.AWAITING_APPROVAL:
-            owed = self._asked_again(purchase, said)
+            owed = await self._asked_again(purchase, said)
         if alarm is not None:
             owed = (*owed, news.operators(settings, alarm))
         log.info("it is %s now", to)

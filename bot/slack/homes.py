@@ -64,7 +64,7 @@ class Homes:
             return set()
         involved = {purchase.requester_id, purchase.owner_id}
         decided = purchase.state != State.AWAITING_APPROVAL and purchase.decided_at is None
-        approvers = self._app.policy.approve.known(self._app.people)
+        approvers = self._app.policy.known_approvers(self._app.people)
         return involved if decided else involved | (opened if approvers is None else set(approvers))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from bot.core import App
 from bot.countries import SEARCHED_BY_AREA
 from bot.errors import NothingKnownYet, NotPossibleNow
-from bot.purchases import foreseen, operations
+from bot.purchases import foreseen, operations, standing
 from bot.purchases.draft import REPLACES, cannot, search_of, typed_again
-from bot.purchases.policy import Verb
-from bot.texts import CAPABILITIES, N_, Texts
+from bot.purchases.policy import Facts, Verb
+from bot.texts import CAPABILITIES, N_, Said, Texts
 from bot.twilio.catalogue import Offer
 from handlers import blocks, country_field, errors, loading, rich
 from handlers.blocks import Block, View
@@ -42,8 +42,10 @@ def page(
     mark: str = "",
     earlier: Draft | None = None,
     notice: str | None = None,
+    nobody: Said | None = None,
 ) -> View:
-    """mark: see ``blocks``; what was typed is filled in from the row. earlier: a draft to go on with."""
+    """mark: see ``blocks``; what was typed is filled in from the row. earlier: a draft to go on with. nobody: why nobody could
+    approve such a number."""
     typed = draft.answers.get("find", {})
     offers = app.market.offers(draft.country) if draft.country else []
     shown: list[Block] = []
@@ -55,6 +57,8 @@ def page(
     if offers:
         kind = typed.get("number_type")
         shown.append(country_field.types(offers, kind, t, mark=f"{mark}~{draft.country}", dispatch=True))
+    if nobody:
+        shown.append(blocks.alert(t.said(nobody)))
     shown += [
         *_capabilities(draft, offers, app, t, mark),
         *_destinations(draft, offers, app, t, mark),
@@ -211,10 +215,27 @@ def _earlier(earlier: Draft, t: Texts) -> list[Block]:
 # what happens next
 
 
+async def drawn(
+    draft: Draft,
+    app: App,
+    t: Texts,
+    *,
+    mark: str = "",
+    earlier: Draft | None = None,
+    notice: str | None = None,
+) -> View:
+    """The page, with what is known by now of who could approve such a number."""
+    nobody = app.policy.lack(standing.so_far(draft, app, draft.typed("find")), app.people)
+    if nobody is not None:
+        nobody = await errors.with_operators(nobody, app)
+    return page(draft, app, t, mark=mark, earlier=earlier, notice=notice, nobody=nobody)
+
+
 async def opened(turn: Turn) -> None:
     """``/twilio buy-number [country] [digits]``"""
     app = turn.app
-    await app.policy.check_ask(turn.person_id, app.people)
+    channel_id = turn.body.get("channel_id") or ""
+    await app.policy.check_ask(turn.person_id, app.people, Facts(turn.person_id, channel_id))
     if not app.market.countries():
         raise NothingKnownYet()
     named, notice = country_field.named(turn.words, app, turn.t)
@@ -224,7 +245,7 @@ async def opened(turn: Turn) -> None:
     )
     earlier = await app.store.latest_draft(turn.person_id)
     external_id = secrets.token_hex(12)
-    opened = page(draft, app, turn.t, earlier=earlier, notice=notice)
+    opened = await drawn(draft, app, turn.t, earlier=earlier, notice=notice)
     await turn.show({**opened, "external_id": external_id})
     _learn(turn, draft, external_id=external_id)
 
@@ -240,7 +261,7 @@ def _learn(turn: Turn, draft: Draft, **at: str) -> None:
         if await app.market.learn_abilities(code):
             newest = await app.store.draft(draft.id)
             if newest is not None and newest.version == draft.version:
-                await loading.late(turn.client, page(newest, app, turn.t, mark=mark), **at)
+                await loading.late(turn.client, await drawn(newest, app, turn.t, mark=mark), **at)
 
     app.later(learn(), errors.unseen("learning what numbers can do", app))
 
@@ -253,7 +274,7 @@ async def asked_again(turn: Turn) -> None:
     if purchase.requester_id != turn.person_id:
         raise NotPossibleNow()
     draft = await app.store.open_draft(_new_draft(turn, typed_again(purchase)))
-    await turn.show(page(draft, app, turn.t))
+    await turn.show(await drawn(draft, app, turn.t))
 
 
 async def searched_again(turn: Turn, of: OfPurchase) -> None:
@@ -265,7 +286,7 @@ async def searched_again(turn: Turn, of: OfPurchase) -> None:
     )
     typed = {**typed_again(purchase), REPLACES: purchase.id}
     draft = await app.store.open_draft(_new_draft(turn, typed))
-    await turn.show(page(draft, app, turn.t))
+    await turn.show(await drawn(draft, app, turn.t))
 
 
 def _new_draft(turn: Turn, typed: dict[str, Any]) -> Draft:
@@ -303,7 +324,7 @@ async def discarded(turn: Turn) -> None:
 
 async def _redraw(turn: Turn) -> None:
     async def draw() -> View:
-        return page(await draft_row.of(turn), turn.app, turn.t, mark=turn.mark("purpose"))
+        return await drawn(await draft_row.of(turn), turn.app, turn.t, mark=turn.mark("purpose"))
 
     await turn.redraw(draw)
 
@@ -313,10 +334,12 @@ async def submitted(turn: Turn) -> None:
     draft = await draft_row.of(turn)
     if "number_type" not in typed and typed.get("country"):  # sent before the types could be drawn
         draft = await draft_row.keep(turn, draft, "find")
-        await turn.show(page(draft, app, turn.t, mark=f"~{draft.version}"))
+        await turn.show(await drawn(draft, app, turn.t, mark=f"~{draft.version}"))
         return
     search_of(typed, app.market)
     answers = draft_row.answers(draft, "find", typed)
+    facts = standing.so_far(draft, app, typed)
+    await app.policy.check_ask(turn.person_id, app.people, facts)
     answers.pop("choose", None)  # of other numbers
     draft = await app.store.record_draft(draft.id, page="choose", answers=answers, results=None)
     await choose.search(turn, draft)

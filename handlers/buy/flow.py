@@ -73,7 +73,7 @@ async def _page(turn: Turn, name: str, draft: Draft, mark: str) -> View:
         return await review.as_it_is(draft, app, t, mark=mark)
     if name == "choose" and draft.results:
         return choose.page(draft, app, t, await draft_row.held(draft, app), mark=mark)
-    return find.page(draft, app, t, mark=mark)
+    return await find.drawn(draft, app, t, mark=mark)
 
 
 for each in (choose.CALLBACK_ID, end_user.CALLBACK_ID, address.CALLBACK_ID, PROBLEM):

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.core import App
 from bot.errors import FormErrors, OldButton
-from bot.purchases import operations
+from bot.purchases import deciding, operations
 from bot.texts import N_, Texts, say
 from handlers import blocks, errors, home
 from handlers.blocks import View
@@ -73,7 +73,7 @@ async def taken_over(turn: Turn, of: OfPurchase) -> None:
 
 async def denying(turn: Turn, of: OfPurchase) -> None:
     """Asks for the reason; what stands against it is said before anybody types one."""
-    purchase = await operations.check_decidable(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+    purchase = await deciding.check_decidable(of.purchase_id, of.quote_no, turn.person_id, turn.app)
     await turn.show(deny_page(purchase, turn.t))
 
 
@@ -103,7 +103,48 @@ class Denial(Form):
 
 async def denied(turn: Turn, form: Denial) -> None:
     of = OfPurchase.parse(turn.about)
-    await operations.deny(of.purchase_id, of.quote_no, turn.person_id, form.reason, turn.app)
+    await deciding.deny(of.purchase_id, of.quote_no, turn.person_id, form.reason, turn.app)
+    await turn.done()
+
+
+# in an emergency
+
+
+async def approving_alone(turn: Turn, of: OfPurchase) -> None:
+    purchase = await deciding.check_emergency(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+    await turn.show(emergency_page(purchase, turn.t))
+
+
+def emergency_page(purchase: Purchase, t: Texts) -> View:
+    price = t.money(purchase.quote.price, purchase.quote.currency)
+    said = t(
+        "{price} a month is approved in place of everybody who would have to. The channel and the operators are told.",
+        price=price,
+    )
+    reason = blocks.text(
+        "reason",
+        t("Reason"),
+        multiline=True,
+        max_length=500,
+        hint=t("Everybody in the channel can read it."),
+    )
+    return pages.page(
+        "card.approve_alone",
+        t("Emergency approval"),
+        [pages.number(purchase, t, said), reason],
+        purchase,
+        t,
+        submit=t("Approve"),
+    )
+
+
+class Emergency(Form):
+    reason: Annotated[str, needed(N_("Say why it could not wait."))]
+
+
+async def approved_alone(turn: Turn, form: Emergency) -> None:
+    of = OfPurchase.parse(turn.about)
+    await deciding.approve_alone(of.purchase_id, of.quote_no, turn.person_id, form.reason, turn.app)
     await turn.done()
 
 
@@ -183,7 +224,7 @@ async def showing_bundle(turn: Turn, of: OfPurchase) -> None:
     await details.of_purchase(turn, of.purchase_id)
 
 
-MENU = {"bundle": showing_bundle, "withdraw": withdrawing, "end": ending}
+MENU = {"approve_alone": approving_alone, "bundle": showing_bundle, "withdraw": withdrawing, "end": ending}
 
 
 # what was clicked
@@ -225,10 +266,11 @@ async def _pointed(turn: Turn, link: str) -> bool:
 
 
 Screen("card.deny", (Denial, denied))
+Screen("card.approve_alone", (Emergency, approved_alone))
 Screen("card.withdraw", (Withdrawal, withdrawn))
 Screen("card.end", ended)
 on_messages(
-    approve=does(operations.approve),
+    approve=does(deciding.approve),
     deny=pressed(denying),
     more=more,
     withdraw=pressed(withdrawing),

@@ -7,9 +7,12 @@ from typing import Any
 from bot import readiness
 from bot.bundles.possible import usable
 from bot.core import App
+from bot.purchases import standing
 from bot.purchases.foreseen import Foreseen, foreseen, plan_of
+from bot.purchases.policy.counting import Progress
 from bot.purchases.possible import IN_MENU, possible
 from bot.purchases.proof import outcome
+from bot.purchases.standing import Standing
 from bot.purchases.steps import step_of, steps_of
 from bot.purchases.whatsapp import is_online
 from bot.texts import (
@@ -34,7 +37,7 @@ from handlers.blocks import Block
 from handlers.ref import OfPurchase
 from handlers.rich import Element, Names
 from storage.bundle_states import BundleState
-from storage.models import STOPPED, Approval, Bundle, IfGone, Purchase, Service, State
+from storage.models import STOPPED, Bundle, IfGone, Purchase, Service, State
 
 ENDED = {
     State.DENIED: N_("{number}: denied by {person}"),
@@ -112,13 +115,22 @@ class Around:
     """What the picture shows beside the purchase itself."""
 
     bundle: Bundle | None = None
-    approvals: Sequence[Approval] = ()
-    """those that count now"""
-    needed: int = 1
+    approved_by: Sequence[str] = ()
+    """whose approval counts now"""
+    missing: int = 1
+    """approvals that the stage which it waits for still needs"""
     names: Names = field(default_factory=dict)
     calls: tuple[str, ...] = ()
     foreseen: Sequence[Foreseen] = ()
     balance: Balance | None = None
+    rule: str = ""
+    """the one that applies, where the operator has named it"""
+    stage: str = ""
+    """whose turn it is, where there are several"""
+    has_emergency: bool = False
+    """whether the policy lets somebody approve alone"""
+    against: Sequence[Said] = ()
+    """what the policy has against it: limits, or that no rule covers it"""
 
 
 # what is true now
@@ -205,7 +217,7 @@ def picture_of(purchase: Purchase, around: Around, t: Texts) -> Picture:
         steps=() if waits else tuple(_steps(purchase, t, names)),
         since=tuple(_since(purchase, around, t) if waits else _looked_at(purchase, t)),
         alternatives=tuple(_alternatives(purchase, t)),
-        buttons=tuple(buttons(purchase, around.bundle, t)),
+        buttons=tuple(buttons(purchase, around.bundle, t, has_emergency=around.has_emergency)),
     )
 
 
@@ -270,14 +282,15 @@ def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
     shown = [t.said(each.brief) for each in around.foreseen[:MOST_WARNINGS]]
     if left := len(around.foreseen) - len(shown):
         shown.append(t.n("and one more", "and {n} more", left))
-    return shown
+    return [*map(t.plain, around.against), *shown]
 
 
 def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:
     if purchase.decided_at is None or purchase.state == State.DENIED:
         return []
     by = names.get(purchase.decided_by or "", purchase.decided_by or "")
-    steps = [("complete", t("Approved by {person}", person=by))]
+    approved = t("Approved by {person}", person=by) if by else t("No approval needed")
+    steps = [("complete", approved)]
     now = step_of(purchase)
     for step in steps_of(purchase):
         if getattr(purchase, step.column) is not None:
@@ -302,16 +315,19 @@ def _looked_at(purchase: Purchase, t: Texts) -> list[Element]:
 
 def _since(purchase: Purchase, around: Around, t: Texts) -> list[Element]:
     """How long it waits, for how many, and who has approved. A date of Slack's: it needs no redraw."""
-    left = max(around.needed - len(around.approvals), 0)
-    counted = t.n("one approval needed", "{n} approvals needed", left)
+    counted = t.n("one approval needed", "{n} approvals needed", around.missing)
     asked = rich.moment(purchase.created_at)
     elements = [rich.text(t("Asked for") + " "), asked, rich.text(f" · {counted}")]
+    if around.stage:
+        elements.append(rich.text(" · " + t("stage “{stage}”", stage=around.stage)))
+    if around.rule:
+        elements.append(rich.text(" · " + t("rule “{rule}”", rule=around.rule)))
     if around.balance is not None:
         balance = t.money(around.balance.amount, around.balance.currency)
         read = rich.moment(around.balance.read_at, "{time}")
         elements += [rich.text(" · " + t("balance {balance}, read", balance=balance) + " "), read]
-    if around.approvals:
-        given = t.listed(around.names.get(each.person_id, each.person_id) for each in around.approvals)
+    if around.approved_by:
+        given = t.listed(around.names.get(each, each) for each in around.approved_by)
         elements.append(rich.text(" · " + t("approved by {names}", names=given)))
     return elements
 
@@ -320,6 +336,7 @@ def _since(purchase: Purchase, around: Around, t: Texts) -> list[Element]:
 
 LABELS = {
     "deny": N_("Deny…"),
+    "approve_alone": N_("Approve in an emergency…"),
     "continue": N_("Finish the bundle"),
     "fix": N_("Fix and resubmit"),
     "retry": N_("Retry"),
@@ -342,10 +359,15 @@ LABELS = {
 }
 
 
-def buttons(purchase: Purchase, bundle: Bundle | None, t: Texts) -> list[Block]:
-    """Values carry the purchase and the quote that the button belongs to. What is rare or ends it is in the menu."""
+def buttons(
+    purchase: Purchase, bundle: Bundle | None, t: Texts, *, has_emergency: bool = False
+) -> list[Block]:
+    """Values carry the purchase and the quote that the button belongs to. What is rare or ends it is in the menu.
+
+    has_emergency: whether the policy lets anybody approve alone.
+    """
     of = OfPurchase(purchase.id, purchase.quote_no)
-    verbs = possible(purchase, bundle)
+    verbs = [each for each in possible(purchase, bundle) if each != "approve_alone" or has_emergency]
     quiet = (*IN_MENU, "alternative")
     shown = [_button(verb, purchase, bundle, of, t) for verb in verbs if verb not in quiet]
     if shown and verbs[0] != "alternative":
@@ -458,25 +480,38 @@ async def around(purchase: Purchase, app: App) -> Around:
     """As it is now. Slack is asked for names that are not known, and waited for no longer than half a second."""
     bundle_id = purchase.quote.bundle_id
     bundle = await app.store.bundle(bundle_id) if bundle_id else None
-    approvals = await app.store.approvals_of(purchase)
+    stands = None
+    if purchase.state == State.AWAITING_APPROVAL:
+        stands = await standing.of(purchase, app, people=app.people.as_known)
+    counted = stands.progress if stands else None
+    approved_by = counted.counting if counted else []
     why = [each for each in (purchase.problem, purchase.waiting) if each]
-    people = {
-        purchase.requester_id,
-        purchase.decided_by,
-        *(each.person_id for each in approvals),
-        *rich.people_in(why),
-    }
-    names = await app.people.names(each for each in people if each)
-    calls, _ = app.policy.calls(purchase.requester_id, app.people)
-    return Around(
+    people = {purchase.requester_id, purchase.decided_by, *approved_by, *rich.people_in(why)}
+    found = Around(
         bundle,
-        approvals,
-        app.policy.approve.approvals,
-        names,
-        tuple(calls),
-        foreseen(plan_of(purchase.quote, bundle), app.market),
-        app.market.balance(),
+        approved_by,
+        names=await app.people.names(each for each in people if each),
+        foreseen=foreseen(plan_of(purchase.quote, bundle), app.market),
+        balance=app.market.balance(),
     )
+    return found if stands is None or counted is None else replace(found, **_of_policy(stands, counted, app))
+
+
+def _of_policy(stands: Standing, counted: Progress, app: App) -> dict[str, Any]:
+    """What the policy says of one that waits: which rule applies, and for whom it waits."""
+    calls, _ = stands.calls(app, counted)
+    several = len(stands.case.stages) > 1
+    against = [each.said for each in stands.case.over]
+    if stands.rule is None:
+        against = [say(N_("No rule of the policy covers this request any more, so nobody can approve it."))]
+    return {
+        "calls": tuple(calls),
+        "missing": counted.missing,
+        "rule": stands.rule.name if stands.rule and stands.rule.is_named else "",
+        "stage": counted.stage.name or str((counted.place or 0) + 1) if several and counted.stage else "",
+        "has_emergency": not stands.policy.emergency.is_empty,
+        "against": against,
+    }
 
 
 async def picture(purchase: Purchase, as_plan: bool, app: App) -> dict[str, Any]:

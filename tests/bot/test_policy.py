@@ -1,6 +1,9 @@
 """The policy: who may do what, what nobody could decide, and a file that is edited while the app runs."""
 
 import re
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +23,12 @@ from bot.errors import (
     UnknownList,
 )
 from bot.purchases import policy as approval
-from bot.purchases.policy import MAY, Approve, Policy, PolicyFile, Role, Verb, may, shortage
+from bot.purchases.policy import MAY, Facts, Policy, PolicyFile, Role, Verb, may
+from bot.purchases.policy.rules import Figures, Stage
+from bot.purchases.policy.shortage import lack
 from bot.starting import SettingsError
 from bot.texts import Texts
+from storage.models import Approval, Purchase, now
 from tests import rows
 from tests.bot.conftest import Desk
 from tests.house.tree import ROOT
@@ -42,6 +48,14 @@ PURCHASE = rows.purchase(requester_id=RITA, owner_id=RAVI)
 
 def policy(**parts: Any) -> Policy:
     return Policy.model_validate({"approve": {"groups": [GROUP]}, **parts})
+
+
+async def may_now(rules: Policy, given: list[str], people: Any) -> list[str]:
+    """Of these, who have approved, those whose approval may be counted."""
+    case = rules.case(await rules.facts(PURCHASE, people), Figures())
+    approvals = [Approval(person_id=each, approved_at=now()) for each in given]
+    yes = [await rules.yes(case, each, PURCHASE, people) for each in approvals]
+    return [each.person_id for each in yes if each.may_fill]
 
 
 async def refusal(work: Any) -> type[BotError] | None:
@@ -138,21 +152,21 @@ async def test_who_is_involved_may_while_slack_is_silent_about_lists(desk: Desk)
 
 async def test_an_approval_counts_while_the_person_may_approve(desk: Desk, clock: Traveller) -> None:
     rules, given = policy(), [ALAN, RITA, ADA, OTTO]
-    assert await rules.approvers_now(given, PURCHASE, desk.people) == [ALAN, ADA]
+    assert await may_now(rules, given, desk.people) == [ALAN, ADA]
     await desk.slack.post(f"usergroups/{GROUP}", users=[ADA])
     clock.shift(5.1 * 60)
-    assert await rules.approvers_now(given, PURCHASE, desk.people) == [ADA]
+    assert await may_now(rules, given, desk.people) == [ADA]
     await desk.slack.post(f"people/{ADA}", deleted=True)
     clock.shift(5.1 * 60)
-    assert await rules.approvers_now(given, PURCHASE, desk.people) == []
+    assert await may_now(rules, given, desk.people) == []
 
 
 async def test_approvals_are_not_counted_by_an_old_list(desk: Desk, clock: Traveller) -> None:
-    assert await policy().approvers_now([ADA], PURCHASE, desk.people) == [ADA]
+    assert await may_now(policy(), [ADA], desk.people) == [ADA]
     await desk.goes_silent()
     clock.shift(5.1 * 60)
     with pytest.raises(CannotCheck):
-        await policy().approvers_now([ADA], PURCHASE, desk.people)
+        await may_now(policy(), [ADA], desk.people)
 
 
 async def test_a_group_that_slack_does_not_know_lets_nobody_approve_and_says_so(desk: Desk) -> None:
@@ -251,11 +265,9 @@ def test_the_groups_and_channels_of_every_part_are_kept_up_to_date() -> None:
 def test_a_request_needs_enough_different_people_who_may_approve_it(
     approvers: set[str], needed: int, own: bool, requester: str | None, is_short: bool
 ) -> None:
-    rule = Approve(people=sorted(approvers), approvals=needed, own_request=own)
-    said = shortage(rule, approvers, requester)
-    assert (said is not None) == is_short
-    for language in ("en", "ja"):
-        assert said is None or "{" not in Texts(language).said(said)
+    stage = Stage(people=sorted(approvers), approvals=needed)
+    excluded = () if own or requester is None else (requester,)
+    assert (lack([stage], [approvers], excluded) is not None) == is_short
 
 
 async def test_who_could_never_be_approved_is_told_so_when_asking(desk: Desk) -> None:
@@ -364,7 +376,7 @@ def test_both_names_of_the_section_at_once_are_refused(file: Path) -> None:
 
 def test_a_byte_order_mark_is_no_content_and_another_encoding_is_named(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
-    assert approval.read(file).approve.groups == [GROUP]
+    assert approval.read(file).rules[-1].groups == [GROUP]
     file.write_bytes("# Einkäufer\n".encode("latin-1") + GOOD.encode())
     with pytest.raises(SettingsError, match="is not UTF-8"):
         approval.read(file)
@@ -386,7 +398,7 @@ async def test_an_edit_takes_effect_once_it_has_been_seen_twice(file: Path) -> N
     assert await policy_file.check() is None, "it may be half of what is being saved"
     edit = await policy_file.check()
     assert edit is not None and edit.policy is policy_file.policy
-    assert policy_file.policy.approve.approvals == 2
+    assert policy_file.policy.rules[-1].approvals == 2
     assert policy_file.policy.version == approval.read(file).version
     assert await policy_file.check() is None
 
@@ -425,3 +437,127 @@ async def test_a_file_that_is_missing_only_while_it_is_replaced_is_no_trouble(fi
     assert await policy_file.check() is None
     saved(file, GOOD)
     assert [await policy_file.check() for _ in range(3)] == [None] * 3 and policy_file.problem is None
+
+
+# rules, stages, and who stands in for whom
+
+
+def tiers(**parts: Any) -> Policy:
+    """The lead, then finance above 100 a year."""
+    stages = [
+        {"name": "lead", "people": [ADA]},
+        {"name": "finance", "people": [ALAN], "yearly_above": 100},
+    ]
+    rule = {"name": "tiers", "countries": ["GB"], "stage": stages}
+    return Policy.model_validate({"rule": [rule], "approve": {"people": [OMAR]}, **parts})
+
+
+DEAR = rows.purchase(requester_id=RITA, owner_id=RAVI, price=Decimal(10), ceiling=Decimal(10))
+ELSEWHERE = rows.purchase(requester_id=RITA, owner_id=RAVI, country="DE")
+
+
+async def those_who_may(rules: Policy, verb: Verb, purchase: Purchase, people: Any) -> set[str]:
+    return {
+        each
+        for each in (RITA, RAVI, ADA, ALAN, CORA, OMAR, OTTO)
+        if await refusal(rules.check(verb, each, purchase, people)) is None
+    }
+
+
+async def test_whom_the_rule_names_for_a_request_of_this_cost_may_decide_about_it(desk: Desk) -> None:
+    for purchase, people in ((PURCHASE, {ADA}), (DEAR, {ADA, ALAN}), (ELSEWHERE, {OMAR})):
+        assert await those_who_may(tiers(), Verb.DENY, purchase, desk.people) == people
+    over = tiers(limits={"monthly": 1, "over": {"people": [CORA]}})
+    assert await those_who_may(over, Verb.DENY, PURCHASE, desk.people) == {ADA, CORA}
+
+
+async def test_where_no_rule_is_left_nobody_decides_and_who_asked_can_still_withdraw(desk: Desk) -> None:
+    rules = Policy.model_validate({"rule": [{"name": "de", "countries": ["DE"], "people": [ADA]}]})
+    assert await those_who_may(rules, Verb.APPROVE, PURCHASE, desk.people) == set()
+    assert await those_who_may(rules, Verb.WITHDRAW, PURCHASE, desk.people) == {RITA, RAVI}
+
+
+async def test_who_asks_decides_which_rule_applies(desk: Desk) -> None:
+    rule = {"name": "approvers ask", "asked_by": {"groups": [GROUP]}, "people": [CORA]}
+    rules = Policy.model_validate({"rule": [rule], "approve": {"people": [OMAR]}})
+    assert await those_who_may(rules, Verb.DENY, rows.purchase(requester_id=ADA), desk.people) == {CORA}
+    assert await those_who_may(rules, Verb.DENY, PURCHASE, desk.people) == {OMAR}
+    await desk.goes_silent()
+    assert rules.known_member_of(ADA, desk.people) == {GROUP}
+
+
+def test_whose_groups_are_not_known_yet_is_ruled_out_by_nothing(desk: Desk) -> None:
+    rule = {"name": "approvers ask", "asked_by": {"groups": [GROUP]}, "people": [CORA]}
+    rules = Policy.model_validate({"rule": [rule]})
+    facts = Facts(ADA, "", rules.known_member_of(ADA, desk.people))
+    assert facts.member_of is None and rules.lack(facts, desk.people) is None
+
+
+async def test_a_number_that_no_rule_covers_is_refused_as_soon_as_that_is_known(desk: Desk) -> None:
+    rules = Policy.model_validate({"rule": [{"name": "de", "countries": ["DE"], "people": [ADA]}]})
+    so_far = Facts(RITA, "C0NUMBERS", frozenset())
+    assert await refusal(rules.check_ask(RITA, desk.people, so_far)) is None
+    other = replace(so_far, country="US")
+    assert await refusal(rules.check_ask(RITA, desk.people, other)) is NobodyCouldApprove
+    own = replace(so_far, requester_id=ADA, country="DE")
+    assert await refusal(rules.check_ask(ADA, desk.people, own)) is NobodyCouldApprove
+
+
+async def test_who_stands_in_may_during_those_days_and_what_they_approved_then_goes_on_counting(
+    desk: Desk,
+) -> None:
+    day = now().date()
+    rules = tiers(stand_in=[{"away": ADA, "by": CORA, "first": day, "last": day}])
+    assert await those_who_may(rules, Verb.APPROVE, PURCHASE, desk.people) == {ADA, CORA}
+    case = rules.case(await rules.facts(PURCHASE, desk.people), Figures())
+    for days, places in ((0, {0}), (1, set()), (-1, set())):
+        at = now() + timedelta(days=days)
+        assert await rules.may_fill(case, CORA, PURCHASE, desk.people, at) == places, (
+            "as of when it was approved"
+        )
+    assert rules.calls(case.stages[:1], (), desk.people) == ([CORA], []), "who is away is not called"
+
+
+async def test_nobody_decides_for_somebody_about_what_is_that_persons_own(desk: Desk) -> None:
+    day = now().date()
+    rules = tiers(stand_in=[{"away": ADA, "by": CORA, "first": day, "last": day}])
+    hers = rows.purchase(requester_id=ADA)
+    assert await those_who_may(rules, Verb.APPROVE, hers, desk.people) == set()
+    mine = rows.purchase(requester_id=CORA)
+    assert await those_who_may(rules, Verb.APPROVE, mine, desk.people) == {ADA}
+
+
+async def test_the_quiet_may_decide_and_are_never_called(desk: Desk) -> None:
+    rules = policy(approve={"people": [ADA], "quiet": [ALAN], "channels": ["C0FEW"]})
+    await desk.slack.post("channels", id="C0FEW", members=[ALAN, CORA])
+    await desk.people.refresh_members(rules.groups, rules.channels)
+    assert await those_who_may(rules, Verb.APPROVE, PURCHASE, desk.people) == {ADA, ALAN, CORA}
+    mentioned, told = rules.calls(rules.rules[-1].stages, (), desk.people)
+    assert mentioned == [ADA] and CORA in told and ALAN not in told
+
+
+async def test_what_was_passed_on_may_be_decided_by_others_too_up_to_that_stage(desk: Desk) -> None:
+    rules = tiers(waiting={"pass_on_after": "2d", "pass_on_to": {"people": [OTTO]}})
+    case = rules.case(await rules.facts(DEAR, desk.people), Figures())
+    for passed_on, places in ((0, set()), (1, {0}), (2, {0, 1})):
+        purchase = rows.purchase(requester_id=RITA, price=Decimal(10), passed_on_stage=passed_on)
+        assert await rules.may_fill(case, OTTO, purchase, desk.people, now()) == places
+
+
+async def test_only_whom_the_emergency_names_may_approve_alone_and_not_their_own(desk: Desk) -> None:
+    rules = tiers(emergency={"people": [OTTO, RITA]})
+    assert await those_who_may(rules, Verb.APPROVE_ALONE, PURCHASE, desk.people) == {OTTO}
+    assert await refusal(rules.check(Verb.APPROVE_ALONE, RITA, PURCHASE, desk.people)) is OwnRequest
+    assert await refusal(rules.check(Verb.APPROVE_ALONE, ADA, PURCHASE, desk.people)) is MayNotApprove
+    own = tiers(emergency={"people": [RITA], "own_request": True})
+    assert await those_who_may(own, Verb.APPROVE_ALONE, PURCHASE, desk.people) == {RITA}
+    assert await those_who_may(tiers(), Verb.APPROVE_ALONE, PURCHASE, desk.people) == set()
+
+
+async def test_a_stage_that_nobody_could_fill_is_told_with_its_rule(desk: Desk) -> None:
+    same = [{"name": "first", "people": [ADA]}, {"name": "second", "people": [ADA]}]
+    rules = Policy.model_validate({"rule": [{"name": "twice", "countries": ["GB"], "stage": same}]})
+    assert "“twice” can be approved: in its stage second" in await said_to_operators(desk, rules)
+    two = [{"people": [ADA]}, {"people": [ADA, ALAN]}]
+    rules = Policy.model_validate({"rule": [{"name": "two", "stage": two}]})
+    assert f"What <@{ADA}>, <@{ALAN}> ask for under the rule “two”" in await said_to_operators(desk, rules)

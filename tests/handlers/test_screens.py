@@ -52,7 +52,7 @@ from sandbox.slack.validate import message_problems, view_problems
 from sandbox.twilio.regulations import REGULATIONS
 from storage.bundle_states import BundleState
 from storage.history import Happened
-from storage.models import Approval, Bundle, Draft, Purchase, State, now
+from storage.models import Bundle, Draft, Purchase, State, now
 from storage.schema import prepare
 from storage.store import Store
 from tests import rows
@@ -281,6 +281,7 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
     yield "atlas, which country", atlas.choice(t, notice=LONG[:150])
     yield "new address", address.page(draft(), t, typed=ADDRESS, problem=suggestion(t))
     yield "deny", decide.deny_page(purchase(), t)
+    yield "emergency", decide.emergency_page(purchase(), t)
     for each in mend.WORDS:
         yield f"mend, {each}", mend.page(each, mendable(each), t)
     yield "move", mend.move_page(mendable(readiness.MOVE_SERVICE), t)
@@ -572,7 +573,12 @@ def test_every_page_about_whatsapp_is_within_slacks_limits(language: str, capabi
 @pytest.mark.parametrize("state", list(State))
 def test_every_card_is_within_slacks_limits(language: str, state: State, as_plan: bool) -> None:
     t = Texts(language)
-    approvals = [Approval(workspace_id="T0", subject="quote:x:3", person_id=f"U{n}") for n in range(3)]
+    of_policy: dict[str, Any] = {
+        "rule": "R" * 60,
+        "stage": "S" * 60,
+        "has_emergency": True,
+        "against": [say(LONG[:300])] * 2,
+    }
     done = {"phone_number_sid": "PN0", "buying_at": now(), "messaging_service_sid": "MG0"}
     for error in every_error():
         shown = purchase(
@@ -590,7 +596,9 @@ def test_every_card_is_within_slacks_limits(language: str, state: State, as_plan
         )
         for own in (bundle(), None):
             names = {"U1": LONG, "U0REQUESTER": LONG}
-            around = card.Around(own, approvals, 4, names, ("S0APPROVERS", "U0A", "U0B", "U0C", "U0D"))
+            around = card.Around(
+                own, ["U1", "U2", "U3"], 4, names, ("S0APPROVERS", "U0A", "U0B", "U0C", "U0D"), **of_policy
+            )
             message = card.view(shown, around, t, as_plan=as_plan)
             assert message_problems(message["blocks"], message["text"]) == []
             assert len(message["text"]) <= 4000

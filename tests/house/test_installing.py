@@ -22,7 +22,10 @@ from twilio.request_validator import RequestValidator
 from bot.bundles.memory import REASONS, BundleMemory
 from bot.bundles.watch import Watch
 from bot.purchases import policy as approval
-from bot.purchases.policy import EXAMPLES, Approve, Ask, Bundles, Operators, Policy
+from bot.purchases.policy import EXAMPLES, Approve, Ask, Bundles, Operators, Policy, Rule
+from bot.purchases.policy.limits import Limits
+from bot.purchases.policy.rules import Stage
+from bot.purchases.policy.waiting import Emergency, Hours, StandIn, Waiting
 from bot.settings import BUNDLES_PATH, Settings
 from bot.twilio.callbacks import is_twilio
 from sandbox.environment import settings as sandbox_settings
@@ -190,21 +193,38 @@ def test_the_example_policy_lets_everybody_ask_once_it_is_filled_in(tmp_path: Pa
     file.write_text(filled_in((ROOT / "policy.example.toml").read_text()))
     policy = approval.read(file)
     assert policy.ask.is_empty and policy.ask.except_ == []
-    assert (policy.approve.approvals, policy.approve.own_request) == (1, False)
+    (rule,) = policy.rules
+    assert (rule.approvals, rule.own_request, rule.takes_all) == (1, False, True)
 
 
 def test_every_id_of_the_example_policy_is_refused_as_one() -> None:
-    assert set(re.findall(r'"([A-Z0-9]+)"', (ROOT / "policy.example.toml").read_text())) == EXAMPLES
+    assert set(re.findall(r'"([A-Z0-9]{3,})"', (ROOT / "policy.example.toml").read_text())) == EXAMPLES
 
 
 def test_every_line_of_the_example_policy_can_be_used() -> None:
     whole = re.sub(r"^#(?=\[|\w+ = )", "", (ROOT / "policy.example.toml").read_text(), flags=re.MULTILINE)
     read = tomllib.loads(whole)
-    Policy.model_validate(read)
-    parts = (("ask", Ask), ("approve", Approve), ("bundles", Bundles), ("operators", Operators))
+    policy = Policy.model_validate(read)
+    parts: tuple[tuple[Any, Any], ...] = (
+        (policy, Policy),
+        (policy.ask, Ask),
+        (policy.bundles, Bundles),
+        (policy.operators, Operators),
+        (policy.rule[0].limits, Limits),
+        (policy.limits, Limits),
+        (policy.waiting, Waiting),
+        (policy.hours, Hours),
+        (policy.stand_in[0], StandIn),
+        (policy.emergency, Emergency),
+    )
     for part, model in parts:
-        fields = {field.alias or name for name, field in model.model_fields.items()}
-        assert set(read[part]) == fields, part
+        assert part.model_fields_set == set(model.model_fields), model
+    one_stage = {"people", "groups", "channels", "quiet", "approvals", "own_request", "unasked_under"}
+    assert policy.approve is not None and policy.approve.model_fields_set == one_stage
+    stages = {name for stage in policy.rule[0].stage for name in stage.model_fields_set}
+    assert stages == set(Stage.model_fields)
+    rest = policy.rule[0].model_fields_set | one_stage
+    assert rest == set(Rule.model_fields) and one_stage < set(Approve.model_fields)
 
 
 # dependencies

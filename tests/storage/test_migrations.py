@@ -17,6 +17,7 @@ from sqlalchemy import Connection, MetaData, event, insert, inspect, select, tex
 from sqlmodel import SQLModel, col
 
 import storage.models  # noqa: F401
+from storage.approvals import Tally
 from storage.changes import Lost
 from storage.models import UNFINISHED, Outgoing
 from storage.outbox import Lane
@@ -535,3 +536,23 @@ async def test_a_number_that_was_not_bought_here_can_be_tested_from_then_on(data
     async with database.engine.begin() as connection:
         (back,) = (await connection.execute(text("SELECT id, phone_number FROM numbers"))).all()
     assert tuple(back) == (1, "+447700900111")
+
+
+async def test_a_request_of_the_release_before_rules_is_judged_at_its_next_look(database: Store) -> None:
+    await run(database, lambda config: command.upgrade(config, "0002"))
+    waiting = {**FIRST["purchases"], "state": "awaiting_approval"}
+    async with database.engine.begin() as connection:
+        rows = {**FIRST, "bundles": {**FIRST["bundles"], "addresses": {}}, "purchases": waiting}
+        await connection.run_sync(put, rows)
+    await run(database, lambda config: command.upgrade(config, "head"))
+    await run(database, command.check)
+    purchase = await database.purchase("p1")
+    assert purchase is not None
+    assert (purchase.rule, purchase.stage, purchase.asked_at) == (None, 1, None), "its time begins now"
+    assert (purchase.reminders, purchase.reminded_at, purchase.passed_on_stage) == (0, None, 0)
+    noted = {"rule": "approve", "asked_at": NOON}
+    await database.count_again(purchase, lambda row, approvals: Tally(False, values=noted))
+    await run(database, lambda config: command.downgrade(config, "0014"))
+    await run(database, lambda config: command.upgrade(config, "head"))
+    purchase = await database.purchase("p1")
+    assert purchase is not None and (purchase.rule, purchase.asked_at) == (None, None)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -13,14 +13,27 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import StatementError
 from sqlmodel import SQLModel, col, select
 
+from storage.approvals import AlreadyApproved, Judge, Tally
 from storage.changes import Lost
 from storage.database import InUse
 from storage.drafts import DraftMoved
 from storage.history import Happened
-from storage.models import MOVES, UNFINISHED, Barred, Bundle, Draft, Office, Person, Purchase, State, now
+from storage.models import (
+    MOVES,
+    UNFINISHED,
+    Approval,
+    Barred,
+    Bundle,
+    Draft,
+    Office,
+    Person,
+    Purchase,
+    State,
+    now,
+)
 from storage.office import OutOfOffice
 from storage.outbox import Lane, Owed
-from storage.purchases import AlreadyApproved, NumberHeld
+from storage.purchases import NumberHeld
 from storage.store import Store
 from tests import rows
 
@@ -120,9 +133,21 @@ def approve(
     store: Store, purchase: Purchase, person: str = "U0APPROVER", needed: int = 1
 ) -> Awaitable[Purchase]:
     """In the eyes of whoever approves everybody who has approved before still may."""
-    counted, decided = Happened("counted", person), Happened("approved", person)
     given = {"person_id": person, "rule": "approve", "policy_version": "1"}
-    return store.approve(purchase.id, purchase.quote_no, given, EVERYBODY, needed, counted, decided)
+    judge = counted(EVERYBODY, needed, person)
+    return store.approve(purchase.id, purchase.quote_no, given, judge)
+
+
+def counted(people: Collection[str], needed: int, by: str | None = None) -> Judge:
+    """So many of these are enough. by: who has just approved."""
+
+    def judge(row: Purchase, approvals: Sequence[Approval]) -> Tally:
+        good = [each.person_id for each in approvals if each.person_id in people]
+        if len(good) >= needed:
+            return Tally(True, by or good[-1], Happened("approved", by))
+        return Tally(False, None, Happened("counted", by) if by else None)
+
+    return judge
 
 
 def deny(store: Store, purchase: Purchase) -> Awaitable[Purchase]:
@@ -280,7 +305,7 @@ async def test_what_is_bought_can_not_be_withdrawn_any_more(store: Store) -> Non
 
 async def test_nobody_decides_about_what_is_not_there(store: Store) -> None:
     for call in (
-        store.approve("none", 1, {"person_id": "U0A"}, (), 1, DONE, DONE),
+        store.approve("none", 1, {"person_id": "U0A"}, counted((), 1)),
         store.deny("none", 1, "U0A", "", DONE),
         store.withdraw("none", DONE),
     ):
@@ -442,14 +467,66 @@ async def test_approvals_count_only_of_those_who_may_approve_now(store: Store) -
     purchase = await submitted(store)
     await approve(store, purchase, "U0A", 2)
     given = {"person_id": "U0B", "rule": "approve", "policy_version": "2"}
-    after = await store.approve(purchase.id, 1, given, ["U0C"], 2, DONE, Happened("approved"))
+    after = await store.approve(purchase.id, 1, given, counted(["U0B", "U0C"], 2, "U0B"))
     assert after.state == State.AWAITING_APPROVAL, "U0A may not approve any more"
-    after = await store.count_again(after, ["U0B"], 2, Happened("approved"))
+    after = await store.count_again(after, counted(["U0B"], 2))
     assert after.state == State.AWAITING_APPROVAL
-    after = await store.count_again(after, ["U0B"], 1, Happened("approved"))
+    after = await store.count_again(after, counted(["U0B"], 1))
     assert (after.state, after.decided_by) == (State.IN_PROGRESS, "U0B"), "one is enough by now"
     by = [(each.person_id, each.rule, each.policy_version) for each in await store.approvals_of(after)]
     assert by == [("U0A", "approve", "1"), ("U0B", "approve", "2")]
+
+
+async def test_a_person_says_yes_to_a_quote_once_whatever_the_stage_and_once_in_an_emergency(
+    store: Store,
+) -> None:
+    purchase = await submitted(store)
+    for stage in (1, 0):
+        given = {"person_id": "U0A", "stage": stage, "rule": "tiers", "policy_version": "1"}
+        await store.approve(purchase.id, 1, given, counted((), 1))
+    for stage in (2, 0):
+        with pytest.raises(AlreadyApproved):
+            await store.approve(purchase.id, 1, {"person_id": "U0A", "stage": stage}, counted((), 1))
+    assert [each.stage for each in await store.approvals_of(purchase)] == [1, 0]
+
+
+async def test_an_approval_that_has_grown_old_is_given_anew(store: Store) -> None:
+    purchase = await submitted(store)
+    await approve(store, purchase, "U0A", 2)
+    (first,) = await store.approvals_of(purchase)
+    given = {"person_id": "U0A", "policy_version": "2"}
+    with pytest.raises(AlreadyApproved):
+        await store.approve(purchase.id, 1, given, counted((), 1), first.approved_at - timedelta(seconds=1))
+    await store.approve(purchase.id, 1, given, counted((), 1), now())
+    (again,) = await store.approvals_of(purchase)
+    assert again.policy_version == "2" and again.approved_at >= first.approved_at
+    lines = [
+        each.details["policy_version"]
+        for each in await store.record_of(purchase.id)
+        if each.what == "approval"
+    ]
+    assert lines == ["1", "2"], "the record keeps both"
+
+
+async def test_where_it_stands_with_those_who_decide_is_noted_without_a_new_picture(store: Store) -> None:
+    purchase = await submitted(store)
+    noted = {"rule": "tiers", "stage": 2, "asked_at": now()}
+    after = await store.count_again(purchase, lambda row, approvals: Tally(False, values=noted))
+    assert (after.rule, after.stage, after.version) == ("tiers", 2, purchase.version)
+    again = await store.quote_again(after, DONE, {"price": Decimal("3"), "ceiling": Decimal("3")})
+    assert (again.rule, again.stage, again.asked_at) == (None, 1, None), "another quote is judged anew"
+
+
+async def test_what_is_committed_is_what_requests_hold_and_what_was_bought_here(store: Store) -> None:
+    held = await submitted(store)
+    bought = await claimed(store, phone_number="+447700900301")
+    await store.finish(bought, State.FAILED, DONE, phone_number_sid=PN)
+    gone = await submitted(store, phone_number="+447700900302")
+    await withdraw(store, gone)
+    found = {each.purchase_id: each for each in await store.commitments(held.account_sid)}
+    assert found.keys() == {held.id, bought.id}
+    assert not found[held.id].is_approved and found[bought.id].is_approved
+    assert found[bought.id].price == Decimal("1.15") and found[held.id].decided_at is None
 
 
 # the moves

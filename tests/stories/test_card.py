@@ -103,7 +103,7 @@ async def test_when_it_comes_back_to_them_a_line_in_the_channel_calls_them(
     purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
     said = {"say": "It costs {price} now.", "with": {"price": "$2.40"}}
     changed = {"price": Decimal("2.40")}
-    owed = operations.asked_again(stage.app, purchase, said)
+    owed = await operations.asked_again(stage.app, purchase, said, changed)
     await stage.store.quote_again(purchase, Happened("quote_changed", owed=owed), changed)
 
     async def called() -> Any:

@@ -1,0 +1,183 @@
+"""How a request stands with those who decide: the rule that applies to it, the stage it waits for, and whose approval counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from bot.core import App
+from bot.errors import NobodyCouldApprove, OverLimit
+from bot.purchases.policy.counting import Progress, Yes, progress
+from bot.purchases.policy.limits import Spent
+from bot.purchases.policy.lists import Lists, Lookup
+from bot.purchases.policy.policy import EMERGENCY, Policy, own_of
+from bot.purchases.policy.rules import Case, Facts, Figures, Rule
+from bot.texts import Said
+from storage.commitments import Commitment
+from storage.models import Approval, Draft, Purchase, Quote, now
+
+Key = tuple[str, bool]
+"""An approval within those of one quote: the person, and whether it is one in an emergency."""
+
+
+def key(approval: Approval) -> Key:
+    return approval.person_id, approval.stage == EMERGENCY
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Read once, by one policy and the people of one moment; counting itself asks nobody."""
+
+    policy: Policy
+    purchase: Purchase
+    case: Case
+    approvals: Sequence[Approval]
+    yes: Mapping[Key, Yes]
+
+    def counted(self, approvals: Sequence[Approval]) -> Progress:
+        """Of these, which may be others by now than were read; an approval that was not looked at does not count."""
+        known = [
+            self.yes[key(each)]
+            for each in approvals
+            if key(each) in self.yes and not self.policy.is_old(each)
+        ]
+        return progress(self.case, known)
+
+    @property
+    def progress(self) -> Progress:
+        return self.counted(self.approvals)
+
+    @property
+    def rule(self) -> Rule | None:
+        return self.case.rule
+
+    @property
+    def by_rule(self) -> dict[str, Any]:
+        """For the record: the rule and the version of the file by which it was decided."""
+        return {"rule": self.rule.name if self.rule else None, "policy_version": self.policy.version}
+
+    def deciding(self, counted: Progress) -> list[Lists]:
+        return self.policy.deciding(counted, self.purchase)
+
+    def calls(
+        self, app: App, counted: Progress | None = None, approved: Sequence[str] = ()
+    ) -> tuple[list[str], list[str]]:
+        """Whom it calls now (``Policy.calls``): those of the stage that it waits for, but who have ``approved``."""
+        counted = counted or self.progress
+        excluded = own_of(self.purchase, self.rule) | {*approved}
+        return self.policy.calls(self.deciding(counted), excluded, app.people)
+
+    def named(self, app: App) -> Any:
+        """For a sentence: who may decide now."""
+        return self.policy.named(self.deciding(self.progress), own_of(self.purchase, self.rule), app.people)
+
+
+async def of(
+    purchase: Purchase,
+    app: App,
+    *,
+    people: Lookup | None = None,
+    new: Approval | None = None,
+    policy: Policy | None = None,
+) -> Standing:
+    """people: who is asked; ``app.people.as_known`` for a picture. new: an approval that is about to be given. Raises CannotCheck."""
+    policy, people = policy or app.policy, people or app.people
+    facts = await policy.facts(purchase, people)
+    case = policy.case(facts, await _figures(policy, app, purchase))
+    approvals = await app.store.approvals_of(purchase)
+    looked_at = [*approvals, *([new] if new is not None else [])]
+    yes = {key(each): await policy.yes(case, each, purchase, people) for each in looked_at}
+    return Standing(policy, purchase, case, approvals, yes)
+
+
+async def asked_anew(purchase: Purchase, app: App, changed: Mapping[str, Any]) -> Standing:
+    """As it will stand with another quote, which nobody has approved yet; as far as is known. changed: columns of the quote."""
+    policy, people = app.policy, app.people.as_known
+    facts = await policy.facts(purchase, people, **changed)
+    case = policy.case(facts, await _figures(policy, app, purchase))
+    return Standing(policy, purchase, case, (), {})
+
+
+async def before(draft: Draft, quote: Mapping[str, Any], app: App) -> Standing:
+    """As it will stand once it is sent. Raises NobodyCouldApprove, OverLimit, CannotCheck."""
+    policy, moment = app.policy, now()
+    purchase = Purchase(
+        id=draft.id,
+        workspace_id=draft.workspace_id,
+        account_sid=draft.account_sid,
+        requester_id=draft.requester_id,
+        owner_id=draft.requester_id,
+        channel_id=draft.channel_id,
+        created_at=moment,
+    )
+    facts = await policy.facts_of(draft.requester_id, draft.channel_id, Quote(**quote), app.people)
+    if lack := policy.lack(facts, app.people):
+        raise NobodyCouldApprove(lack["say"], **lack["with"])
+    case = policy.case(facts, await _figures(policy, app, purchase))
+    if case.refused is not None:
+        raise over_limit(case.refused.said)
+    return Standing(policy, purchase, case, (), {})
+
+
+def so_far(draft: Draft, app: App, typed: Mapping[str, Any]) -> Facts:
+    """What is known of a request whose first page is filled in, without asking anybody. typed: that page, by field."""
+    country, kind = typed.get("country"), typed.get("number_type")
+    offer = app.market.offer(country, kind) if country and kind else None
+    return Facts(
+        draft.requester_id,
+        draft.channel_id,
+        app.policy.known_member_of(draft.requester_id, app.people),
+        country,
+        kind,
+        price=offer.price if offer else None,
+        currency=offer.currency if offer else "",
+    )
+
+
+def over_limit(said: Said) -> OverLimit:
+    return OverLimit(said["say"], **said["with"])
+
+
+# what counts against the limits
+
+
+async def _figures(policy: Policy, app: App, purchase: Purchase) -> Figures:
+    if not policy.has_limits:
+        return Figures()
+    return figures(await app.store.commitments(purchase.account_sid), purchase, policy.hours.month_of)
+
+
+def figures(commitments: Sequence[Commitment], purchase: Purchase, month_of: Any) -> Figures:
+    """Against a purchase count the numbers that were approved before it was, and what the same person asked for before it in the
+    same month: so two never keep each other out. Pure. month_of: when the month of a moment began."""
+    others = [each for each in commitments if each.purchase_id != purchase.id]
+    approved = [each for each in others if each.is_approved and _decided_before(each, purchase)]
+    first = month_of(purchase.created_at)
+    theirs = [
+        each
+        for each in others
+        if each.requester_id == purchase.requester_id
+        and first <= each.created_at
+        and (each.created_at, each.purchase_id) < (purchase.created_at, purchase.id)
+    ]
+    rules = {each.rule for each in (*approved, *theirs) if each.rule is not None}
+    return Figures(
+        _spent(approved, theirs),
+        {
+            rule: _spent(
+                [each for each in approved if each.rule == rule],
+                [each for each in theirs if each.rule == rule],
+            )
+            for rule in rules
+        },
+    )
+
+
+def _spent(approved: Sequence[Commitment], theirs: Sequence[Commitment]) -> Spent:
+    return Spent(sum((each.price for each in approved), Decimal(0)), len(theirs))
+
+
+def _decided_before(each: Commitment, purchase: Purchase) -> bool:
+    if purchase.decided_at is None or each.decided_at is None:
+        return True
+    return (each.decided_at, each.purchase_id) < (purchase.decided_at, purchase.id)
