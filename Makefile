@@ -8,9 +8,9 @@ demo: .venv/ready ## Start the sandbox and the app against it; Ctrl-C ends both 
 	@SLACK_PORT=$(SLACK_PORT) TWILIO_PORT=$(TWILIO_PORT) $(PY) -m sandbox.demo
 
 test: .venv/ready ## Run every test (browser tests too, where there is a Chromium)
-	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n $(WORKERS) --dist worksteal
 WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-# stories wait for what they look at more than they work
+# stories wait for what they look at more than they work; and each worker would compile all tests anew if it might not keep them
 
 lint: .venv/ready ## Check format, lint and types
 	@$(PY) -m ruff format --check . && $(PY) -m ruff check . && $(PY) -m mypy

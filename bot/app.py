@@ -44,7 +44,7 @@ from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
 from handlers import command, errors, home, messages, ref, screen
 from handlers.card import picture as card
-from storage.models import now
+from storage.models import Outgoing, Purchase, now
 from storage.schema import prepare
 from storage.store import Store
 
@@ -172,11 +172,9 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(LOOK, courier.look_again)
         worker.every(access.LOOK, app.access.look)
         worker.every(3600, courier.forget_old)
-        store.on_commit += [worker.kick, courier.kick]
+        store.on_commit += [(Purchase, worker.kick), (Outgoing, courier.kick)]
         if config.test_clock and config.twilio_base_url:
-            await stack.enter_async_context(
-                clock.followed(config.twilio_base_url, background, store.on_commit)
-            )
+            await stack.enter_async_context(clock.followed(config.twilio_base_url, background, store.tell))
         app.office = Office(store, *_duties_of_the_worker(app, worker, courier, watch))
         await app.office.start()
         stack.push_async_callback(app.office.stop)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import aiohttp
@@ -17,7 +17,7 @@ EVERY = 0.2
 
 @contextlib.asynccontextmanager
 async def followed(
-    base_url: str, http: aiohttp.ClientSession, moved: Iterable[Callable[[], None]]
+    base_url: str, http: aiohttp.ClientSession, moved: Callable[[], None]
 ) -> AsyncIterator[None]:
     """From the first moment on, so that nothing is done at another time.
 
@@ -34,16 +34,13 @@ async def followed(
         move_to(timedelta(0))
 
 
-async def _follow(
-    address: str, http: aiohttp.ClientSession, moved: Iterable[Callable[[], None]], ahead: float
-) -> None:
+async def _follow(address: str, http: aiohttp.ClientSession, moved: Callable[[], None], ahead: float) -> None:
     while True:
         await asyncio.sleep(EVERY)
         newest = await _look(address, http, ahead)
         if newest != ahead:
             ahead = newest
-            for tell in moved:
-                tell()
+            moved()
 
 
 async def _look(address: str, http: aiohttp.ClientSession, ahead: float) -> float:

@@ -94,8 +94,7 @@ class Office:
         while not self._store.is_sqlite:
             try:
                 async for _ in self._store.heard():
-                    for tell in self._store.on_commit:
-                        tell()
+                    self._store.tell()
             except Exception as error:
                 log.warning("notifications are not heard: %s", type(error).__name__)
             await asyncio.sleep(LOOK)

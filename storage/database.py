@@ -2,12 +2,13 @@
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Callable, Iterator
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
@@ -116,6 +117,28 @@ def locked(url: str) -> TextIO | None:
     return lock
 
 
+WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+WRITTEN = "written"
+"""Under this name a connection knows the tables that its transaction has written to."""
+
+
+def note_writes(engine: Engine) -> None:
+    def note(connection: Connection, _: Any, statement: str, *__: Any) -> None:
+        if found := WRITES.match(statement):
+            connection.info.setdefault(WRITTEN, set()).add(found[1])
+
+    event.listen(engine, "before_cursor_execute", note)
+
+
+async def written(session: AsyncSession) -> Collection[str] | None:
+    """The tables that it has written to, just before it commits; None where it was rolled back to be tried anew."""
+    if not session.in_transaction():
+        return None
+    await session.flush()
+    tables: Collection[str] = (await session.connection()).info.pop(WRITTEN, ())
+    return tables
+
+
 CHANNEL = "numberdesk"
 """On PostgreSQL every commit is notified there, so that another process need not wait for its clock."""
 FROZEN = 3000
@@ -166,7 +189,10 @@ class Database:
             )
             configure(self.durable_engine.sync_engine, durable=True)
         self._writer = asyncio.Lock()
-        self.on_commit: list[Callable[[], None]] = []
+        for each in {self.engine, self.durable_engine}:
+            note_writes(each.sync_engine)
+        self.on_commit: list[tuple[type[SQLModel], Callable[[], None]]] = []
+        """Who looks at a table again when it was written to."""
 
     def take_lock(self) -> None:
         """With SQLite one process runs the app (rule 10), or moves what is in it; the rest of the command line only reads. Raises InUse, Unusable."""
@@ -202,13 +228,20 @@ class Database:
         if self.is_sqlite:
             async with self._writer, self._transaction(durable) as session:
                 yield session
+                tables = await written(session)
         else:
             async with self._transaction(durable) as session:
                 yield session
-                if session.in_transaction():  # not one that was rolled back to be tried anew
+                tables = await written(session)
+                if tables is not None:
                     await (await session.connection()).execute(text(f"SELECT pg_notify('{CHANNEL}', '')"))
-        for tell in self.on_commit:
-            tell()
+        self.tell(tables)
+
+    def tell(self, tables: Collection[str] | None = None) -> None:
+        """tables: those that were written to, None where nobody knows."""
+        for table, look in self.on_commit:
+            if tables is None or table.__tablename__ in tables:
+                look()
 
     @asynccontextmanager
     async def _transaction(self, durable: bool) -> AsyncIterator[AsyncSession]:

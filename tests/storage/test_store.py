@@ -26,6 +26,7 @@ from storage.models import (
     Bundle,
     Draft,
     Office,
+    Outgoing,
     Person,
     Purchase,
     State,
@@ -698,7 +699,7 @@ async def test_one_process_holds_the_office_until_its_time_runs_out_or_it_leaves
 
 async def test_a_commit_wakes_this_process_and_the_others(store: Store, other: Store) -> None:
     woken: list[str] = []
-    store.on_commit.append(lambda: woken.append("own"))
+    store.on_commit.append((Purchase, lambda: woken.append("own")))
     if store.is_sqlite:
         await approved(store)
         assert woken
@@ -716,6 +717,30 @@ async def test_a_commit_wakes_this_process_and_the_others(store: Store, other: S
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
     assert woken
+
+
+async def test_who_looks_at_a_table_is_told_when_it_was_written_to_and_at_no_other_commit(
+    store: Store,
+) -> None:
+    told: list[str] = []
+    store.on_commit += [
+        (Purchase, lambda: told.append("purchases")),
+        (Outgoing, lambda: told.append("outbox")),
+    ]
+    await store.keep("T1", "services", [], now())
+    assert told == []
+    await store.owe("T1", Owed("direct", "U1", {"say": "Hello", "with": {}}))
+    assert told == ["outbox"]
+    await store.put_off(await _owed(store), timedelta(minutes=1))
+    assert told == ["outbox", "outbox"]
+    await approved(store)
+    assert "purchases" in told
+
+
+async def _owed(store: Store) -> Outgoing:
+    owed = await store.next_owed("U1", Lane.POSTS)
+    assert owed is not None
+    return owed
 
 
 async def test_pausing_says_why_until_the_time_has_come(store: Store) -> None:

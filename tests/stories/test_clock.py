@@ -71,6 +71,6 @@ async def test_with_the_test_only_setting_the_apps_clock_goes_with_the_twins(
 async def test_an_app_that_starts_lives_by_the_twins_time_from_the_first_moment(stage: Stage) -> None:
     await stage.twilio.post("clock", forward=86400)
     async with aiohttp.ClientSession() as http:
-        async with clock.followed(stage.twilio_twin.url, http, []):
+        async with clock.followed(stage.twilio_twin.url, http, lambda: None):
             assert now() - datetime.now(UTC) > timedelta(hours=23)
         assert now() - datetime.now(UTC) < timedelta(seconds=1)
