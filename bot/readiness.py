@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bot.bundles.possible import usable
 from bot.core import App
-from bot.texts import CAPABILITIES, N_, Said, country, say
+from bot.refusals import Kind, of_twilio
+from bot.texts import BUNDLE_STATES, CAPABILITIES, N_, Said, country, moment, say
 from bot.twilio import senders
-from bot.twilio.account import is_trial
+from bot.twilio.account import commitment, is_trial
 from bot.twilio.catalogue import HIGH_RISK
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import capabilities
 from bot.twilio.senders import Sender
+from storage.bundle_states import BundleState
 from storage.models import Purchase
 
 
@@ -51,6 +54,8 @@ class Subject:
     """how far its sender is, as the purchase has it"""
     listed: Sequence[Sender] | None = None
     """the account's senders, where they were read just now"""
+    bundle_id: str | None = None
+    """our row of the bundle that it was bought with"""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class Check:
 
 CONSOLE = "https://console.twilio.com/us1/"
 CAMPAIGN, TOLL_FREE, GEO, WHATSAPP = "us_campaign", "toll_free", "geo", "whatsapp"
+ACCOUNT, BALANCE = "account", "balance"
 ENABLE_GEO, SET_INBOUND, MOVE_SERVICE = "enable_geo", "set_inbound", "move_service"
 
 
@@ -306,19 +312,74 @@ async def _ask_account(subject: Subject, app: App) -> Any:
     return await app.twilio.api.v2010.accounts(subject.account_sid).fetch_async()
 
 
-def _judge_trial(_: Subject, answer: Any) -> Finding:
+def _judge_account(_: Subject, answer: Any) -> Finding:
+    status = str(getattr(answer, "status", "active")).casefold()
+    if status != "active":
+        return Finding(ACCOUNT, Verdict.MISSING, say(SHUT_OUT), True, CONSOLE)
     if is_trial(answer):
-        return Finding("trial", Verdict.MISSING, say(TRIAL), link=f"{CONSOLE}billing")
-    return Finding("trial", Verdict.FINE, say(N_("The account is no trial account.")))
+        return Finding(ACCOUNT, Verdict.MISSING, say(TRIAL), link=f"{CONSOLE}billing")
+    return Finding(ACCOUNT, Verdict.FINE, say(N_("The account is active, and no trial account.")))
 
 
 TRIAL = N_(
     "A trial account: a number for tests only, which texts verified recipients alone. Adding billing details in the Console ends the trial."
 )
+SHUT_OUT = N_(
+    "Twilio does not let Number Desk in: the account is suspended or closed, or its key is not valid any more. As long as it is suspended the number does nothing. Whoever runs the Twilio account sees there why."
+)
 
 
-def _texts(subject: Subject) -> bool:
-    return subject.texts
+async def _ask_balance(_: Subject, app: App) -> Any:
+    """The balance as last read, and what the numbers that the account is known to own cost a month. Asks nobody."""
+    balance = app.market.balance()
+    if balance is None:
+        return None
+    owned = await app.store.owned_numbers(app.settings.twilio_account_sid)
+    return balance.amount, commitment(owned, app.market.price_of, balance.currency)[1]
+
+
+def _judge_balance(_: Subject, answer: Any) -> Finding:
+    """In no figures: whoever hears of it shall hear it once."""
+    if answer is None:
+        said = N_(
+            "The balance cannot be known: a subaccount's, an invoiced account's, or not with this API key."
+        )
+        return Finding(BALANCE, Verdict.UNKNOWN, say(said))
+    amount, due = answer
+    if amount < due:
+        return Finding(BALANCE, Verdict.MISSING, say(TOO_LOW), amount <= 0, f"{CONSOLE}billing")
+    return Finding(BALANCE, Verdict.FINE, say(N_("The balance covers the next month.")))
+
+
+TOO_LOW = N_(
+    "The Twilio balance does not cover what the account's numbers cost next month. `/twilio account` shows both. When it runs out, Twilio suspends the account."
+)
+
+
+# the bundle
+
+
+async def _ask_bundle(subject: Subject, app: App) -> Any:
+    """As the watch keeps it: no call."""
+    return await app.store.bundle(subject.bundle_id) if subject.bundle_id else None
+
+
+def _judge_bundle(_: Subject, answer: Any) -> Finding:
+    link = f"{CONSOLE}phone-numbers/regulatory-compliance/bundles"
+    if answer is None or not usable(answer):
+        lapsed = answer is not None and answer.status == BundleState.APPROVED
+        status = say(N_("lapsed")) if lapsed else say(BUNDLE_STATES.get(getattr(answer, "status", ""), "–"))
+        said = say(
+            N_(
+                "The number's bundle is not approved any more ({status}), so Twilio may suspend the number. `/twilio bundles` shows what can be done."
+            ),
+            status=status,
+        )
+        return Finding("bundle", Verdict.MISSING, said, link=link)
+    said = say(N_("Its bundle is approved, with no end."))
+    if answer.valid_until is not None:
+        said = say(N_("Its bundle is approved until {when}."), when=moment(answer.valid_until))
+    return Finding("bundle", Verdict.FINE, said)
 
 
 def _in_service(subject: Subject) -> bool:
@@ -345,7 +406,9 @@ CHECKS = (
     ),
     Check(GEO, lambda subject: subject.texts and bool(subject.destinations), _ask_geo, _judge_geo),
     Check(WHATSAPP, lambda subject: subject.sender_id is not None, _ask_senders, _judge_sender),
-    Check("trial", _texts, _ask_account, _judge_trial),
+    Check("bundle", lambda subject: subject.bundle_id is not None, _ask_bundle, _judge_bundle),
+    Check(ACCOUNT, lambda subject: True, _ask_account, _judge_account),
+    Check(BALANCE, lambda subject: True, _ask_balance, _judge_balance),
 )
 UNSEEN = N_("{check}: cannot be known at the moment, or not with this API key.")
 NAMES = {
@@ -356,7 +419,10 @@ NAMES = {
     TOLL_FREE: N_("Toll-free verification"),
     GEO: N_("Geo permissions"),
     WHATSAPP: N_("WhatsApp sender"),
-    "trial": N_("Trial account"),
+    "bundle": N_("Bundle"),
+    ACCOUNT: N_("Twilio account"),
+    BALANCE: N_("Balance"),
+    "trial": N_("Trial account"),  # lines of the record from before there was more to say of the account
 }
 
 
@@ -377,6 +443,22 @@ async def look(subject: Subject, app: App, only: Collection[str] | None = None) 
     return [each for each in answers if isinstance(each, Finding)]
 
 
+async def look_from_outside(subject: Subject, app: App, only: Collection[str] | None = None) -> list[Finding]:
+    """As ``look``, but where Twilio lets the whole app in no more, that is what is found: such an account's numbers do nothing."""
+    try:
+        return await look(subject, app, only)
+    except TwilioError as error:
+        if of_twilio(error).kind is not Kind.OF_INSTALLATION:
+            raise
+        await app.access.refused(error)
+    unseen = [_unseen(each) for each in CHECKS if each.applies(subject) and each.name != ACCOUNT]
+    return [Finding(ACCOUNT, Verdict.MISSING, say(SHUT_OUT), True, CONSOLE), *unseen]
+
+
+def _unseen(check: Check) -> Finding:
+    return Finding(check.name, Verdict.UNKNOWN, say(UNSEEN, check=say(NAMES[check.name])))
+
+
 async def _look(check: Check, subject: Subject, app: App) -> Finding:
     try:
         answer = await check.ask(subject, app)
@@ -384,7 +466,7 @@ async def _look(check: Check, subject: Subject, app: App) -> Finding:
         if check.essential and (error.status != 404 or check.name == "capability"):
             raise
         if error.status != 404 or check.name == GEO:
-            return Finding(check.name, Verdict.UNKNOWN, say(UNSEEN, check=say(NAMES[check.name])))
+            return _unseen(check)
         answer = None
     return check.judge(subject, answer)
 
@@ -405,6 +487,7 @@ def subject_of(purchase: Purchase, listed: Sequence[Sender] | None = None) -> Su
         purchase.sender_id,
         purchase.whatsapp or {},
         listed,
+        quote.bundle_id,
     )
 
 

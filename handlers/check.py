@@ -23,7 +23,7 @@ async def opened(turn: Turn) -> None:
 
     async def work(_: str) -> View:
         subject, proven_at = await _subject(number, app)
-        return page(number, await readiness.look(subject, app), proven_at, turn.t)
+        return page(number, await readiness.look_from_outside(subject, app), proven_at, turn.t)
 
     await loading.behind(turn, turn.t("Checking the number at Twilio…"), work)
 
@@ -40,6 +40,7 @@ async def _subject(number: str, app: App) -> tuple[Subject, datetime | None]:
     country, kind = kind_of(number)
     texts = "sms" in capabilities(found.capabilities)
     destinations = (country,) if country and texts else ()
+    bundle = await app.store.bundle_by_sid(app.settings.twilio_account_sid, found.bundle_sid or "")
     subject = Subject(
         str(found.sid),
         country or "",
@@ -47,6 +48,7 @@ async def _subject(number: str, app: App) -> tuple[Subject, datetime | None]:
         app.settings.twilio_account_sid,
         texts=texts,
         destinations=destinations,
+        bundle_id=bundle.id if bundle is not None else None,
     )
     known = await app.store.number_of_nobody(app.settings.twilio_account_sid, number)
     return subject, known.proven_at if known is not None else None

@@ -115,7 +115,9 @@ async def _decision(purchase: Purchase, app: App, t: Texts) -> list[Block]:
     shown = picture.picture_of(purchase, around, t)
     buttons = [each for each in shown.buttons if each["action_id"] in ("approve", "deny")]
     card = await app.store.card_of(purchase.id)
-    lines = [rich.text("\n".join((*shown.facts, *(f"⚠ {each}" for each in shown.warnings))))]
+    lines = [rich.text("\n".join(shown.facts))]
+    for warning in shown.warnings:
+        lines += [rich.text("\n⚠ "), *warning]
     if card is not None and card.permalink:
         lines += [rich.text("\n"), rich.link(card.permalink, t("See the request"))]
     return [

@@ -16,11 +16,13 @@ from storage.models import MOVES, Purchase, State, now
 
 class Work(Changes):
     async def due(self, limit: int, in_hand: Collection[str]) -> Sequence[Purchase]:
-        """Purchases that are not finished and whose time has come, but those that the worker has in hand.
+        """Purchases that are not finished and whose time has come, but those that the worker has in hand: what waits longest first,
+        and after that those that are bought and only looked at again, the newest first, for their people look for it still.
 
         A time that lies further ahead than anything may sleep was written before the clock stepped back: it has come.
         """
         moment = now()
+        is_bought = col(Purchase.state) == State.COMPLETE
         async with self.reading() as session:
             return (
                 await session.exec(
@@ -32,7 +34,11 @@ class Work(Changes):
                         ),
                         col(Purchase.id).not_in(in_hand),
                     )
-                    .order_by(col(Purchase.wake_at))
+                    .order_by(
+                        case((is_bought, 1), else_=0),
+                        case((~is_bought, col(Purchase.wake_at))),
+                        col(Purchase.created_at).desc(),
+                    )
                     .limit(limit)
                 )
             ).all()

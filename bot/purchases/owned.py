@@ -8,6 +8,7 @@ from typing import Any
 from bot import announcements as news
 from bot.core import App
 from bot.purchases.steps import LAG
+from bot.readiness import TOO_LOW
 from bot.texts import N_, phone, say
 from bot.twilio.account import commitment
 from bot.twilio.client import TwilioError
@@ -19,9 +20,6 @@ log = logging.getLogger(__name__)
 
 SWEEP = timedelta(days=1)
 SWEPT = "numbers:swept"
-TOO_LOW = N_(
-    "The Twilio balance does not cover what the account's numbers cost next month. `/twilio account` shows both. When it runs out, Twilio suspends the account."
-)
 OURS = re.compile(r"\(nd-[0-9a-f]{6}\)$|^Number Desk [0-9a-f]{12}$")
 """The names that a number gets here, and those that it got before (rule 42)."""
 

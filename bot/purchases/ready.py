@@ -127,7 +127,7 @@ async def _found(purchase: Purchase, senders: Sequence[Sender] | None, app: App)
     hourly = due is not None and purchase.wake_at is not None and abs(purchase.wake_at - due) < A_MOMENT
     fine = {each["check"]: each for each in purchase.findings if each["verdict"] == Verdict.FINE}
     only = {each["check"] for each in purchase.findings} - set(fine) if hourly else None
-    looked = await readiness.look(readiness.subject_of(purchase, senders), app, only)
+    looked = await readiness.look_from_outside(readiness.subject_of(purchase, senders), app, only)
     new = {each.check: each.kept() for each in looked}
     return list((fine | new if hourly else new).values())
 

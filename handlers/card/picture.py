@@ -102,7 +102,7 @@ class Picture:
     """people and user groups that the first line mentions"""
     problem: list[Element] | None = None
     facts: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[list[Element], ...] = ()
     steps: tuple[tuple[str, str], ...] = ()
     """status (``SIGNS``) and words of each"""
     since: tuple[Element, ...] = ()
@@ -271,18 +271,18 @@ def _if_gone(purchase: Purchase, t: Texts, names: Names) -> str:
     return t("If it is sold by then: {person} is asked", person=person)
 
 
-def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[str]:
+def _warnings(purchase: Purchase, around: Around, t: Texts) -> list[list[Element]]:
     """What will keep the number from working: before the money is spent, and what is so afterwards."""
     if purchase.state == State.COMPLETE:
-        found = [t.said(each["said"]) for each in readiness.unfinished(purchase.findings)]
+        found = [rich.said(each["said"], t, {}) for each in readiness.unfinished(purchase.findings)]
         proof = purchase.proof or {"status": "delivered"}  # that one was delivered, the first line says
-        return found if proof["status"] == "delivered" else [*found, t.said(outcome(proof))]
+        return found if proof["status"] == "delivered" else [*found, rich.said(outcome(proof), t, {})]
     if purchase.state != State.AWAITING_APPROVAL:
         return []
-    shown = [t.said(each.brief) for each in around.foreseen[:MOST_WARNINGS]]
+    shown = [rich.said(each.brief, t, {}) for each in around.foreseen[:MOST_WARNINGS]]
     if left := len(around.foreseen) - len(shown):
-        shown.append(t.n("and one more", "and {n} more", left))
-    return [*map(t.plain, around.against), *shown]
+        shown.append([rich.text(t.n("and one more", "and {n} more", left))])
+    return [*(rich.said(each, t, {}) for each in around.against), *shown]
 
 
 def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:
@@ -445,7 +445,7 @@ def drawn(
         lines += [*picture.problem, rich.text("\n")]
     lines.append(rich.text("\n".join(picture.facts)))
     for warning in picture.warnings:
-        lines += [rich.text("\n"), rich.emoji("warning"), rich.text(f" {warning}")]
+        lines += [rich.text("\n"), rich.emoji("warning"), rich.text(" "), *warning]
     shown = [rich.block(rich.section(*first), rich.quote(picture.purpose), rich.section(*lines))]
     if picture.steps:
         shown.append(steps(picture, t))

@@ -110,7 +110,11 @@ class Shop:
 def _findings() -> list[Finding]:
     subject = Subject("PN0", "US", "local", ACCOUNT, "MG0", ("mms",), True, ("US",), "whatsapp:+1")
     nobody: Any = SimpleNamespace(
-        capabilities={}, inbound_request_url=None, use_inbound_webhook_on_number=False, type="Trial"
+        capabilities={},
+        inbound_request_url=None,
+        use_inbound_webhook_on_number=False,
+        type="Trial",
+        status="active",
     )
     one = {"campaign": None, "rejection_reason": LONG[:500]}
     failed = [SimpleNamespace(campaign_status="FAILED", errors=[{"description": LONG[:300]}], **one)]
@@ -118,6 +122,8 @@ def _findings() -> list[Finding]:
         "us_campaign": (failed, [Service("MG9", LONG[:64], True)]),
         "toll_free": [SimpleNamespace(status="TWILIO_REJECTED", **one)],
         "geo": [],
+        "bundle": None,
+        "balance": (Decimal(0), Decimal(1)),
         "whatsapp": [Sender("XE0", "whatsapp:+1", "OFFLINE", None, ((None, LONG[:500]), (63020, "")))],
     }
     return [each.judge(subject, answers.get(each.name, nobody)) for each in CHECKS]

@@ -615,6 +615,23 @@ async def test_only_what_is_due_is_found_and_what_waits_longest_first(store: Sto
     assert [each.purpose for each in await store.due(10, [found["first"].id])] == ["second"], "not in hand"
 
 
+async def test_what_is_bought_is_looked_at_again_after_what_is_not_the_newest_wish_first(
+    store: Store,
+) -> None:
+    """At the hour hundreds may be due: whoever asked lately waits for it, and nobody's purchase waits behind them."""
+    assert await store.take_office()
+    for nth, name in enumerate(("oldest", "newest", "middle", "under way")):
+        purchase = await approved(store, phone_number=f"+4477009003{nth:02}", purpose=name)
+        age = {"oldest": 3, "newest": 1, "middle": 2, "under way": 9}[name]
+        await put(store, purchase.id, created_at=now() - timedelta(days=age))
+        if name != "under way":
+            await store.finish(purchase, State.COMPLETE, DONE, phone_number_sid=f"{PN}{nth}")
+        await put(store, purchase.id, wake_at=now() - timedelta(seconds=nth))
+    found = [each.purpose for each in await store.due(10, [])]
+    assert found == ["under way", "newest", "middle", "oldest"]
+    assert [each.purpose for each in await store.due(2, [])] == found[:2]
+
+
 async def test_what_wakes_further_ahead_than_anything_may_sleep_is_due(store: Store) -> None:
     """It was written before the clock stepped back."""
     purchase = await approved(store)

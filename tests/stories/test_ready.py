@@ -45,7 +45,8 @@ async def verified(stage: Stage) -> None:
 
 
 async def texts(stage: Stage, person: Person, card: Any, to: str = PHONE) -> Any:
-    await person.clicks(card, "test")
+    answer = await person.clicks(card, "test")
+    assert not answer.get("shown"), answer
     await person.view("card.test")
     return await person.submits(to=to)
 

@@ -1,0 +1,80 @@
+"""What the checks say beside the registrations: the bundle and until when it is approved, the account, the balance; in both languages."""
+
+from datetime import timedelta
+
+from bot import readiness
+from storage.models import now
+from tests.stories.conftest import Clock
+from tests.stories.stage import Control, Person, Stage, shown, until
+from tests.stories.test_proven import Reader, reader
+from tests.stories.test_ready import bought, reads
+
+__all__ = ["reader"]
+
+
+async def checked(stage: Stage, reader: Reader) -> str:
+    """What ``/twilio check`` says of the one number that is owned."""
+    number = next(iter(await stage.bought()))
+    await reader.person.types(f"check {number}")
+    view = await reader.person.view("check")
+    await reader.person.slack.post("close", user=reader.person.id, view_id=view["id"])
+    return shown(view)
+
+
+async def test_a_bundle_is_approved_until_a_day_and_one_day_not_any_more(
+    stage: Stage, reader: Reader, approver: Person, twilio: Control
+) -> None:
+    t = reader.t
+    card = await bought(stage, reader.person, approver, "GB", number_type="mobile")
+    purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
+    bundle = await stage.store.bundle(purchase.quote.bundle_id)
+    assert t("Its bundle is approved, with no end.") in await checked(stage, reader)
+    until = now() + timedelta(days=40)
+    await twilio.post(f"bundles/{bundle.sid}", valid_until=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    await stage.running.watch.poll()
+    said = await checked(stage, reader)
+    assert all(each in said for each in t("Its bundle is approved until {when}.", when="@").split("@"))
+    await twilio.post(f"bundles/{bundle.sid}", status="twilio-rejected")
+    await stage.running.watch.poll()
+    await reader.person.clicks((await stage.cards())[-1], "check")
+    lost = t(
+        "The number's bundle is not approved any more ({status}), so Twilio may suspend the number. `/twilio bundles` shows what can be done.",
+        status=t("rejected"),
+    )
+    assert await stage.in_thread(card, lost)
+
+
+async def test_a_suspended_account(stage: Stage, reader: Reader, approver: Person, twilio: Control) -> None:
+    t = reader.t
+    card = await bought(stage, reader.person, approver, "CA")
+    await twilio.post("account", status="suspended")
+    assert t(readiness.SHUT_OUT) in await checked(stage, reader)
+    await reader.person.clicks(card, "check")
+    card = await reads(stage, t("{number} is bought, and cannot text yet", number="").strip())
+    assert t(readiness.SHUT_OUT) in shown(card)
+    await twilio.post("account", status="active")
+    await reader.person.clicks(card, "check")
+    await reads(stage, t("{number} is bought and in “{service}”", number="", service="Leeds").strip())
+
+
+async def test_a_balance_that_is_low_and_one_that_cannot_be_known(
+    stage: Stage, reader: Reader, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    t = reader.t
+    card = await bought(stage, reader.person, approver, "CA")
+    assert t("The balance covers the next month.") in await checked(stage, reader)
+    await twilio.post("account", balance="0.50")
+    await clock.forward(301)
+    await stage.app.market.refresh()
+    await reader.person.clicks(card, "check")
+    await stage.in_thread(card, t(readiness.TOO_LOW))
+
+    async def says_so() -> bool:
+        return t(readiness.TOO_LOW).replace("`", "") in shown((await stage.cards())[-1])
+
+    await until(says_so, "the card says so")
+    await twilio.post("account", key="restricted", denied=["Balance"])
+    await clock.forward(301)
+    await stage.app.market.refresh()
+    unknown = "The balance cannot be known: a subaccount's, an invoiced account's, or not with this API key."
+    assert t(unknown) in await checked(stage, reader)
