@@ -185,6 +185,7 @@ setting("a wrong secret", TWILIO, "API keys & tokens", TWILIO_API_SECRET="wrong"
 setting("a wrong auth token", "TWILIO_AUTH_TOKEN", "rotated", TWILIO_AUTH_TOKEN="wrong")
 setting("a channel that is not there", "OPERATORS_CHANNEL", "Correct the id", OPERATORS_CHANNEL="C0NOSUCH")
 setting("a public address without a port", "PUBLIC_URL", "Set both", PUBLIC_URL="https://desk.example")
+setting("figures that nobody can read", "METRICS", "Set PORT", METRICS="true")
 setting(
     "a database out of reach",
     "DATABASE_URL",

@@ -274,6 +274,21 @@ async def test_a_collector_that_is_away_holds_up_neither_the_work_nor_the_end(tm
         assert await app.stop() == 0
 
 
+async def test_without_the_extra_the_start_says_what_to_install(tmp_path: Path) -> None:
+    """As where OpenTelemetry is not installed: what is found in its place has nothing in it."""
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "opentelemetry.py").touch()
+    async with set_stage(tmp_path) as stage:
+        await stage.stop_app()
+        environment = {
+            **stage.environment,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+            "PYTHONPATH": str(tmp_path / "without"),
+        }
+        ended = await AppProcess(environment, stage.slack, tmp_path / "app.log", fresh=True).run()
+    assert ended.code == 1 and ended.said.startswith("OTEL_EXPORTER_OTLP_ENDPOINT: needs the extra")
+
+
 # what the operators hear
 
 
