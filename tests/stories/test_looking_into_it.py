@@ -227,6 +227,19 @@ async def test_what_slack_is_owed_is_counted_while_it_is_away(measured: Stage, p
     await until(owed, "what is owed is counted")
 
 
+async def test_what_was_counted_is_told_while_the_database_is_away(measured: Stage, port: int) -> None:
+    await measured.person("requester").types("help")
+    await measured.running.worker.stop()
+    await measured.running.courier.stop()
+    async with measured.store.engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE outbox RENAME TO away")
+    figures = await metrics(port)
+    assert figures["numberdesk_outbox_rows"] != figures["numberdesk_outbox_rows"], "not a number"
+    assert of(figures, "numberdesk_acknowledgement_seconds_count", kind="command") == 1
+    async with measured.store.engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE away RENAME TO outbox")
+
+
 async def test_a_label_has_few_values_whatever_numbers_and_people_there_are(
     measured: Stage, port: int
 ) -> None:
