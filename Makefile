@@ -23,6 +23,9 @@ lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes an
 	@$(UV) pip compile $(PINNED) --extra dev -o requirements-dev.txt pyproject.toml
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
+audit-dependencies: .venv/ready ## Ask whether an advisory is known for any pinned version; fails too where nobody could be asked
+	@$(UV) tool run --quiet --from pip-audit==2.10.1 python -m tests.audit_dependencies requirements.txt requirements-dev.txt
+
 bench: bench-size ## Measure: see docs/performance.md
 
 bench-size: .venv/ready ## Measure a large database beside an empty one, on SQLite and PostgreSQL (ROWS=100000)
@@ -51,7 +54,7 @@ clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-15s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-20s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .env:
 	@echo "There is no .env yet. Copy .env.example to .env and fill it in; the README says where each value comes from." >&2; exit 1
@@ -67,4 +70,4 @@ help: ## Say what there is
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock bench bench-size walk audit pictures country-names clean help
+.PHONY: demo test lint run lock audit-dependencies bench bench-size walk audit pictures country-names clean help

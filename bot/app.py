@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -17,11 +18,12 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.rest import Client
 
-from bot import clock, doors, failures, logs, measuring, refusals, settings
+from bot import clock, failures, logs, measuring, refusals, served, settings
 from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import App
 from bot.office import Act, Office
+from bot.purchases import foreign
 from bot.purchases import policy as approval
 from bot.purchases.authority import Authority
 from bot.purchases.owned import OwnedNumbers
@@ -57,6 +59,8 @@ FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
 
 
+HAND_OVER = 7.0
+"""Seconds from SIGTERM until this process is the worker no more. Hosts kill after ten, and another process waits for the office."""
 CONNECTED = "connected"
 """The key under which the database remembers that it was connected to both platforms once."""
 
@@ -80,7 +84,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
     """
     async with contextlib.AsyncExitStack() as stack:
         # taken before anything is done, and listened to when all is there
-        listener = stack.enter_context(doors.taken(config.port)) if config.port else None
+        listener = stack.enter_context(served.taken(config.port)) if config.port else None
         store = Store(config.database_url)
         stack.push_async_callback(store.close)
         store.take_lock()
@@ -161,6 +165,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(60, authority.refresh)
         worker.every(1, watch.tick)
         worker.every(60, OwnedNumbers(app).tick)
+        worker.every(1, partial(foreign.follow, app))
         worker.every(3600, partial(_sweep_out, store))
         worker.every(1, courier.tick)
         worker.every(PAUSE, homes.tick)
@@ -175,10 +180,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         app.office = Office(store, *_duties_of_the_worker(app, worker, courier, watch))
         await app.office.start()
         stack.push_async_callback(app.office.stop)
-        stack.push_async_callback(courier.stop)
-        stack.push_async_callback(watch.stop)
-        stack.push_async_callback(worker.stop)
-        stack.push_async_callback(app.finish)
+        stack.push_async_callback(_one_after_another, app.finish, worker.stop, watch.stop, courier.stop)
         first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
         for each in (authority.look_at_file, authority.follow_edit):
             watching = asyncio.create_task(_again_and_again(each, POLICY_LOOK, app))
@@ -198,7 +200,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             await socket.connect_async()  # type: ignore[no-untyped-call]
         if listener is not None:
             figures = partial(metrics.text, app, watch) if metrics else None
-            await stack.enter_async_context(doors.open_on(listener, bolt, socket, app, watch, figures))
+            await stack.enter_async_context(served.open_on(listener, bolt, socket, app, watch, figures))
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
         yield Running(app, worker, courier, watch, bolt, socket, config.port)
 
@@ -240,6 +242,13 @@ def _duties_of_the_worker(app: App, worker: Worker, courier: Courier, watch: Wat
         await app.market.load()
 
     return begin, lost, reload
+
+
+async def _one_after_another(*stops: Callable[[float], Awaitable[None]]) -> None:
+    """Each ends in order while there is time; what is left then is cut off, and settled by whoever is the worker next."""
+    until = monotonic() + HAND_OVER
+    for stop in stops:
+        await stop(max(0.0, until - monotonic()))
 
 
 async def _sweep_out(store: Store) -> None:

@@ -1,5 +1,5 @@
-"""``numberdesk COMMAND``, for people and programs beside Slack. It takes no lock: beside the running app it reads, and ``buy`` writes rows that
-the worker finds (rule 10).
+"""``numberdesk COMMAND``, for people and programs beside Slack. It takes no lock but to move a database: beside the running app it reads, and
+``buy`` writes rows that the worker finds (rule 10).
 
 Exit codes: 0 fine, 1 something has to be mended first (a line each on stderr or in the answer), 2 the command itself is wrong.
 """
@@ -23,9 +23,10 @@ from bot.doctor import examine, setup
 from bot.doctor.probe import Finding
 from bot.folding import folded
 from bot.purchases import policy
-from bot.starting import SettingsError, in_plain_words
+from bot.starting import CannotStart, Problem, SettingsError, in_plain_words
 from bot.texts import LANGUAGES, Texts
 from storage.models import Event
+from storage.moving import NotMoved, move
 from storage.schema import migrate, prepare
 from storage.store import Store
 
@@ -68,7 +69,12 @@ def _parser(run: Callable[[], None]) -> ArgumentParser:
         return 0
 
     command("run", "run the app until SIGTERM", runs)
-    command("migrate", "bring the database to the newest migration; make a copy of it before", _migrate)
+    migrating = command(
+        "migrate", "bring the database to the newest migration; make a copy of it before", _migrate
+    )
+    migrating.add_argument(
+        "--to", metavar="URL", help="instead, move everything that is in it to this empty database"
+    )
     check = command("check-policy", "say what is wrong in a policy file, a line for each mistake", _check)
     check.add_argument("file", type=Path, metavar="FILE")
     look = command("doctor", "say what of the installation is well, and how the rest is mended", _doctor)
@@ -99,10 +105,23 @@ def _moment(given: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _migrate(_: Namespace) -> int:
+def _migrate(given: Namespace) -> int:
     url = settings.database_url()
+    if given.to is not None:
+        return _move(url, given.to)
     migrate(url)
     print("The database is at the newest migration.")  # noqa: T201
+    return 0
+
+
+def _move(source: str, target: str) -> int:
+    try:
+        moved = move(source, target)
+    except NotMoved as error:
+        raise CannotStart(Problem("--to", f"nothing was moved. {error}")) from error
+    for table, rows in moved.items():
+        print(f"{table}: {rows}")  # noqa: T201
+    print("Everything was moved and compared. Now set DATABASE_URL to the new address.")  # noqa: T201
     return 0
 
 

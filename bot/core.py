@@ -48,7 +48,7 @@ class App:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def finish(self, grace: float = 10) -> None:
+    async def finish(self, grace: float) -> None:
         """Waits for what was handed on; what takes longer is cut off (its draft or row is there)."""
         if self._tasks:
             _, unfinished = await asyncio.wait(self._tasks, timeout=grace)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed has it for macOS only
 
 from pydantic import (
@@ -237,9 +237,9 @@ class Settings(DatabaseSetting, PolicySetting):
         """Where Twilio reports bundles to."""
         return self._callback(BUNDLES_PATH)
 
-    def message_callback(self, purchase_id: str) -> str | None:
-        """Where Twilio reports to what became of this purchase's test message."""
-        return self._callback(f"{MESSAGES_PATH}?purchase={purchase_id}")
+    def message_callback(self, of: Mapping[str, str]) -> str | None:
+        """Where Twilio reports to what became of a test message. of: the purchase, or the number of none, by its SID."""
+        return self._callback(f"{MESSAGES_PATH}?{urlencode(of)}")
 
     def _callback(self, path: str) -> str | None:
         """None without a public address, or without the token that checks who calls."""

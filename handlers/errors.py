@@ -10,20 +10,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import failures
 from bot.core import App
-from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, SlackSlow, TwilioAway
+from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, OldButton, SlackSlow, TwilioAway
 from bot.purchases.steps import refused
 from bot.refusals import SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.texts import N_, Said, Texts, person, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms
 from handlers.blocks import View
+from storage.changes import Lost
 from storage.drafts import DraftMoved
-from storage.purchases import Lost
 
 log = logging.getLogger(__name__)
-
-FORGOTTEN = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
-"""What a press allows was used already, or is older than three seconds."""
 
 
 async def shown(
@@ -36,6 +33,8 @@ async def shown(
     """Bolt's error handler. Its answer is the acknowledgement, so the person sees it at once."""
     t: Texts = context.get("t") or Texts("en")
     kind = body.get("type", "command")
+    if isinstance(error, NotAllowed | OldButton):
+        log.warning("a %s was refused: %s", kind, type(error).__name__)
     if isinstance(error, FormErrors) and kind == "view_submission":
         if here := under_fields(error, body["view"], t):
             return _answer({"response_action": "errors", "errors": here})
@@ -95,7 +94,7 @@ async def sentence(error: Exception, app: App) -> Said:
         return DraftGone().said
     if isinstance(error, SLACK_FAILS):
         refusal = of_slack(error)
-        if refusal.kind is Kind.PASSING or refusal.code in FORGOTTEN:
+        if refusal.kind is Kind.PASSING or refusal.of_trigger:
             log.warning("Slack was slow: %s", refusal.code)
             return SlackSlow().said
     if isinstance(error, TwilioError):

@@ -113,7 +113,7 @@ async def _decision(purchase: Purchase, app: App, t: Texts) -> list[Block]:
         lines += [rich.text("\n"), rich.link(card.permalink, t("See the request"))]
     return [
         rich.block(
-            rich.section(rich.text(shown.first, bold=True)),
+            rich.section(*shown.first),
             rich.quote(blocks.cut(shown.purpose, 200)),
             rich.section(*lines),
         ),

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
@@ -76,19 +76,44 @@ def configure(engine: Engine, *, durable: bool = False) -> None:
     if engine.dialect.name != "sqlite":
         return
     synchronous = "FULL" if durable else "NORMAL"
+    script = f"""
+        PRAGMA journal_mode=WAL;
+        PRAGMA synchronous={synchronous};
+        PRAGMA busy_timeout=5000;
+        PRAGMA foreign_keys=ON;
+    """
 
     def pragmas(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            f"synchronous={synchronous}",
-            "busy_timeout=5000",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        if engine.dialect.is_async:  # all at once: each way to a connection's thread and back takes its time
+            connection.run_async(lambda driver: driver.executescript(script))
+        else:
+            connection.executescript(script)
 
     event.listen(engine, "connect", pragmas)
+
+
+def plain_engine(url: URL) -> Engine:
+    """For what has the database to itself and blocks while it works: migrations, a move. SQLite without its thread."""
+    engine = create_engine(url.set(drivername=url.drivername.replace("+aiosqlite", "")), hide_parameters=True)
+    configure(engine)
+    return engine
+
+
+def locked(url: str) -> TextIO | None:
+    """The lock of a SQLite file, which is free again once this is closed; None for PostgreSQL. Raises InUse, Unusable."""
+    file = sqlite_file(url)
+    if file is None:
+        return None
+    with usable():
+        lock = file.with_name(file.name + ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise InUse(
+            f"Another process uses {file} already. With SQLite only one may run; stop it first."
+        ) from error
+    return lock
 
 
 CHANNEL = "numberdesk"
@@ -103,24 +128,29 @@ def inserting(session: AsyncSession, table: type[SQLModel]) -> Any:
     return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
 
 
-async def upsert(session: AsyncSession, row: SQLModel) -> None:
-    """The row inserted, or in place of the one with its key: of two processes at once neither fails."""
-    table = type(row)
-    keys = [column.name for column in table.__table__.primary_key]  # type: ignore[attr-defined]
-    values = row.model_dump()
-    statement = inserting(session, table).values(**values)
-    changed = {name: statement.excluded[name] for name in values if name not in keys}
-    await session.exec(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+async def upsert(session: AsyncSession, *rows: SQLModel) -> None:
+    """The rows inserted, or in place of those with their keys: of two processes at once neither fails.
+
+    All are of one table. Of two processes with several rows one waits and none blocks the other, if both have one order.
+    """
+    table = type(rows[0])
+    columns = table.__table__.columns  # type: ignore[attr-defined]
+    keys = [column.name for column in columns if column.primary_key]
+    statement = inserting(session, table)
+    changed = {column.name: statement.excluded[column.name] for column in columns if column.name not in keys}
+    replacing = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    await (await session.connection()).execute(replacing, [row.model_dump() for row in rows])
 
 
 class Database:
     def __init__(self, url: str) -> None:
         """Makes the folder of a SQLite file; whoever runs the app takes its lock as well. Raises Unusable."""
+        self._url = url
         self.url = driver_url(url)
-        self._file = sqlite_file(url)
-        if self._file is not None:
+        file = sqlite_file(url)
+        if file is not None:
             with usable():
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file: TextIO | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         options = {} if self.is_sqlite else {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
@@ -139,20 +169,8 @@ class Database:
         self.on_commit: list[Callable[[], None]] = []
 
     def take_lock(self) -> None:
-        """With SQLite one process runs the app (rule 10); the command line only reads. Raises InUse, Unusable."""
-        file = self._file
-        if file is None:
-            return
-        with usable():
-            lock = file.with_name(file.name + ".lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise InUse(
-                f"Another process uses {file} already. With SQLite only one may run; stop it first."
-            ) from error
-        self._lock_file = lock
+        """With SQLite one process runs the app (rule 10), or moves what is in it; the rest of the command line only reads. Raises InUse, Unusable."""
+        self._lock_file = locked(self._url)
 
     async def open_connections(self) -> None:
         """All that are ever used on SQLite: one that is opened while what asks for it is cut off would stay open for good."""

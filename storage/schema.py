@@ -17,6 +17,10 @@ ANSWERS_WITHIN = 20.0
 """Seconds. A server that a firewall hides would else be waited for until the system gives up, which are minutes."""
 
 
+MOVED = "moved"
+"""In place of a migration, in a database whose content is in another one now (storage/moving.py)."""
+
+
 class SchemaError(Unusable):
     """The database is older or newer than this code; the text says what to do."""
 
@@ -40,7 +44,7 @@ async def prepare(store: Store, *, may_create: bool = True) -> None:
     Raises SchemaError when the schema is older or newer than this code, Unusable when the database cannot be reached or
     does not let us make tables.
     """
-    newest = (await asyncio.to_thread(scripts)).get_current_head()
+    await asyncio.to_thread(scripts)  # which reads them all
     with usable():
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
@@ -53,16 +57,23 @@ async def prepare(store: Store, *, may_create: bool = True) -> None:
             async with store.engine.begin() as connection:
                 await connection.run_sync(upgrade)
             return
-    if version == newest:
-        return
-    check_known(version, scripts())
-    raise SchemaError(
-        f"The database is at migration {version or 'none'}, the code wants {newest}. Run: numberdesk migrate"
-    )
+    check_newest(version)
+
+
+def check_newest(version: str | None) -> None:
+    """Raises SchemaError where the database is at another migration than the newest."""
+    newest = scripts().get_current_head()
+    if version != newest:
+        check_known(version, scripts())
+        raise SchemaError(
+            f"The database is at migration {version or 'none'}, the code wants {newest}. Run: numberdesk migrate"
+        )
 
 
 def check_known(version: str | None, scripts: ScriptDirectory) -> None:
-    """Raises SchemaError where the database is of a newer version, which no upgrade helps."""
+    """Raises SchemaError where no upgrade helps: the database is of a newer version, or not in use any more."""
+    if version == MOVED:
+        raise SchemaError("What was in this database was moved to another one, whose address belongs here")
     if version is not None and version not in {each.revision for each in scripts.walk_revisions()}:
         raise SchemaError(
             f"The database is at migration {version}, which a newer Number Desk has made; this one ends at "

@@ -1,10 +1,13 @@
-"""Rows as tests need them: a purchase with its quote, a draft; whatever differs is given by name."""
+"""Rows as tests need them: a purchase with its quote, a draft; whatever differs is given by name. Or any row of any table."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import JSON, Boolean, Column, DateTime, Integer, Table
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.columns import Choice, Money, Utc
 from storage.models import Bundle, Draft, Purchase, Quote, Service, State, new_id, now
 
 NUMBER = "+442079460000"
@@ -95,3 +98,37 @@ def bundle(**values: Any) -> Bundle:
             **values,
         }
     )
+
+
+# of any table, as it is: what no test has thought of is in it too
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def any_row(table: Table, n: int, *, bare: bool = False) -> dict[str, Any]:
+    """The row of this number, which refers to those of the same number. bare: what may be empty is."""
+    return {
+        column.name: None if bare and column.nullable else _any_value(column, n) for column in table.columns
+    }
+
+
+def _any_value(column: "Column[Any]", n: int) -> Any:
+    kind = column.type
+    if column.foreign_keys:
+        (foreign,) = column.foreign_keys
+        return _any_value(foreign.column, n)
+    if isinstance(kind, Choice):
+        choices = list(kind.kind)
+        return choices[n % len(choices)]
+    if isinstance(kind, Money):
+        return Decimal(n) / 100
+    if isinstance(kind, Utc | DateTime):
+        return NOON + timedelta(seconds=n)
+    if isinstance(kind, JSON):
+        return {"n": n, "名": ["\u00e9", None, 1.5, True, {}], "b": "\"'\\\n"}
+    if isinstance(kind, Boolean):
+        return n % 2 == 1
+    if isinstance(kind, Integer):
+        return n
+    text = f"{column.name} {n} '\"\\\n％😀"
+    return text[-getattr(kind, "length", None) :] if getattr(kind, "length", None) else text

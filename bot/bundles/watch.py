@@ -53,7 +53,7 @@ class Watch:
             self._woken = False
             self._polling = asyncio.create_task(self._try_to_poll())
 
-    async def stop(self, grace: float = 5) -> None:
+    async def stop(self, grace: float) -> None:
         """Ends after the poll that is under way; what it had not read is read at the next start."""
         if self._polling is not None:
             await asyncio.wait([self._polling], timeout=grace)

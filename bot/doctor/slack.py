@@ -28,6 +28,8 @@ SCOPES = (
     "users:read",
 )
 """As app-manifest.yml has them, which an installed tool does not carry along."""
+OPTIONAL = ("files:read", "usergroups:read")
+"""Of those, what may be refused at the installation: who does not use what they are for does without."""
 
 
 # Slack
@@ -84,7 +86,8 @@ def _judge_scopes(_: Installation, us: Any) -> Iterator[Finding]:
         yield Finding("scopes", Mark.UNSEEN, say(N_("Slack does not say which scopes the bot token has.")))
         return
     granted = {each.strip() for each in str(header).split(",") if each.strip()}
-    missing, more = sorted({*SCOPES} - granted), sorted(granted - {*SCOPES})
+    missing, more = sorted({*SCOPES} - {*OPTIONAL} - granted), sorted(granted - {*SCOPES})
+    refused = sorted({*OPTIONAL} - granted)
     if missing:
         said = say(N_("The bot token lacks the scopes {scopes}."), scopes=missing)
         mend = say(
@@ -93,6 +96,14 @@ def _judge_scopes(_: Installation, us: Any) -> Iterator[Finding]:
         yield Finding("scopes", Mark.MEND, said, mend)
     else:
         yield fine("scopes", N_("The bot token has every scope it needs."))
+    if refused:
+        said = say(N_("The bot token lacks scopes that not everybody needs: {scopes}."), scopes=refused)
+        mend = say(
+            N_(
+                "files:read is for the documents of bundles, usergroups:read for user groups in the policy. To grant them, install the app again."
+            )
+        )
+        yield Finding("scopes", Mark.ADVICE, said, mend)
     if more:
         said = say(N_("The bot token has scopes that are not needed: {scopes}."), scopes=more)
         mend = say(N_("Take them out of the app's manifest, and install the app again."))

@@ -25,8 +25,9 @@ from bot.texts import N_, Said, person, say
 from bot.twilio import senders
 from bot.twilio.client import TwilioError
 from bot.twilio.senders import Sender
+from storage.changes import LONGEST_SLEEP
+from storage.history import Happened
 from storage.models import Purchase, WhatsApp, now
-from storage.purchases import LONGEST_SLEEP, Happened
 
 log = logging.getLogger(__name__)
 

@@ -36,11 +36,13 @@ from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
 from bot.twilio.client import TwilioError, before_each_try
 from bot.twilio.numbers import Available, alternatives, owned, substitutes
+from storage.changes import LONGEST_SLEEP, Lost
 from storage.database import Unavailable
+from storage.history import Happened
 from storage.models import IfGone, Purchase, State, now
 from storage.office import OutOfOffice
 from storage.outbox import Owed
-from storage.purchases import LONGEST_SLEEP, Happened, Lost, NumberHeld
+from storage.purchases import NumberHeld
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class Worker:
         except Exception as error:
             await failures.tell(self._app, "a duty", error)
 
-    async def stop(self, grace: float = 10) -> None:
+    async def stop(self, grace: float) -> None:
         """Ends after the steps that are being taken; what takes longer is cut off, and is settled at the next start."""
         self._stopping = True
         if self._scheduler is not None and self._scheduler.running:
@@ -259,7 +261,7 @@ class Worker:
                 await self._stop_at(step, purchase, error)
                 return
             if isinstance(result, Wait):
-                await self._rest(step, purchase, result)
+                await self._rest(purchase, result)
                 return
             log.info("the step %s is done", step.column)
             values = {"tries": 0, "waiting": None, "problem": None, **result.values}
@@ -270,16 +272,14 @@ class Worker:
             )
         await self._store.pause(purchase, now(), purchase.waiting)
 
-    async def _rest(self, step: Step, purchase: Purchase, wait: Wait) -> None:
+    async def _rest(self, purchase: Purchase, wait: Wait) -> None:
         current = await self._current(purchase)
         until = wait.until or now() + LONGEST_SLEEP
         if current.version != purchase.version and current.buying_at is None:
             wait, until = Wait(current.waiting, now()), now()  # somebody acted meanwhile: look again
         happened = None
-        told = (current.waiting or {}).get("kind", "-") if current.waiting else None
-        asks = step.column == "bundle_approved_at" and current.waiting is None
-        if wait.why is not None and (asks or (wait.tell and told != wait.why.get("kind"))):
-            # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles/operations.py)
+        told = current.waiting is not None and current.waiting.get("kind") == (wait.why or {}).get("kind")
+        if wait.why is not None and wait.tell and not told:
             happened = Happened("waiting", owed=news.both(self._app.settings, current, wait.why))
         tries = current.tries if wait.tries is None else wait.tries
         await self._store.pause(current, until, wait.why, happened, tries)
@@ -330,7 +330,7 @@ class Worker:
             tries = min(purchase.tries + 1, 4)
             until = now() + timedelta(seconds=2 * 2**tries)
             said = {**error.said, "kind": type(error).__name__}
-            await self._rest(step, purchase, Wait(said, until, tries, tell=True))
+            await self._rest(purchase, Wait(said, until, tries, tell=True))
         elif isinstance(error, NumberTaken) and purchase.quote.if_gone == IfGone.CLOSEST:
             await self._take_closest(purchase, error)
         elif isinstance(error, BotError):

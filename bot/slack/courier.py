@@ -156,7 +156,7 @@ class Courier:
         self._loop = asyncio.create_task(self._run())
         self.kick()
 
-    async def stop(self, grace: float = 5) -> None:
+    async def stop(self, grace: float) -> None:
         """Ends after what is being delivered: what is cut off would be posted again."""
         self._stopping = True
         self.kick()

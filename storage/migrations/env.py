@@ -7,12 +7,12 @@ from typing import Any, Literal
 from alembic import context
 from alembic.runtime.migration import MigrationContext
 from dotenv import dotenv_values
-from sqlalchemy import URL, Connection, String, create_engine, text
+from sqlalchemy import URL, Connection, String, text
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 import storage.models  # noqa: F401  (fills the metadata)
-from storage.database import Unusable, configure, driver_url, sqlite_file, usable
+from storage.database import Unusable, driver_url, plain_engine, sqlite_file, usable
 from storage.schema import check_known
 
 DEFAULT_URL = "sqlite:///data/numberdesk.db"
@@ -44,6 +44,8 @@ def migrate(connection: Connection) -> None:
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":  # replicas that start together take turns
             connection.execute(text("SELECT pg_advisory_xact_lock(714203)"))
+            # a migration may think for longer than what makes a running app's transaction count as frozen
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         context.run_migrations()
 
 
@@ -62,8 +64,7 @@ def run() -> None:
 def upgrade(address: URL) -> None:
     if file := sqlite_file(str(address)):
         file.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address.set(drivername=address.drivername.replace("+aiosqlite", "")))
-    configure(engine)
+    engine = plain_engine(address)
     with engine.connect() as connection:
         check_known(MigrationContext.configure(connection).get_current_revision(), context.script)
     with engine.connect() as connection:

@@ -72,6 +72,15 @@ def test_it_asks_for_exactly_the_scopes_that_the_code_uses(manifest: dict[str, A
     assert sorted(manifest["oauth_config"]["scopes"]["bot"]) == sorted(needed) == sorted(slack.SCOPES)
 
 
+def test_what_is_optional_is_asked_for_too_and_is_what_the_doctor_takes_for_optional(
+    manifest: dict[str, Any],
+) -> None:
+    """Slack marks scopes of ``bot`` as optional. Source: docs.slack.dev, changelog of 2026-03-16; slackapi/slack-cli pull request 517."""
+    scopes = manifest["oauth_config"]["scopes"]
+    assert set(scopes["bot_optional"]) < set(scopes["bot"])
+    assert sorted(scopes["bot_optional"]) == sorted(slack.OPTIONAL)
+
+
 def test_a_method_that_is_called_is_found() -> None:
     assert list(methods("await client.files_info(file=f)\nawait self.store.users_seen()")) == ["files_info"]
 

@@ -126,7 +126,7 @@ class AppProcess:
 
     async def run(self, told: signal.Signals | None = None, when: asyncio.Event | None = None) -> Ended:
         """From the start to the end. told: sent to it as soon as the event has come."""
-        process = await self._launch()
+        process = await self.launch()
         try:
             async with asyncio.timeout(PATIENCE):
                 if told is not None and when is not None:
@@ -136,7 +136,7 @@ class AppProcess:
         finally:
             self.kill()
 
-    async def _launch(self) -> Process:
+    async def launch(self) -> Process:
         if self._fresh:
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
@@ -148,7 +148,7 @@ class AppProcess:
 
     async def start(self) -> None:
         """Returns once the app is connected to Slack."""
-        process = await self._launch()
+        process = await self.launch()
 
         async def connected() -> bool:
             assert process.returncode is None, f"the app ended: {self._log.read_text()[-3000:]}"

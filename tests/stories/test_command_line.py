@@ -178,3 +178,29 @@ async def test_a_policy_is_checked_before_it_is_used(terminal: Terminal, tmp_pat
     file.write_text('[approve]\npeople = ["U1"]\n[papers]\n')
     code, out, _ = await terminal.types("check-policy", str(file))
     assert code == 0 and "[bundles]" in out, "an old name goes on working, and is told"
+
+
+async def test_everything_is_moved_to_another_database_once_the_app_has_stopped(
+    stage: Stage, requester: Person, terminal: Terminal, tmp_path: Path
+) -> None:
+    old, new = stage.environment["DATABASE_URL"], f"sqlite:///{tmp_path}/new.db"
+    terminal.sets(DATABASE_URL=old)
+    await asks(requester)
+    card = await stage.card("awaiting_approval")
+    code, _, err = await terminal.types("migrate", "--to", new)
+    assert code == 1 and "only one may run" in err
+    await stage.stop_app()
+    code, out, _ = await terminal.types("migrate", "--to", new)
+    assert code == 0 and "purchases: 1" in out and "compared" in out
+    code, _, err = await terminal.types("migrate")
+    assert code == 1 and "was moved to another one" in err
+    await stage.start_app(DATABASE_URL=new)
+    await stage.person("approver").clicks(card, "approve")
+    await stage.card("complete")
+    code, _, err = await terminal.types("migrate", "--to", "mysql://user:pass-word@host/name")
+    assert code == 1 and err.startswith("DATABASE_URL: ") and "was moved" in err
+    terminal.sets(DATABASE_URL=f"sqlite:///{tmp_path}/third.db")
+    await terminal.types("migrate")
+    for target in ("mysql://user:pass-word@host/name", new):
+        code, _, err = await terminal.types("migrate", "--to", target)
+        assert code == 1 and err.startswith("--to: nothing was moved. ") and "pass-word" not in err

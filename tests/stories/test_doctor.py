@@ -114,6 +114,13 @@ async def test_an_installation_that_is_well_has_nothing_to_mend(running: Desk) -
     }
 
 
+async def test_scopes_that_not_everybody_needs_may_be_refused(running: Desk) -> None:
+    running.stage.slack_twin.workspace.scopes.remove("files:read")
+    fine, advice = [each for each in await running.look() if each.about == "scopes"]
+    assert (fine.mark, advice.mark) == (Mark.FINE, Mark.ADVICE)
+    assert "files:read" in Texts("en").plain(advice.said)
+
+
 async def test_it_is_well_before_the_first_start_and_looking_makes_no_database(desk: Desk) -> None:
     assert to_mend(await desk.look()) == {}
     assert not (desk.folder / "first.db").exists()
@@ -201,7 +208,7 @@ async def _(desk: Desk) -> None:
 
 @planted("a scope is missing", "scopes", "app-manifest.yml")
 async def _(desk: Desk) -> None:
-    desk.stage.slack_twin.workspace.scopes.remove("files:read")
+    desk.stage.slack_twin.workspace.scopes.remove("im:write")
 
 
 @planted("somebody else has the app token", "SLACK_APP_TOKEN", "Slack app of its own")

@@ -116,3 +116,37 @@ async def test_when_the_worker_dies_or_freezes_the_other_takes_over_and_nothing_
     attached = [sender["phone_number"] for each in state["services"] for sender in each["senders"]]
     assert Counter(attached) == Counter(numbers)
     assert Counter(each["friendly_name"] for each in state["services"])["S0"] == 1
+
+
+@pytest.mark.parametrize("slow", [0.0, 15.0], ids=["Twilio answers", "Twilio takes its time"])
+async def test_a_worker_that_is_told_to_stop_hands_over_what_it_has_begun(
+    slow: float, two: tuple[Stage, list[AppProcess], Store]
+) -> None:
+    """As at each deploy: hosts kill after ten seconds."""
+    stage, apps, store = two
+    numbers = [await asks(stage.person(each)) for each in ("requester", "requester2")]
+    await stage.card("awaiting_approval", numbers[1])
+    if slow:
+        fault = {"method": "POST", "path": "*/IncomingPhoneNumbers.json", "times": 1}
+        await stage.twilio.post("faults", **fault, fault={"delay": slow})
+    leaving = await worker(apps, store)
+    epoch, _ = await office(store)
+    await approve_all(stage)
+
+    async def buying() -> bool:
+        async with store.engine.connect() as connection:
+            begun = "SELECT count(*) FROM purchases WHERE buying_at IS NOT NULL"
+            return bool((await connection.exec_driver_sql(begun)).scalar())
+
+    await until(buying, "the worker is buying")
+    told = time.monotonic()
+    leaving.signal(signal.SIGTERM)
+    assert await leaving.stop() == 0
+    await taken_over(store, epoch)
+    assert time.monotonic() - told < TAKEN_OVER
+
+    async def done() -> bool:
+        return await approve_all(stage)
+
+    await until(done, "every purchase is complete")
+    assert Counter(await stage.bought()) == Counter(numbers), "each once"

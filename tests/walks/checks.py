@@ -39,7 +39,7 @@ CLAIMS: tuple[tuple[str, bool | None], ...] = (
     (r": Twilio keeps it out of its messaging service$", OURS),
     (r" is not in its messaging service any more$", OURS),
     (r" is bought, and ", OURS),
-    (r" is ready: a test message was delivered$", OURS),
+    (r" is ready: a test message was delivered at$", OURS),
     (r" is bought and in “", OURS),
     (r" is bought$", OURS),
     (r": ended, and it goes on costing money$", OURS),
@@ -119,7 +119,7 @@ def untrue_first_lines(cards: Iterable[Json], state: Json, language: str) -> Ite
             yield f"not in the service: {said}"
         if line.endswith("not in its messaging service") and any(sender == number for _, sender in senders):
             yield f"in a service: {said}"
-        if line.endswith("a test message was delivered") and not any(
+        if line.endswith("a test message was delivered at") and not any(
             each["from"] == number and each["status"] == "delivered" for each in state["messages"]
         ):
             yield f"no message was delivered: {said}"

@@ -62,7 +62,7 @@ NUMBER = "+15045550108"
         ("+1 504-555-0108 is bought", "complete", ()),
         ("+1 504-555-0108: ended, nothing was bought", "ended", (NUMBER,)),
         ("+1 504-555-0108 is bought and in “Leeds”", "complete", (NUMBER,)),
-        ("+1 504-555-0108 is ready: a test message was delivered", "complete", (NUMBER,)),
+        ("+1 504-555-0108 is ready: a test message was delivered at", "complete", (NUMBER,)),
         ("+1 504-555-0108: Twilio rejected the bundle", "in_progress", ()),
         ("+1 504-555-0108 is on its way", "in_progress", ()),
     ],

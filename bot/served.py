@@ -1,6 +1,7 @@
 """What is served on PORT: whether it is well, figures, what Twilio reports, and Slack where it delivers over HTTP."""
 
 import contextlib
+import logging
 import socket as sockets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -10,11 +11,15 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from bot.bundles.watch import Watch
 from bot.core import App
 from bot.doctor import database
+from bot.door import Door
 from bot.settings import BUNDLES_PATH, MESSAGES_PATH
+from bot.slack import signed
 from bot.slack.courier import TOKEN
 from bot.slack.once import OnceApp
 from bot.starting import PortTaken, Problem
 from bot.twilio.callbacks import is_twilio
+
+log = logging.getLogger(__name__)
 
 Figures = Callable[[], Awaitable[tuple[bytes, str]]]
 """The text, and its content type."""
@@ -49,19 +54,24 @@ async def open_on(
     figures: Figures | None,
 ) -> AsyncIterator[None]:
     """Listens until the end. figures: none where they are not wanted. Raises PortTaken."""
-    server = bolt.web_app(path="/slack/events") if app.settings.uses_http else web.Application()
+    door = Door()
+    server = door.application()
+    if app.settings.slack_signing_secret and app.settings.uses_http:
+        secret = app.settings.slack_signing_secret.get_secret_value()
+        server.router.add_post(signed.PATH, signed.receiver(bolt, secret))
     add_health(server, socket, app)
     add_reports(server, app, watch)
     if figures is not None:
         add_figures(server, figures)
-    runner = web.AppRunner(server, access_log=None)
+    runner = door.runner(server)
     await runner.setup()
     try:
         with _free(
             listener.getsockname()[1]
         ):  # of two that start at once both may have it, and one may listen
-            await web.SockSite(runner, listener).start()
+            opened = await door.open(runner, listener)
         yield
+        opened.close()
     finally:
         await runner.cleanup()
 
@@ -98,17 +108,22 @@ def add_reports(server: web.Application, app: App, watch: Watch) -> None:
         return web.Response(status=403 if form is None else 204)
 
     async def message_changed(request: web.Request) -> web.Response:
-        purchase_id = request.query.get("purchase", "")
-        form = await reported(request, app.settings.message_callback(purchase_id))
-        if form is not None:
-            await app.store.look_at(purchase_id)
+        of = dict(request.query)
+        form = await reported(request, app.settings.message_callback(of))
+        if form is not None and "number" in of:
+            await app.store.look_at_number(of["number"])
+        elif form is not None:
+            await app.store.look_at(of.get("purchase", ""))
         return web.Response(status=403 if form is None else 204)
 
     async def reported(request: web.Request, public_url: str | None) -> dict[str, str] | None:
         """What Twilio sent; None where it was somebody else. public_url: behind a proxy the server sees another address."""
         form = {name: str(value) for name, value in (await request.post()).items()}
         signature = request.headers.get("X-Twilio-Signature", "")
-        return form if is_twilio(app.settings, public_url or str(request.url), form, signature) else None
+        if is_twilio(app.settings, public_url or str(request.url), form, signature):
+            return form
+        log.warning("a request to %s was refused: Twilio has not signed it", request.path)
+        return None
 
     server.router.add_post(BUNDLES_PATH, bundle_changed)
     server.router.add_post(MESSAGES_PATH, message_changed)
