@@ -229,8 +229,8 @@ async def test_what_slack_is_owed_is_counted_while_it_is_away(measured: Stage, p
 
 async def test_what_was_counted_is_told_while_the_database_is_away(measured: Stage, port: int) -> None:
     await measured.person("requester").types("help")
-    await measured.running.worker.stop()
-    await measured.running.courier.stop()
+    await measured.running.worker.stop(grace=10)
+    await measured.running.courier.stop(grace=5)
     async with measured.store.engine.begin() as connection:
         await connection.exec_driver_sql("ALTER TABLE outbox RENAME TO away")
     figures = await metrics(port)
@@ -337,7 +337,7 @@ async def test_what_fails_behind_peoples_backs_is_told_too(stage: Stage) -> None
         raise KeyError("a defect of ours")
 
     stage.running.worker.every(0.1, fails)
-    await stage.running.worker.stop()
+    await stage.running.worker.stop(grace=10)
     await stage.running.worker.start()
     await until(lambda: alarms(stage), "the operators are told")
     (alarm,) = await alarms(stage)
