@@ -1,4 +1,5 @@
-"""``numberdesk COMMAND``, for people and programs beside Slack. It takes no lock but to move a database: it reads, beside the running app (rule 10).
+"""``numberdesk COMMAND``, for people and programs beside Slack. It takes no lock but to move a database: beside the running app it reads, and
+``buy`` writes rows that the worker finds (rule 10).
 
 Exit codes: 0 fine, 1 something has to be mended first (a line each on stderr or in the answer), 2 the command itself is wrong.
 """
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot import life, settings
+from bot import life, scripts, settings
 from bot.doctor import examine, setup
 from bot.doctor.probe import Finding
 from bot.folding import folded
@@ -85,6 +86,10 @@ def _parser(run: Callable[[], None]) -> ArgumentParser:
     record.add_argument("--format", choices=FORMATS, default="jsonl", help="jsonl by default")
     explain = command("explain", "tell a purchase's life in sentences, from the record", _explain)
     explain.add_argument("purchase", metavar="PURCHASE", help="its id, or the number such as +14155550100")
+    ask = command("buy", "ask for a number, which is approved as any other; its state as JSON", _buy)
+    scripts.add_buy(ask)
+    stands = command("status", "where requests stand, a line of JSON each", _status)
+    scripts.add_status(stands)
     for each in (explain, look):
         each.add_argument("--language", choices=LANGUAGES, default="en", help="en by default")
     return parser
@@ -258,6 +263,19 @@ def defused(cell: Any) -> str:
 
 
 FORMATS = {"jsonl": _as_json, "csv": _as_csv}
+
+
+def _buy(given: Namespace) -> int:
+    return _asked(scripts.buy(given))
+
+
+def _status(given: Namespace) -> int:
+    return _asked(_tell_status(given))
+
+
+async def _tell_status(given: Namespace) -> int:
+    async with _store() as store:
+        return await scripts.status(given, store)
 
 
 def _explain(given: Namespace) -> int:

@@ -25,6 +25,12 @@ class FormErrors(BotError):
         self.fields = fields
 
 
+UNSEEN_CHARACTERS = N_(
+    "There are characters in it that cannot be seen. Type it anew, or paste it as plain text."
+)
+"""They come from copied terminals and files, are not seen, and change what others read (rule 39)."""
+
+
 # who may do what
 
 

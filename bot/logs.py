@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TextIO
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 from pydantic import SecretStr
@@ -99,7 +99,7 @@ def secrets_of(config: Settings) -> set[str]:
     found = [getattr(config, name) for name in type(config).model_fields]
     known = {each.get_secret_value() for each in found if isinstance(each, SecretStr)}
     addresses = [config.database_url, *(each for each in known if "://" in each)]
-    return known | {password for each in addresses if (password := urlsplit(each).password)}
+    return known | {unquote(password) for each in addresses if (password := urlsplit(each).password)}
 
 
 def cleaner(secrets: Iterable[str]) -> Callable[[str], str]:

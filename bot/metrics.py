@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from math import nan as NAN
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -9,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from bot.bundles.watch import Watch
 from bot.core import App
 from bot.measuring import ACKNOWLEDGEMENT, CALL, DELIVERY, STEP, Measured
+from storage.database import Unavailable
 from storage.models import State, now
 
 ACKNOWLEDGED_WITHIN = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
@@ -73,15 +76,26 @@ class Metrics:
     async def text(self, app: App, watch: Watch) -> tuple[bytes, str]:
         """All of it in Prometheus' format, and what that is called. watch: whose reading may have fallen behind."""
         moment = now()
-        owed, oldest = await app.store.owed_in_all()
+        await self._read(app, moment)
+        self._worker.set(app.office.is_ours)
+        read_at = watch.read_at
+        self._lag.set((moment - read_at).total_seconds() if read_at else NAN)
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    async def _read(self, app: App, moment: datetime) -> None:
+        """What stands in the database. While that does not answer nobody knows it, and what was counted here is told all the same."""
+        try:
+            owed, oldest = await app.store.owed_in_all()
+            waiting = await app.store.waiting_in_all()
+        except Unavailable:
+            for gauge in (self._owed, self._oldest_owed):
+                gauge.set(NAN)
+            for each in (self._waiting, self._oldest_waiting):
+                each.clear()
+            return
         self._owed.set(owed)
         self._oldest_owed.set((moment - oldest).total_seconds() if oldest else 0)
-        waiting = await app.store.waiting_in_all()
         for state in (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES, State.FAILED):
             count, since = waiting.get(state, (0, None))
             self._waiting.labels(state).set(count)
             self._oldest_waiting.labels(state).set((moment - since).total_seconds() if since else 0)
-        self._worker.set(app.office.is_ours)
-        read_at = watch.read_at
-        self._lag.set((moment - read_at).total_seconds() if read_at else float("nan"))
-        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from bot.errors import FormErrors
+from bot.errors import UNSEEN_CHARACTERS, FormErrors
 from bot.folding import has_control_characters
 from bot.texts import N_, Said, say
 from handlers.blocks import View
@@ -62,10 +62,8 @@ def answers(view: View) -> Answers:
 
 
 def refuse_control_characters(view: View) -> None:
-    """Raises FormErrors: they come from copied terminals and files, are not seen, and change what others read (rule 39)."""
-    wrong = say(
-        N_("There are characters in it that cannot be seen. Type it anew, or paste it as plain text.")
-    )
+    """Raises FormErrors."""
+    wrong = say(UNSEEN_CHARACTERS)
     found = {
         name: wrong
         for fields in view["state"]["values"].values()

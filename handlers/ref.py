@@ -64,7 +64,7 @@ class OfBundle(Ref):
 
 # for the log
 
-_ID = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"[0-9a-f]{12,32}")
 
 
 def about(body: Mapping[str, Any]) -> dict[str, str]:

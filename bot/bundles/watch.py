@@ -154,8 +154,8 @@ class Watch:
                 if error.definite:
                     self._unreadable.add(found.regulation_sid)
                 return error.definite
-            except (KeyError, TypeError, ValueError):
-                log.exception("bundle %s: its regulation is not understood", found.sid)
+            except (KeyError, TypeError, ValueError) as error:
+                await failures.tell(self._app, f"reading the regulation {found.regulation_sid}", error)
                 self._unreadable.add(found.regulation_sid)
                 return True
             about = regulation.country, regulation.number_type, regulation.end_user_type

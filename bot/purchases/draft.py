@@ -3,23 +3,28 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.countries import POSTAL_CODES, REGIONS, SEARCHED_BY_AREA
-from bot.errors import FormErrors
+from bot.errors import FormErrors, NotSoldAnyMore
 from bot.folding import folded
-from bot.texts import CAPABILITIES, N_, Said, number_type, say
+from bot.texts import CAPABILITIES, N_, Said, money, number_type, say
 from bot.texts import country as named
 from bot.twilio.catalogue import Market, Offer
+from bot.twilio.catalogue import Service as Existing
 from bot.twilio.numbers import CONTAINS, LONGEST_PATTERN, pattern
-from storage.models import Bundle, Draft, IfGone, Purchase, can_text
+from storage.models import Bundle, Draft, IfGone, Purchase, Service, can_text
 
 EXCLUDED = {
     "none": "exclude_all_address_required",
     "no_local": "exclude_local_address_required",
     "no_foreign": "exclude_foreign_address_required",
 }
+NEW = "new"
+NONE = "none"
+"""In place of a messaging service's SID."""
+NO_SERVICE: dict[str, Any] = {"service": Service.NONE, "service_sid": None, "service_name": ""}
 REPLACES = "replaces"
 """On page 1 of a draft: the purchase in whose place it is sent."""
 AREA = ("in_locality", "in_region", "in_postal_code", "area_code", "near_number", "distance")
@@ -227,3 +232,86 @@ def quote_of(
         "if_gone": if_gone,
         **service,
     }
+
+
+# the last page
+
+
+def offer_for(draft: Draft, market: Market) -> Offer:
+    """Raises NotSoldAnyMore."""
+    offer = market.offer(draft.country, draft.number_type)
+    if offer is None:
+        raise NotSoldAnyMore(country=named(draft.country))
+    return offer
+
+
+def asked_for(
+    typed: Mapping[str, Any], draft: Draft, bundle: Bundle | None, market: Market
+) -> dict[str, Any]:
+    """The quote that the last page, with those before it, asks for. typed: that page, by field. Raises FormErrors and NotSoldAnyMore."""
+    wrong: dict[str, Said] = {}
+    offer = offer_for(draft, market)
+    chosen = service_of(typed, market, wrong) if draft.can_text else NO_SERVICE
+    if_gone = IfGone(typed.get("if_gone") or IfGone.ASK)
+    limit = _limit(typed.get("price_limit"), offer, wrong)
+    if "yes" not in (typed.get("agree") or ()):
+        wrong["agree"] = say(N_("Tick the box: without your agreement nothing is bought."))
+    if wrong:
+        raise FormErrors(wrong)
+    search = search_of(draft.typed("find"), market)
+    return quote_of(draft, bundle, search, offer, chosen, if_gone=if_gone, ceiling=limit)
+
+
+def service_of(typed: Mapping[str, Any], market: Market, wrong: dict[str, Said]) -> dict[str, Any]:
+    """The quote's columns of the chosen messaging service; a known name means the service that has it."""
+    chosen, name = typed.get("messaging_service"), typed.get("messaging_service_name")
+    if not chosen:
+        wrong["messaging_service"] = say(N_("Choose a messaging service."))
+    if not chosen or chosen == NONE:
+        return NO_SERVICE
+    known = market.services()
+    if chosen != NEW:
+        existing = next((each for each in known if each.sid == chosen), None)
+        if existing is None:
+            wrong["messaging_service"] = say(
+                N_("This messaging service does not exist any more. Choose another one.")
+            )
+            return NO_SERVICE
+        return _existing(existing)
+    if not name:
+        wrong["messaging_service_name"] = say(N_("Type a name for the new messaging service."))
+        return NO_SERVICE
+    same = [each for each in known if each.name == name]
+    if len(same) > 1:
+        wrong["messaging_service_name"] = say(
+            N_("There are several messaging services of this name. Choose one of them from the list above.")
+        )
+    if len(same) == 1:
+        return _existing(same[0])
+    return {"service": Service.NEW, "service_sid": None, "service_name": name}
+
+
+def _existing(service: Existing) -> dict[str, Any]:
+    return {"service": Service.EXISTING, "service_sid": service.sid, "service_name": service.name}
+
+
+def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        limit = Decimal(folded(text).replace(",", ".").strip("$¥€£円 "))
+    except InvalidOperation:
+        limit = Decimal("NaN")
+    if not limit.is_finite():
+        wrong["price_limit"] = say(N_("Type an amount of money, such as 2.50."))
+        return None
+    if limit < offer.price:
+        wrong["price_limit"] = say(
+            N_("The number itself costs {price} a month; the limit cannot be lower."),
+            price=money(offer.price, offer.currency),
+        )
+        return None
+    if limit.as_tuple().exponent < -2 or limit > 100_000:  # type: ignore[operator]  # finite: an int
+        wrong["price_limit"] = say(N_("Type an amount of money, such as 2.50."))
+        return None
+    return limit

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NoReturn, ParamSpec
 
 from bot import announcements as news
+from bot import logs
 from bot.core import App
 from bot.errors import (
     AlreadyDecided,
@@ -54,8 +55,10 @@ def of_the_newest(
 # sending
 
 
-async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) -> Purchase:
-    """The draft before the approvers, as a purchase with its first quote (``bot/purchases/draft.py``).
+async def submit(
+    draft: Draft, app: App, quote: dict[str, Any], purpose: str, details: dict[str, Any] | None = None
+) -> Purchase:
+    """The draft before the approvers, as a purchase with its first quote (``bot/purchases/draft.py``). details: for the record.
 
     Raises NumberHeld, SecondOnTrial, NobodyCouldApprove, OverLimit, CannotCheck, and NotPossibleNow when it was sent before.
     """
@@ -79,6 +82,7 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
     happened = Happened(
         "submitted",
         draft.requester_id,
+        details or {},
         owed=(
             news.thread(settings, asked),
             Owed("direct", draft.requester_id, sent, after_card=True, answer_url=draft.answer_url),
@@ -89,6 +93,7 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         purchase = await app.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
     except Lost as lost:
         raise NotPossibleNow() from lost
+    logs.now_about(purchase=purchase.id)
     return purchase
 
 

@@ -192,8 +192,8 @@ class Worker:
                 continue  # whoever finishes wakes us
             try:
                 due = await self._store.due(free, list(self._in_hand))
-            except Exception:
-                log.exception("what is due could not be read")
+            except Exception as error:
+                await failures.tell(self._app, "reading what is due", error)
                 continue
             for purchase in due:
                 task = asyncio.create_task(self.advance(purchase))

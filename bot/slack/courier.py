@@ -348,8 +348,8 @@ class Courier:
         while True:
             try:
                 return await write()
-            except Exception:
-                log.exception("what became of a delivery could not be written; trying again")
+            except Exception as error:
+                await failures.tell(self._app, "writing down what became of a delivery", error)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 30)
 

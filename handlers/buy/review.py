@@ -1,28 +1,22 @@
 """Page 4: everything once more, the cost, and the agreement."""
 
 from collections import Counter
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from bot.core import App
-from bot.errors import FormErrors, NotSoldAnyMore
-from bot.folding import folded, loose
+from bot.folding import loose
 from bot.purchases import operations
-from bot.purchases.draft import REPLACES, quote_of, search_of
+from bot.purchases.draft import NEW, NONE, REPLACES, asked_for, offer_for
 from bot.purchases.foreseen import Foreseen, Plan, foreseen
-from bot.texts import END_USERS, N_, NUMBER_TYPES, Said, Texts, country, money, say
+from bot.texts import END_USERS, NUMBER_TYPES, Texts
 from bot.twilio.catalogue import Offer
-from bot.twilio.catalogue import Service as Known
 from handlers import blocks, forms, rich
 from handlers.blocks import Block, Option, View
 from handlers.buy import draft as draft_row
 from handlers.turn import Turn
-from storage.models import Bundle, Draft, IfGone, Service
+from storage.models import Bundle, Draft, IfGone
 
 CALLBACK_ID = "buy_number.review"
-NEW = "new"
-NONE = "none"
-NO_SERVICE: dict[str, Any] = {"service": Service.NONE, "service_sid": None, "service_name": ""}
 
 
 # what you see
@@ -38,7 +32,7 @@ def page(
     notice: str | None = None,
 ) -> View:
     typed = draft.answers.get("review", {})
-    offer = _offer(draft, app)
+    offer = offer_for(draft, app.market)
     shown: list[Block] = [blocks.note(notice, "success")] if notice else []
     shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
     shown += [rich.warning(each.full, t) for each in _foreseen(draft, bundle, offer, app)]
@@ -200,13 +194,6 @@ async def services_suggested(turn: Turn) -> list[Option]:
     return [*found[: blocks.MOST_OPTIONS - 2], new, none]
 
 
-def _offer(draft: Draft, app: App) -> Offer:
-    offer = app.market.offer(draft.country, draft.number_type)
-    if offer is None:
-        raise NotSoldAnyMore(country=country(draft.country))
-    return offer
-
-
 # what you typed
 
 
@@ -214,76 +201,6 @@ def unasked(typed: forms.Answers) -> bool:
     """Whether the page was sent before it could be drawn with a field that the choices on it need."""
     names = typed.get("messaging_service") == NEW and "messaging_service_name" not in typed
     return names or (typed.get("if_gone") == IfGone.CLOSEST and "price_limit" not in typed)
-
-
-def read(typed: forms.Answers, draft: Draft, bundle: Bundle | None, app: App) -> dict[str, Any]:
-    """The quote that this page, with those before it, asks for. Raises FormErrors."""
-    wrong: dict[str, Said] = {}
-    offer = _offer(draft, app)
-    chosen = service(typed, app, wrong) if draft.can_text else NO_SERVICE
-    if_gone = IfGone(typed.get("if_gone") or IfGone.ASK)
-    limit = _limit(typed.get("price_limit"), offer, wrong)
-    if "yes" not in (typed.get("agree") or ()):
-        wrong["agree"] = say(N_("Tick the box: without your agreement nothing is bought."))
-    if wrong:
-        raise FormErrors(wrong)
-    search = search_of(draft.typed("find"), app.market)
-    return quote_of(draft, bundle, search, offer, chosen, if_gone=if_gone, ceiling=limit)
-
-
-def service(typed: forms.Answers, app: App, wrong: dict[str, Said]) -> dict[str, Any]:
-    """The quote's columns of the chosen messaging service; a known name means the service that has it."""
-    chosen, name = typed.get("messaging_service"), typed.get("messaging_service_name")
-    if not chosen:
-        wrong["messaging_service"] = say(N_("Choose a messaging service."))
-    if chosen == NONE:
-        return NO_SERVICE
-    known = app.market.services()
-    if chosen != NEW:
-        existing = next((each for each in known if each.sid == chosen), None)
-        if existing is None:
-            wrong["messaging_service"] = say(
-                N_("This messaging service does not exist any more. Choose another one.")
-            )
-            return NO_SERVICE
-        return _existing(existing)
-    if not name:
-        wrong["messaging_service_name"] = say(N_("Type a name for the new messaging service."))
-        return NO_SERVICE
-    same = [each for each in known if each.name == name]
-    if len(same) > 1:
-        wrong["messaging_service_name"] = say(
-            N_("There are several messaging services of this name. Choose one of them from the list above.")
-        )
-    if len(same) == 1:
-        return _existing(same[0])
-    return {"service": Service.NEW, "service_sid": None, "service_name": name}
-
-
-def _existing(service: Known) -> dict[str, Any]:
-    return {"service": Service.EXISTING, "service_sid": service.sid, "service_name": service.name}
-
-
-def _limit(text: str | None, offer: Offer, wrong: dict[str, Said]) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        limit = Decimal(folded(text).replace(",", ".").strip("$¥€£円 "))
-    except InvalidOperation:
-        limit = Decimal("NaN")
-    if not limit.is_finite():
-        wrong["price_limit"] = say(N_("Type an amount of money, such as 2.50."))
-        return None
-    if limit < offer.price:
-        wrong["price_limit"] = say(
-            N_("The number itself costs {price} a month; the limit cannot be lower."),
-            price=money(offer.price, offer.currency),
-        )
-        return None
-    if limit.as_tuple().exponent < -2 or limit > 100_000:  # type: ignore[operator]  # finite: an int
-        wrong["price_limit"] = say(N_("Type an amount of money, such as 2.50."))
-        return None
-    return limit
 
 
 # what happens next
@@ -309,6 +226,6 @@ async def submit(turn: Turn, draft: Draft) -> None:
     app = turn.app
     await app.policy.check_ask(draft.requester_id, app.people)
     bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
-    await operations.submit(draft, app, read(turn.answers, draft, bundle, app), draft.purpose)
+    await operations.submit(draft, app, asked_for(turn.answers, draft, bundle, app.market), draft.purpose)
     if (replaced := draft.typed("find").get(REPLACES)) is not None:
         await operations.replaced(replaced, draft.requester_id, draft.phone_number, app)

@@ -5,6 +5,7 @@ from typing import Annotated
 from bot.core import App
 from bot.errors import FormErrors
 from bot.purchases import operations
+from bot.purchases.draft import service_of
 from bot.purchases.policy import Verb
 from bot.texts import ADDRESS_NEEDS, N_, Said, Texts
 from bot.twilio import addresses
@@ -57,7 +58,7 @@ async def service_chosen(turn: Turn) -> None:
         await turn.show(service_page(of, turn.answers, turn.app, turn.t))
         return
     wrong: dict[str, Said] = {}
-    chosen = review.service(turn.answers, turn.app, wrong)
+    chosen = service_of(turn.answers, turn.app.market, wrong)
     if wrong:
         raise FormErrors(wrong)
     await operations.choose_service(of.purchase_id, of.quote_no, turn.person_id, turn.app, chosen)

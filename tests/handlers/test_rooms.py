@@ -16,7 +16,7 @@ import handlers
 from bot.errors import FormErrors, OldButton
 from bot.texts import N_
 from bot.twilio.contents import Page
-from handlers import screen
+from handlers import ref, screen
 from handlers.forms import Form, needed
 from handlers.ref import OfBundle, OfPurchase
 from handlers.screen import ON_MESSAGES, SCREENS
@@ -110,3 +110,25 @@ def test_a_form_takes_what_was_typed_and_says_what_is_missing() -> None:
     with pytest.raises(FormErrors) as odd:
         Both.read(sent(reason={"value": "x"}, kind={"selected_options": [{"value": "a"}]}))
     assert "once more" in odd.value.fields["kind"]["say"]
+
+
+@pytest.mark.parametrize(
+    ("body", "about"),
+    [
+        ({"actions": [{"value": "0123456789ab:2"}]}, {"purchase": "0123456789ab"}),
+        ({"actions": [{"selected_option": {"value": "end:0123456789ab:1"}}]}, {"purchase": "0123456789ab"}),
+        ({"view": {"private_metadata": "0123456789ab"}}, {"purchase": "0123456789ab"}),
+        (
+            {"view": {"private_metadata": str(OfBundle("ba9876543210", purchase_id="0123456789ab"))}},
+            {"bundle": "ba9876543210", "purchase": "0123456789ab"},
+        ),
+        ({"view": {"private_metadata": str(OfBundle("ba9876543210"))}}, {"bundle": "ba9876543210"}),
+        ({"actions": [{"value": "Walburga: hello"}], "view": None}, {}),
+        ({"actions": "altered", "view": []}, {}),
+        ({"actions": [None], "view": {"private_metadata": {"a": 1}}}, {}),
+    ],
+)
+def test_the_log_learns_ids_from_what_slack_carries_back_and_nothing_else(
+    body: dict[str, Any], about: dict[str, str]
+) -> None:
+    assert ref.about(body) == about

@@ -344,3 +344,38 @@ async def test_who_waits_for_a_card_is_told_once_that_it_is_held_up(store: Store
     await change(store, held)
     assert await store.tell_held(CHANNEL, told) == 0
     assert [each.purchase_id for each in await pending(store, "direct")] == [held.id]
+
+
+# once, and in all
+
+
+async def test_what_is_owed_once_is_owed_again_only_after_its_time(store: Store, other: Store) -> None:
+    alarm = Owed("operators", OTHER, {"say": "look", "with": {}})
+    day = timedelta(days=1)
+    done = await at_once(
+        store, *(each.owe_once(WORKSPACE, "failure:1", alarm, day) for each in (store, other))
+    )
+    assert sorted(done) == [False, True], "of two processes one"
+    assert not await store.owe_once(WORKSPACE, "failure:1", alarm, day)
+    assert await store.owe_once(WORKSPACE, "failure:2", alarm, day), "another failure"
+    assert len(await pending(store, "operators")) == 2
+    assert await store.owe_once(WORKSPACE, "failure:1", alarm, timedelta(0)), "its time has passed"
+    assert len(await pending(store, "operators")) == 3
+
+
+async def test_what_waits_is_counted_with_the_age_of_the_oldest(store: Store) -> None:
+    assert await store.owed_in_all() == (0, None) and await store.waiting_in_all() == {}
+    first = await submitted(store)
+    await submitted(store, phone_number="+447400123499")
+    counted, oldest = await store.owed_in_all()
+    assert counted == len(
+        [*await pending(store, "card"), *await pending(store, "thread"), *await pending(store, "direct")]
+    )
+    assert oldest is not None and oldest <= now()
+    assert await store.waiting_in_all() == {State.AWAITING_APPROVAL: (2, first.created_at)}
+    await approve(store, first)
+    waiting = await store.waiting_in_all()
+    assert {state: count for state, (count, _) in waiting.items()} == {
+        State.AWAITING_APPROVAL: 1,
+        State.IN_PROGRESS: 1,
+    }

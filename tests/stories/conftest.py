@@ -1,7 +1,9 @@
 """What a story may name: the stage, the people on it, Twilio's control."""
 
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests.contract import Contract, documents
 from tests.stories.process import LAUNCHER
 from tests.stories.stage import Control, Person, Stage
 from tests.stories.stage import stage as set_stage
+from tests.stories.terminal import Terminal
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +91,17 @@ class Clock:
 def clock(stage: Stage) -> Iterator[Clock]:
     with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
         yield Clock(traveller, stage)
+
+
+@pytest.fixture
+def port() -> int:
+    """That nobody listens on."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    return int(number)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(monkeypatch, capsys)

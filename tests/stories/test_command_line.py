@@ -1,7 +1,6 @@
 """``numberdesk COMMAND``, for whoever looks from a terminal, while the app runs or before it does."""
 
 import ast
-import asyncio
 import csv
 import io
 import json
@@ -16,46 +15,7 @@ from bot.texts import Texts
 from storage.models import Event
 from tests.house.tree import ROOT, python_files
 from tests.stories.stage import Person, Stage, asks
-
-
-def never() -> None:
-    raise AssertionError("the app was started")
-
-
-class Terminal:
-    """Where a command is typed, with the settings of the stage."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def sets(self, **settings: str) -> None:
-        for name, value in settings.items():
-            self._monkeypatch.setenv(name, value)
-
-    async def types(self, *arguments: str) -> tuple[int, str, str]:
-        """The exit code, and what was written to either stream."""
-        self._capsys.readouterr()
-
-        def command() -> int:
-            try:
-                return cli.main(list(arguments), never)
-            except SystemExit as ended:  # as the interpreter does it: a sentence goes to stderr
-                if isinstance(ended.code, str):
-                    cli.sys.stderr.write(ended.code + "\n")
-                    return 1
-                return ended.code or 0
-
-        code = await asyncio.to_thread(command)
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in err
-        return code, out, err
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    return Terminal(monkeypatch, capsys)
-
+from tests.stories.terminal import Terminal
 
 # the record, and a purchase's life
 

@@ -5,10 +5,8 @@ Asked in this process, by the real SDKs of the twins, beside a running app or be
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -194,6 +192,7 @@ setting("a wrong secret", TWILIO, "API keys & tokens", TWILIO_API_SECRET="wrong"
 setting("a wrong auth token", "TWILIO_AUTH_TOKEN", "rotated", TWILIO_AUTH_TOKEN="wrong")
 setting("a channel that is not there", "OPERATORS_CHANNEL", "Correct the id", OPERATORS_CHANNEL="C0NOSUCH")
 setting("a public address without a port", "PUBLIC_URL", "Set both", PUBLIC_URL="https://desk.example")
+setting("figures that nobody can read", "METRICS", "Set PORT", METRICS="true")
 setting(
     "a database out of reach",
     "DATABASE_URL",
@@ -346,14 +345,6 @@ def test_at_least_as_many_are_planted_as_the_manual_says() -> None:
 
 
 # the public address
-
-
-@pytest.fixture
-def port() -> int:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    return int(number)
 
 
 async def test_a_public_address_that_leads_nowhere_is_no_fault_while_the_app_does_not_run(

@@ -128,3 +128,15 @@ async def test_home_stays_within_slacks_hundred_blocks(
     view = await screen.view(approver.id, stage.app)
     assert len(view["blocks"]) <= 100 and "and 6 more" in shown(view)
     assert "Older ones are left out" in shown(await screen.view(requester.id, stage.app))
+
+
+async def test_operators_see_what_is_broken_and_look_at_the_installation_from_there(stage: Stage) -> None:
+    operator = stage.person("operator")
+    assert "Needs an operator" not in shown(await opens(operator))
+    await stage.twilio.post("credentials", refuse=True)
+    await stage.app.access.look()
+    view = await opens(operator)
+    assert "Needs an operator" in shown(view)
+    await stage.twilio.post("credentials", refuse=False)
+    await presses(operator, view, "doctor")
+    assert "Twilio lets the app in" in shown(await operator.view("doctor"))
