@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.settings import Settings
 from bot.texts import N_, Said, mention, phone, say
-from storage.models import Purchase
+from storage.models import Number, Purchase
 from storage.outbox import Owed
 
 
@@ -37,6 +37,10 @@ def both(settings: Settings, purchase: Purchase, message: Said) -> tuple[Owed, .
     return thread(settings, message), direct(purchase, message)
 
 
-def about(purchase: Purchase, message: Said) -> Said:
+def to(person_id: str, message: Said) -> Owed:
+    return Owed("direct", person_id, message)
+
+
+def about(purchase: Purchase | Number, message: Said) -> Said:
     """With its number in front: the thread knows which one it is, who is told directly does not."""
     return say(N_("{number}: {what}"), number=phone(purchase.phone_number), what=message)

@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket as sockets
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,40 +12,37 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
-from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 from twilio.rest import Client
 
-from bot import clock, refusals, settings
+from bot import clock, failures, logs, measuring, refusals, served, settings
 from bot.bundles.memory import BundleMemory
 from bot.bundles.watch import Watch
 from bot.core import App
-from bot.doctor import database
-from bot.door import Door
 from bot.office import Act, Office
+from bot.purchases import foreign
 from bot.purchases import policy as approval
 from bot.purchases.authority import Authority
 from bot.purchases.owned import OwnedNumbers
 from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
 from bot.refusals import APP_TOKEN, BOT_TOKEN, SLACK_FAILS, Kind, of_slack, of_twilio
-from bot.settings import BUNDLES_PATH, MESSAGES_PATH, SLACK, Settings
-from bot.slack import signed
-from bot.slack.courier import LOOK, TOKEN, Courier
+from bot.settings import SLACK, Settings
+from bot.slack import calls
+from bot.slack.courier import LOOK, Courier
 from bot.slack.homes import PAUSE, Homes
 from bot.slack.once import OnceApp
 from bot.slack.people import People
-from bot.starting import PortTaken, Problem, Refused, all_of, both, in_plain_words
+from bot.starting import Problem, Refused, SettingsError, all_of, both, in_plain_words
 from bot.twilio import access
 from bot.twilio import client as twilio_client
 from bot.twilio.access import Access
-from bot.twilio.callbacks import is_twilio
 from bot.twilio.catalogue import Market
 from bot.twilio.client import TwilioError
-from handlers import command, errors, home, messages, screen
+from handlers import command, errors, home, messages, ref, screen
 from handlers.card import picture as card
 from storage.models import now
 from storage.schema import prepare
@@ -89,7 +84,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
     """
     async with contextlib.AsyncExitStack() as stack:
         # taken before anything is done, and listened to when all is there
-        listener = stack.enter_context(_taken(config.port)) if config.port else None
+        listener = stack.enter_context(served.taken(config.port)) if config.port else None
         store = Store(config.database_url)
         stack.push_async_callback(store.close)
         store.take_lock()
@@ -105,9 +100,14 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
                 proxy=config.twilio_proxy,
             )
         )
+        metrics = _followers(config, stack)
         proxy = config.slack_proxy
-        interactive = await stack.enter_async_context(aiohttp.ClientSession(timeout=INTERACTIVE, proxy=proxy))
-        background = await stack.enter_async_context(aiohttp.ClientSession(timeout=BACKGROUND, proxy=proxy))
+        interactive, background = [
+            await stack.enter_async_context(
+                aiohttp.ClientSession(timeout=timeout, proxy=proxy, middlewares=(calls.watched,))
+            )
+            for timeout in (INTERACTIVE, BACKGROUND)
+        ]
         token = config.slack_bot_token.get_secret_value()
         api = config.slack_api_url
         client = AsyncWebClient(token, api, session=interactive, proxy=proxy, retry_handlers=[])
@@ -165,6 +165,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(60, authority.refresh)
         worker.every(1, watch.tick)
         worker.every(60, OwnedNumbers(app).tick)
+        worker.every(1, partial(foreign.follow, app))
         worker.every(3600, partial(_sweep_out, store))
         worker.every(1, courier.tick)
         worker.every(PAUSE, homes.tick)
@@ -182,7 +183,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         stack.push_async_callback(_one_after_another, app.finish, worker.stop, watch.stop, courier.stop)
         first = asyncio.gather(market.refresh(), authority.refresh(changed=True))
         for each in (authority.look_at_file, authority.follow_edit):
-            watching = asyncio.create_task(_again_and_again(each, POLICY_LOOK))
+            watching = asyncio.create_task(_again_and_again(each, POLICY_LOOK, app))
             stack.push_async_callback(first_done, watching)
         stack.push_async_callback(first_done, first)
         if not market.countries():
@@ -198,9 +199,30 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
             stack.push_async_callback(socket.close_async)
             await socket.connect_async()  # type: ignore[no-untyped-call]
         if listener is not None:
-            await _serve(listener, bolt, socket, app, watch, stack)
+            figures = partial(metrics.text, app, watch) if metrics else None
+            await stack.enter_async_context(served.open_on(listener, bolt, socket, app, watch, figures))
         log.info("Number Desk is ready (%s)", "HTTP" if config.uses_http else "Socket Mode")
         yield Running(app, worker, courier, watch, bolt, socket, config.port)
+
+
+def _followers(config: Settings, stack: contextlib.AsyncExitStack) -> Any:
+    """Whoever follows what is measured, loaded where a setting wants it; the metrics, where they do. Raises SettingsError."""
+    metrics = None
+    if config.metrics:
+        from bot.metrics import Metrics
+
+        stack.enter_context(measuring.followed_by(metrics := Metrics()))
+    if config.otel_exporter_otlp_endpoint:
+        try:
+            from bot.traces import Traces
+        except ModuleNotFoundError as error:
+            why = f"needs the extra: install number-desk[traces] ({error.name} is missing)"
+            raise SettingsError(Problem("OTEL_EXPORTER_OTLP_ENDPOINT", why)) from error
+        headers = config.otel_exporter_otlp_headers
+        traces = Traces(config.otel_exporter_otlp_endpoint, headers.get_secret_value() if headers else "")
+        stack.push_async_callback(asyncio.to_thread, traces.close)
+        stack.enter_context(measuring.followed_by(traces))
+    return metrics
 
 
 def _duties_of_the_worker(app: App, worker: Worker, courier: Courier, watch: Watch) -> tuple[Act, Act, Act]:
@@ -281,14 +303,14 @@ async def _of_slack(call: Awaitable[Any], token: str, config: Settings) -> Any:
         raise Refused(Problem(way, why)) from error
 
 
-async def _again_and_again(work: Act, seconds: float) -> None:
+async def _again_and_again(work: Act, seconds: float, app: App) -> None:
     """What each process does for itself, whether it is the worker or not."""
     while True:
         await asyncio.sleep(seconds)
         try:
             await work()
-        except Exception:
-            log.exception("%s failed; it is tried again", work.__qualname__)
+        except Exception as error:
+            await failures.tell(app, work.__qualname__, error)
 
 
 async def first_done(first: "asyncio.Future[Any]") -> None:
@@ -308,6 +330,8 @@ def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
         request_verification_enabled=config.uses_http,
     )
 
+    bolt.about = ref.about
+
     async def known(context: AsyncBoltContext, body: dict[str, Any], next_: Any) -> None:
         """What every listener may name: ``app``, and ``t`` in the language of the person."""
         context["app"] = app
@@ -322,102 +346,12 @@ def _bolt(config: Settings, client: AsyncWebClient, app: App) -> OnceApp:
     return bolt
 
 
-@contextlib.contextmanager
-def _taken(port: int) -> Iterator[sockets.socket]:
-    """The port, with nobody listening yet. Raises PortTaken."""
-    with sockets.socket() as listener:
-        listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-        with _free(port):
-            listener.bind(("0.0.0.0", port))
-        yield listener
-
-
-@contextlib.contextmanager
-def _free(port: int) -> Iterator[None]:
-    """Raises PortTaken in place of what the system says."""
-    try:
-        yield
-    except OSError as error:
-        raise PortTaken(Problem("PORT", f"nobody can listen on PORT {port}: {error.strerror}")) from error
-
-
-async def _serve(
-    listener: sockets.socket,
-    bolt: OnceApp,
-    socket: AsyncSocketModeHandler | None,
-    app: App,
-    watch: Watch,
-    stack: contextlib.AsyncExitStack,
-) -> None:
-    """``/health``, ``/readyz``, what Twilio reports, and ``/slack/events`` when Slack delivers over HTTP."""
-    door = Door()
-    server = door.application()
-    if app.settings.slack_signing_secret and app.settings.uses_http:
-        secret = app.settings.slack_signing_secret.get_secret_value()
-        server.router.add_post(signed.PATH, signed.receiver(bolt, secret))
-
-    async def answer(only: str = "") -> web.Response:
-        """Whether Slack is connected, and no trouble (whose key begins so) is open."""
-        connected = socket is None or await socket.client.is_connected()
-        troubles = database.broken(await database.troubles(app.store), only)
-        ok = connected and not troubles
-        body = {"ok": ok} if ok else {"ok": ok, "connected": connected, "troubles": troubles}
-        return web.json_response(body, status=200 if ok else 503)
-
-    async def health(_: web.Request) -> web.Response:
-        return await answer(TOKEN)
-
-    async def ready(_: web.Request) -> web.Response:
-        return await answer()
-
-    async def bundle_changed(request: web.Request) -> web.Response:
-        """Answered at once and without a body. The address is the public one: behind a proxy the server sees another."""
-        form = await reported(request, app.settings.callback_url)
-        if form is not None:
-            watch.called_back(form)
-        return web.Response(status=403 if form is None else 204)
-
-    async def message_changed(request: web.Request) -> web.Response:
-        purchase_id = request.query.get("purchase", "")
-        form = await reported(request, app.settings.message_callback(purchase_id))
-        if form is not None:
-            await app.store.look_at(purchase_id)
-        return web.Response(status=403 if form is None else 204)
-
-    async def reported(request: web.Request, public_url: str | None) -> dict[str, str] | None:
-        """What Twilio sent; None where it was somebody else."""
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        signature = request.headers.get("X-Twilio-Signature", "")
-        if is_twilio(app.settings, public_url or str(request.url), form, signature):
-            return form
-        log.warning("a request to %s was refused: Twilio has not signed it", request.path)
-        return None
-
-    server.router.add_get("/health", health)
-    server.router.add_get("/healthz", health)
-    server.router.add_get("/readyz", ready)
-    server.router.add_post(BUNDLES_PATH, bundle_changed)
-    server.router.add_post(MESSAGES_PATH, message_changed)
-    runner = door.runner(server)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    with _free(listener.getsockname()[1]):  # of two that start at once both may have it, and one may listen
-        stack.callback((await door.open(runner, listener)).close)
-
-
 def main() -> None:
     """``python -m bot``"""
     with in_plain_words():
         config, policy = both(settings.read, lambda: approval.read(settings.policy_file()))
         settings.clear()
-        logging.basicConfig(
-            level=config.log_level,
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-            stream=sys.stderr,
-        )
-        # aiosqlite logs every value that is written, people's words included
-        for chatty in ("apscheduler", "slack_bolt", "slack_sdk", "aiohttp.access", "aiosqlite"):
-            logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+        logs.start(config)
         asyncio.run(_until_told(config, policy))
 
 

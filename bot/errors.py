@@ -104,7 +104,15 @@ class NotPossibleNow(BotError):
 
 
 class TestUnderWay(BotError):
-    text = N_("A test message is being sent right now. The thread tells what becomes of it.")
+    text = N_("A test message is being sent right now. Wait for what becomes of it.")
+
+
+class NoSuchNumber(BotError):
+    text = N_("{number} is not in the Twilio account.")
+
+
+class CannotText(BotError):
+    text = N_("{number} cannot send texts, so there is nothing to test.")
 
 
 class TooManyTests(BotError):

@@ -6,7 +6,7 @@ A refusal that the table does not have is of the thing that was asked for, when 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -32,7 +32,7 @@ class Platform(StrEnum):
 @dataclass(frozen=True)
 class Refusal:
     """A row. setting: what an operator has to look at, as in .env. of_channel: a channel of the settings makes it theirs. of_message:
-    that message is lost, and what it said has to be posted anew."""
+    that message is lost, and what it said has to be posted anew. of_trigger: Slack was slow, and what a press allows is past."""
 
     platform: Platform
     code: int | str
@@ -43,6 +43,7 @@ class Refusal:
     setting: str | None = None
     of_channel: bool = False
     of_message: bool = False
+    of_trigger: bool = False
 
 
 class OfTwilio(Protocol):
@@ -77,13 +78,12 @@ def _slack(
     kind: Kind,
     method: str,
     *rows: tuple[str, str, str],
-    setting: str | None = None,
-    of_channel: bool = False,
-    of_message: bool = False,
+    **more: Any,
 ) -> Iterator[Refusal]:
+    """more: further columns, the same for these rows."""
     source = _METHODS.format(method)
     for code, when, way_on in rows:
-        yield Refusal(Platform.SLACK, code, when, kind, way_on, source, setting, of_channel, of_message)
+        yield Refusal(Platform.SLACK, code, when, kind, way_on, source, **more)
 
 
 TABLE: tuple[Refusal, ...] = (
@@ -347,6 +347,11 @@ TABLE: tuple[Refusal, ...] = (
         ("expired_trigger_id", "three seconds have passed", "say that Slack was slow; no alarm"),
         ("exchanged_trigger_id", "the click was used already", "say that Slack was slow; no alarm"),
         ("invalid_trigger_id", "no click of this app", "say that Slack was slow; no alarm"),
+        of_trigger=True,
+    ),
+    *_slack(
+        Kind.OF_THIS,
+        "views.open",
         ("push_limit_reached", "three views are open", "close one"),
         ("not_found", "the view was closed, or is not there yet", "try for three seconds, then a message"),
         ("hash_conflict", "the view has changed meanwhile", "draw the newest"),
@@ -430,8 +435,13 @@ def slack_code(error: Exception) -> str | None:
     status = getattr(error.response, "status_code", None)
     if status == 429:
         return "ratelimited"
-    code = data.get("error") if isinstance(data, dict) else None
-    return str(code) if code and (status is None or status < 500) else None
+    if not isinstance(data, dict) or (status is not None and status >= 500):
+        return None
+    code = data.get("error")
+    problems = (data.get("response_metadata") or {}).get("messages") or ()
+    if code == "invalid_arguments" and any("trigger" in str(each) for each in problems):
+        return "expired_trigger_id"  # as it has been seen to be said too (twins 11.2)
+    return str(code) if code else None
 
 
 def _method(error: Exception) -> str:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed has it for macOS only
 
 from pydantic import (
@@ -197,6 +197,14 @@ class Settings(DatabaseSetting, PolicySetting):
     log_level: Annotated[
         str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR")
     ] = "INFO"
+    log_format: Annotated[str | None, Field(pattern="^(text|json)$", description="text or json")] = None
+    metrics: Annotated[bool, Field(description="true or false")] = False
+    otel_exporter_otlp_endpoint: WebAddress = None
+    otel_exporter_otlp_headers: Annotated[
+        SecretStr | None,
+        _checked(lambda value: all("=" in each for each in value.split(","))),
+        Field(description="name=value, several with commas between them"),
+    ] = None
     https_proxy: Annotated[
         SecretStr | None,
         AfterValidator(_with_scheme),
@@ -229,9 +237,9 @@ class Settings(DatabaseSetting, PolicySetting):
         """Where Twilio reports bundles to."""
         return self._callback(BUNDLES_PATH)
 
-    def message_callback(self, purchase_id: str) -> str | None:
-        """Where Twilio reports to what became of this purchase's test message."""
-        return self._callback(f"{MESSAGES_PATH}?purchase={purchase_id}")
+    def message_callback(self, of: Mapping[str, str]) -> str | None:
+        """Where Twilio reports to what became of a test message. of: the purchase, or the number of none, by its SID."""
+        return self._callback(f"{MESSAGES_PATH}?{urlencode(of)}")
 
     def _callback(self, path: str) -> str | None:
         """None without a public address, or without the token that checks who calls."""
@@ -287,8 +295,9 @@ def clear(environment: MutableMapping[str, str] = os.environ) -> None:
     """Takes out what Bolt and the SDKs would read by themselves; ours has been read (rule 40).
 
     With SLACK_CLIENT_ID, Bolt answers every command with "please install this app"; TWILIO_EDGE moves hosts; Slack's SDK
-    uses a proxy whatever NO_PROXY says, for this machine too (slack_bolt 1.30, slack_sdk 3.47, twilio 9.13).
+    uses a proxy whatever NO_PROXY says, for this machine too (slack_bolt 1.30, slack_sdk 3.47, twilio 9.13). OTEL_SDK_DISABLED
+    and its like change what is traced, and where it goes (opentelemetry-sdk 1.45).
     """
     for name in list(environment):
-        if name.upper().startswith(("SLACK_", "TWILIO_")) or name.upper().endswith("_PROXY"):
+        if name.upper().startswith(("SLACK_", "TWILIO_", "OTEL_")) or name.upper().endswith("_PROXY"):
             del environment[name]

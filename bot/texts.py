@@ -21,6 +21,10 @@ Said = dict[str, Any]
 """A sentence that is kept in the database and told later, in whatever language: ``{"say": key, "with": {...}}``."""
 
 
+MOMENT = "{date_short_pretty} {time}"
+"""A moment as Slack writes it for each reader, with its day; ``{time}`` alone where the day stands beside it."""
+
+
 def N_(text: str) -> str:
     """Marks a text for the catalogue; it is translated where it is shown."""
     return text
@@ -60,8 +64,8 @@ def number_type(kind: str | None) -> Said:
     return {"number_type": kind}
 
 
-def moment(at: datetime) -> Said:
-    return {"moment": int(at.timestamp())}
+def moment(at: datetime, form: str = MOMENT) -> Said:
+    return {"moment": int(at.timestamp()), "form": form}
 
 
 def escape(text: str) -> str:
@@ -167,7 +171,7 @@ class Texts:
             case {"channels": ids}:
                 return self.listed(f"<#{each}>" for each in ids)
             case {"moment": seconds}:
-                return self.moment(datetime.fromtimestamp(seconds).astimezone())
+                return self.moment(datetime.fromtimestamp(seconds).astimezone(), value.get("form", MOMENT))
             case {"say": _}:
                 return self.said(value, names)
         return escape(self.plainly(value, names or {}))
@@ -227,10 +231,10 @@ class Texts:
         return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
     @staticmethod
-    def moment(at: datetime) -> str:
+    def moment(at: datetime, form: str = MOMENT) -> str:
         """In the reader's own time zone, which Slack knows."""
         fallback = at.strftime("%Y-%m-%d %H:%M %Z")
-        return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+        return f"<!date^{int(at.timestamp())}^{form}|{fallback}>"
 
     @property
     def separator(self) -> str:

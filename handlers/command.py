@@ -9,13 +9,12 @@ from bot.errors import CannotCheck, NotAllowed
 from bot.folding import folded
 from bot.slack.people import People
 from bot.texts import N_, escape
-from handlers import account, atlas, check, doctor, status
+from handlers import account, atlas, check, doctor, status, test
 from handlers.blocks import section
 from handlers.bundle import list as bundles
 from handlers.bundle import start
 from handlers.bundle.flow import allowed
 from handlers.buy import find
-from handlers.card import test
 from handlers.turn import Turn
 
 
@@ -123,7 +122,7 @@ SUBCOMMANDS = {
         "check NUMBER", N_("what still keeps a number of the account from texting"), check.opened, _may_ask
     ),
     "test": Subcommand(
-        "test NUMBER", N_("a test message from a number that was bought here"), test.asked, _may_ask
+        "test NUMBER", N_("a test message from a number of the account"), test.asked, _may_ask
     ),
     "atlas": Subcommand(
         "atlas COUNTRY",

@@ -1,7 +1,6 @@
 """Shows an error where the person is looking: under the field, in the modal, as a message only they see."""
 
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from slack_bolt import BoltResponse
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import announcements as news
+from bot import failures
 from bot.core import App
 from bot.errors import BotError, DraftGone, FormErrors, NotAllowed, OldButton, SlackSlow, TwilioAway
 from bot.purchases.steps import refused
@@ -18,13 +17,10 @@ from bot.texts import N_, Said, Texts, person, say
 from bot.twilio.client import TwilioError
 from handlers import blocks, forms
 from handlers.blocks import View
+from storage.changes import Lost
 from storage.drafts import DraftMoved
-from storage.purchases import Lost
 
 log = logging.getLogger(__name__)
-
-FORGOTTEN = ("expired_trigger_id", "exchanged_trigger_id", "trigger_expired", "trigger_exchanged")
-"""What a press allows was used already, or is older than three seconds."""
 
 
 async def shown(
@@ -98,7 +94,7 @@ async def sentence(error: Exception, app: App) -> Said:
         return DraftGone().said
     if isinstance(error, SLACK_FAILS):
         refusal = of_slack(error)
-        if refusal.kind is Kind.PASSING or refusal.code in FORGOTTEN:
+        if refusal.kind is Kind.PASSING or refusal.of_trigger:
             log.warning("Slack was slow: %s", refusal.code)
             return SlackSlow().said
     if isinstance(error, TwilioError):
@@ -107,13 +103,8 @@ async def sentence(error: Exception, app: App) -> Said:
         if kind is Kind.OF_INSTALLATION:
             await app.access.refused(error)
         return (TwilioAway() if kind is Kind.PASSING else refused(error)).said
-    reference = secrets.token_hex(2)
-    log.error("something went wrong (%s)", reference, exc_info=error)
-    try:
-        alarm = say(N_("Something went wrong: look for {reference} in the log."), reference=reference)
-        await app.store.owe(app.workspace_id, news.operators(app.settings, alarm))
-    except Exception:
-        log.exception("the operators could not be told of %s", reference)
+    reference, told = await failures.tell(app, "what somebody did in Slack", error)
+    if not told:
         return say(N_("Something went wrong ({reference})."), reference=reference)
     return say(N_("Something went wrong ({reference}). The operators have been told."), reference=reference)
 
@@ -123,13 +114,13 @@ def view(text: str, t: Texts) -> View:
     return blocks.modal("problem", t("That did not work"), [blocks.alert(text, "error")], close=t("Back"))
 
 
-def in_log(what: str) -> Callable[[Exception], Awaitable[None]]:
+def unseen(what: str, app: App) -> Callable[[Exception], Awaitable[None]]:
     """For ``app.later`` where nobody waits to see it."""
 
     async def note(error: Exception) -> None:
         if isinstance(error, SLACK_FAILS) and of_slack(error).kind is Kind.PASSING:
             log.warning("%s failed: %s", what, of_slack(error).code)
         else:
-            log.error("%s failed", what, exc_info=error)
+            await failures.tell(app, what, error)
 
     return note

@@ -7,7 +7,7 @@ from bot.errors import CannotCheck
 from bot.purchases.policy import Role
 from bot.slack import homes
 from bot.texts import BUNDLE_STATES, Texts
-from handlers import blocks, errors, rich, status
+from handlers import blocks, doctor, errors, rich, status
 from handlers.blocks import Block, View
 from handlers.bundle import start
 from handlers.bundle.flow import allowed
@@ -67,7 +67,12 @@ async def _troubles(person_id: str, app: App, t: Texts) -> list[Block]:
     if not troubles or not await _is_operator(person_id, app):
         return []
     lines = [rich.section(*rich.said(each.said, t, {})) for each in troubles[:5]]
-    return [blocks.header(t("Needs an operator")), rich.block(*lines)]
+    doctor_button = blocks.button("doctor", t("Check the installation"))
+    return [
+        blocks.header(t("Needs an operator")),
+        rich.block(*lines),
+        blocks.actions("operating", doctor_button),
+    ]
 
 
 async def _is_operator(person_id: str, app: App) -> bool:
@@ -108,7 +113,7 @@ async def _decision(purchase: Purchase, app: App, t: Texts) -> list[Block]:
         lines += [rich.text("\n"), rich.link(card.permalink, t("See the request"))]
     return [
         rich.block(
-            rich.section(rich.text(shown.first, bold=True)),
+            rich.section(*shown.first),
             rich.quote(blocks.cut(shown.purpose, 200)),
             rich.section(*lines),
         ),
@@ -177,8 +182,11 @@ def again(turn: Turn) -> None:
     async def draw(person_id: str) -> View:
         return await view(person_id, turn.app)
 
-    drawn = homes.publish(turn.person_id, turn.client, draw)
-    turn.app.later(drawn, errors.in_log("publishing a Home"))
+    drawn = homes.publish(turn.person_id, turn.client, draw, turn.app)
+    turn.app.later(drawn, errors.unseen("publishing a Home", turn.app))
 
 
-Screen(CALLBACK_ID, actions={"buy_number": find.opened, "new_bundle": allowed(start.opened)})
+Screen(
+    CALLBACK_ID,
+    actions={"buy_number": find.opened, "new_bundle": allowed(start.opened), "doctor": doctor.opened},
+)

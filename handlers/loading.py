@@ -81,7 +81,7 @@ async def behind(
         if told is not None:
             await turn.app.store.owe(turn.app.workspace_id, Owed("direct", turn.person_id, told))
 
-    turn.app.later(run(), errors.in_log("showing what was done"))
+    turn.app.later(run(), errors.unseen("showing what was done", turn.app))
 
 
 async def _show(turn: Turn, waiting: View, slow: View) -> None:
@@ -90,7 +90,7 @@ async def _show(turn: Turn, waiting: View, slow: View) -> None:
         await turn.show(waiting)
     except SLACK_FAILS:
         gone = late(turn.client, slow, external_id=waiting["external_id"])
-        turn.app.later(gone, errors.in_log("taking a loading view away"))
+        turn.app.later(gone, errors.unseen("taking a loading view away", turn.app))
         raise
 
 

@@ -3,6 +3,8 @@
 Nothing in it is believed: whoever reads one asks the database what stands behind the id.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
@@ -58,3 +60,35 @@ class OfBundle(Ref):
 
     def at(self, page: Page) -> "OfBundle":
         return replace(self, page=page, kind="", kept="")
+
+
+# for the log
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def about(body: Mapping[str, Any]) -> dict[str, str]:
+    """Which request and which bundle something that a person did is about, as far as what Slack carries back says so."""
+    try:
+        carried = list(_carried(body))
+    except (AttributeError, TypeError):  # of no shape of Slack's: its signature has not been looked at yet
+        return {}
+    found: dict[str, str] = {}
+    for each in carried:
+        if OfBundle.SEPARATOR in each:
+            bundle_id, _, purchase_id, *_ = [*each.split(OfBundle.SEPARATOR), "", ""]
+            ids = {"bundle": bundle_id, "purchase": purchase_id}
+        else:
+            ids = {"purchase": next(filter(_ID.fullmatch, each.split(OfPurchase.SEPARATOR)), "")}
+        found = {**{name: value for name, value in ids.items() if _ID.fullmatch(value)}, **found}
+    return found
+
+
+def _carried(body: Mapping[str, Any]) -> Iterator[str]:
+    """What was pressed says more than the view that it stands on."""
+    for action in body.get("actions") or ():
+        chosen = action.get("selected_option") or action
+        if OfPurchase.SEPARATOR in (value := str(chosen.get("value") or "")):
+            yield value
+    view = body.get("view") or {}
+    yield str(view.get("private_metadata") or "")

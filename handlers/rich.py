@@ -9,7 +9,7 @@ from datetime import datetime
 from string import Formatter
 from typing import Any
 
-from bot.texts import Said, Texts
+from bot.texts import MOMENT, Said, Texts
 from handlers.blocks import LONGEST_TEXT, Block, context, cut
 
 Element = dict[str, Any]
@@ -51,7 +51,7 @@ def link(url: str, content: str) -> Element:
     return {"type": "link", "url": url, "text": content}
 
 
-def moment(at: datetime, form: str = "{date_short_pretty} {time}") -> Element:
+def moment(at: datetime, form: str = MOMENT) -> Element:
     """In the reader's own time zone, which Slack knows."""
     fallback = at.strftime("%Y-%m-%d %H:%M %Z")
     return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": fallback}
@@ -112,6 +112,14 @@ def said(sentence: Said, t: Texts, names: Names) -> list[Element]:
     return list(_parts(sentence, t, names))
 
 
+def headline(sentence: Said, t: Texts, names: Names) -> list[Element]:
+    """The same in bold, but for a moment: Slack knows no style for one."""
+    return [
+        {**each, "style": {**each.get("style", {}), "bold": True}} if each["type"] == "text" else each
+        for each in said(sentence, t, names)
+    ]
+
+
 def _parts(sentence: Said, t: Texts, names: Names) -> Iterator[Element]:
     for literal, field, _, _ in Formatter().parse(t.pattern(sentence["say"])):
         yield from _marked(literal)
@@ -141,7 +149,7 @@ def _value(value: Any, t: Texts, names: Names) -> Iterator[Element]:
         case {"say": _}:
             yield from _parts(value, t, names)
         case {"moment": seconds}:
-            yield moment(datetime.fromtimestamp(seconds).astimezone())
+            yield moment(datetime.fromtimestamp(seconds).astimezone(), value.get("form", MOMENT))
         case {"mention": mentioned}:
             for i, each in enumerate(mentioned):
                 if i:

@@ -25,6 +25,7 @@ Heard = Callable[..., Awaitable[None]]
 
 SCREENS: "list[Screen]" = []
 ON_MESSAGES: dict[str, Listener] = {}
+ANY = re.compile("")
 
 
 @dataclass(frozen=True)
@@ -50,24 +51,39 @@ def on_messages(**listeners: Listener) -> None:
 
 
 def add_to(bolt: AsyncApp, command: Listener, home_opened: Listener) -> None:
-    """command: what hears ``/twilio``. Bolt takes the first that fits: what is on a view before what is on a message, and last whatever nobody hears."""
+    """command: what hears ``/twilio``. One listener of Bolt's for each kind of delivery, for it asks one after another."""
     for module in pkgutil.walk_packages(
         handlers.__path__, "handlers."
     ):  # what is imported has registered itself
         importlib.import_module(module.name)
+    submitted = {each.callback_id: _checked(each.submitted) for each in SCREENS if each.submitted is not None}
+    pressed = {(each.callback_id, name): hear for each in SCREENS for name, hear in each.actions.items()}
+    suggests = {(each.callback_id, name): hear for each in SCREENS for name, hear in each.suggests.items()}
+
+    async def is_sent(body: dict[str, Any]) -> bool:
+        return _shown(body) in submitted
+
+    async def is_suggested(body: dict[str, Any]) -> bool:
+        return (_shown(body), body["action_id"]) in suggests
+
+    async def send(turn: Turn) -> None:
+        await submitted[_shown(turn.body)](turn)
+
+    async def press(turn: Turn) -> None:
+        """What is on a view comes before what is on a message."""
+        listener = pressed.get((_shown(turn.body), turn.action_id))
+        if listener is None and _is_on_message(turn.body):
+            listener = ON_MESSAGES.get(turn.action_id)
+        await (listener or _nothing_to_do)(turn)
+
+    async def suggest(turn: Turn) -> None:
+        await turn.ack(options=await suggests[_shown(turn.body), turn.body["action_id"]](turn))
+
     bolt.command("/twilio")(_heard(command))
     bolt.event("app_home_opened")(_heard(home_opened))
-    for screen in SCREENS:
-        on_this = _on_view(screen.callback_id)
-        if screen.submitted is not None:
-            bolt.view(screen.callback_id)(_submitted(screen.submitted))
-        for action_id, listener in screen.actions.items():
-            bolt.action(action_id, matchers=[on_this])(_heard(listener))
-        for action_id, suggester in screen.suggests.items():
-            bolt.options(action_id, matchers=[on_this])(_suggested(suggester))
-    for action_id, listener in ON_MESSAGES.items():
-        bolt.action(action_id, matchers=[_on_message])(_heard(listener))
-    bolt.action(re.compile(""))(_nothing_to_do)
+    bolt.view(ANY, matchers=[is_sent])(_heard(send))
+    bolt.options(ANY, matchers=[is_suggested])(_heard(suggest))
+    bolt.action({"action_id": ANY})(_heard(press))
 
 
 def _heard(listener: Listener) -> Heard:
@@ -77,37 +93,28 @@ def _heard(listener: Listener) -> Heard:
     return hear
 
 
-def _submitted(submitted: Any) -> Heard:
+def _checked(submitted: Any) -> Listener:
     form, listener = submitted if isinstance(submitted, tuple) else (None, submitted)
 
     async def checked(turn: Turn) -> None:
         forms.refuse_control_characters(turn.view)
         await (listener(turn, form.read(turn.view)) if form else listener(turn))
 
-    return _heard(checked)
+    return checked
 
 
-def _suggested(suggester: Suggester) -> Heard:
-    async def suggest(turn: Turn) -> None:
-        await turn.ack(options=await suggester(turn))
-
-    return _heard(suggest)
+def _shown(body: dict[str, Any]) -> str:
+    """The ``callback_id`` of the view that it is on."""
+    return str((body.get("view") or {}).get("callback_id") or "")
 
 
-def _on_view(callback_id: str) -> Callable[..., Awaitable[bool]]:
-    async def matches(body: dict[str, Any]) -> bool:
-        return (body.get("view") or {}).get("callback_id") == callback_id
-
-    return matches
-
-
-async def _on_message(body: dict[str, Any]) -> bool:
+def _is_on_message(body: dict[str, Any]) -> bool:
     """Or on Home, which shows the same buttons. A press on a message that only the person sees brings no message along."""
     return (body.get("container") or {}).get("type") == "message" or (body.get("view") or {}).get(
         "type"
     ) == "home"
 
 
-async def _nothing_to_do(ack: AsyncAck) -> None:
+async def _nothing_to_do(turn: Turn) -> None:
     """A field that only counts when its page is submitted, or a button from before the last deploy."""
-    await ack()
+    await turn.ack()

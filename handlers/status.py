@@ -1,6 +1,6 @@
 """``/twilio status``: a person's requests, and where each of them stands."""
 
-from bot.texts import Texts
+from bot.texts import N_, Said, Texts, phone, say
 from handlers import blocks, rich
 from handlers.blocks import Block
 from handlers.card.picture import Around, around, first_line
@@ -32,7 +32,7 @@ async def asked(turn: Turn) -> None:
 
 def line(purchase: Purchase, around: Around, card: Card | None, t: Texts) -> Block:
     """Where it stands, in one or two lines, with a link to its card."""
-    elements = [rich.text(_stands(purchase, around, t), bold=True)]
+    elements = rich.headline(_stands(purchase, around), t, around.names)
     if card is not None and card.permalink:
         elements += [rich.text("  "), rich.link(card.permalink, t("See the request"))]
     why = purchase.problem or purchase.waiting
@@ -42,8 +42,8 @@ def line(purchase: Purchase, around: Around, card: Card | None, t: Texts) -> Blo
     return rich.block(rich.section(*elements), rich.quote(blocks.cut(purchase.purpose, 100)))
 
 
-def _stands(purchase: Purchase, around: Around, t: Texts) -> str:
+def _stands(purchase: Purchase, around: Around) -> Said:
     """The card's first line, but for one that waits: there the card says who asks, and here that is the reader."""
     if purchase.state == State.AWAITING_APPROVAL:
-        return t("{number}: waiting for approval", number=t.phone(purchase.phone_number))
-    return first_line(purchase, around.bundle, t, around.names)
+        return say(N_("{number}: waiting for approval"), number=phone(purchase.phone_number))
+    return first_line(purchase, around.bundle, around.names)

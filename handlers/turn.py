@@ -121,7 +121,7 @@ class Turn:
             if error.response.get("error") != "ratelimited":
                 raise
             wait = float(error.response.headers.get("Retry-After") or 1)
-            self.app.later(self._drawn_late(draw, wait), errors.in_log("drawing a page late"))
+            self.app.later(self._drawn_late(draw, wait), errors.unseen("drawing a page late", self.app))
         await self.ack()
 
     async def _drawn_late(self, draw: Callable[[], Awaitable[View]], wait: float) -> None:

@@ -11,12 +11,11 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.bundle_states import UNDER_REVIEW, BundleState
-from storage.database import Database
-from storage.models import Bundle, Purchase, Quote, State, now
+from storage.claims import CLAIM, Claims, claim
+from storage.history import Happened
+from storage.models import Bundle, Purchase, Quote, State, new_id, now
 from storage.outbox import card_changed
-from storage.purchases import Happened
 
-CLAIM = timedelta(seconds=90)
 """How long a bundle is held by somebody who died while changing it at Twilio."""
 WAITING = (State.AWAITING_APPROVAL, State.IN_PROGRESS, State.NEEDS_CHANGES)
 """States in which a purchase that is not bought may wait for its bundle."""
@@ -51,7 +50,7 @@ async def waiting_for(session: AsyncSession, bundle_ids: Collection[str]) -> Seq
     ).all()
 
 
-class Bundles(Database):
+class Bundles(Claims):
     # questions
 
     async def bundle(self, bundle_id: str) -> Bundle | None:
@@ -142,9 +141,9 @@ class Bundles(Database):
 
     # making one
 
-    async def begin_bundle(self, bundle: Bundle, happened: Happened) -> Bundle:
+    async def start_bundle(self, bundle: Bundle, happened: Happened) -> Bundle:
         """The row, before Twilio has heard of the bundle; it is claimed, for ``release_bundle`` to give free."""
-        bundle.claimed_until = now() + CLAIM
+        bundle.claimed_by, bundle.claimed_until = new_id(), now() + CLAIM
         async with self.writing() as session:
             session.add(bundle)
             await session.flush()
@@ -154,25 +153,17 @@ class Bundles(Database):
     async def claim_bundle(self, bundle_id: str) -> Bundle | None:
         """The row as it is now, for us alone to change at Twilio until ``release_bundle``; None while somebody else does."""
         async with self.writing() as session:
-            done = await session.exec(
-                update(Bundle)
-                .where(
-                    col(Bundle.id) == bundle_id,
-                    or_(col(Bundle.claimed_until).is_(None), col(Bundle.claimed_until) < now()),
-                )
-                .values(claimed_until=now() + CLAIM)
-            )
-            if done.rowcount != 1:
+            if not await claim(session, Bundle, bundle_id, by=new_id()):
                 return None
             return await session.get(Bundle, bundle_id, populate_existing=True)
 
     async def release_bundle(self, claimed: Bundle) -> None:
-        """claimed: as ``begin_bundle`` or ``claim_bundle`` returned it. A claim that ran out may be somebody else's by now."""
+        """claimed: as ``start_bundle`` or ``claim_bundle`` returned it. A claim that ran out may be somebody else's by now."""
         async with self.writing() as session:
             await session.exec(
                 update(Bundle)
-                .where(col(Bundle.id) == claimed.id, col(Bundle.claimed_until) == claimed.claimed_until)
-                .values(claimed_until=None)
+                .where(col(Bundle.id) == claimed.id, col(Bundle.claimed_by) == claimed.claimed_by)
+                .values(claimed_by=None, claimed_until=None)
             )
 
     async def amend_bundle(self, bundle_id: str, happened: Happened | None = None, **values: Any) -> Bundle:

@@ -76,17 +76,18 @@ def configure(engine: Engine, *, durable: bool = False) -> None:
     if engine.dialect.name != "sqlite":
         return
     synchronous = "FULL" if durable else "NORMAL"
+    script = f"""
+        PRAGMA journal_mode=WAL;
+        PRAGMA synchronous={synchronous};
+        PRAGMA busy_timeout=5000;
+        PRAGMA foreign_keys=ON;
+    """
 
     def pragmas(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            f"synchronous={synchronous}",
-            "busy_timeout=5000",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        if engine.dialect.is_async:  # all at once: each way to a connection's thread and back takes its time
+            connection.run_async(lambda driver: driver.executescript(script))
+        else:
+            connection.executescript(script)
 
     event.listen(engine, "connect", pragmas)
 
@@ -127,14 +128,18 @@ def inserting(session: AsyncSession, table: type[SQLModel]) -> Any:
     return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
 
 
-async def upsert(session: AsyncSession, row: SQLModel) -> None:
-    """The row inserted, or in place of the one with its key: of two processes at once neither fails."""
-    table = type(row)
-    keys = [column.name for column in table.__table__.primary_key]  # type: ignore[attr-defined]
-    values = row.model_dump()
-    statement = inserting(session, table).values(**values)
-    changed = {name: statement.excluded[name] for name in values if name not in keys}
-    await session.exec(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+async def upsert(session: AsyncSession, *rows: SQLModel) -> None:
+    """The rows inserted, or in place of those with their keys: of two processes at once neither fails.
+
+    All are of one table. Of two processes with several rows one waits and none blocks the other, if both have one order.
+    """
+    table = type(rows[0])
+    columns = table.__table__.columns  # type: ignore[attr-defined]
+    keys = [column.name for column in columns if column.primary_key]
+    statement = inserting(session, table)
+    changed = {column.name: statement.excluded[column.name] for column in columns if column.name not in keys}
+    replacing = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    await (await session.connection()).execute(replacing, [row.model_dump() for row in rows])
 
 
 class Database:

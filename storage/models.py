@@ -473,6 +473,7 @@ class Number(SQLModel, table=True):
         partial("uq_numbers_live", "account_sid", "phone_number", where=_LIVE, unique=True),
         Index("ix_numbers_purchase_id", "purchase_id"),
         Index("ix_numbers_phone_number_sid", "phone_number_sid"),
+        partial("ix_numbers_wake_at", "wake_at", where=_UNFINISHED),
     )
 
     id: int | None = column(Integer, "in the order of holding", key=True)
@@ -488,6 +489,17 @@ class Number(SQLModel, table=True):
     held_at: datetime = column(Utc, "since when nobody else may have it here")
     owned_at: datetime | None = column(Utc, "since when Twilio lists it under the account", nullable=True)
     released_at: datetime | None = column(Utc, "since when it is free again", nullable=True)
+    proof: dict[str, Any] | None = column(
+        JSON(none_as_null=True),
+        "the last test message from one that was not bought here, as a purchase has its own",
+        nullable=True,
+    )
+    proven_at: datetime | None = column(
+        Utc, "when a test message from such a one was delivered", nullable=True
+    )
+    wake_at: datetime | None = column(
+        Utc, "when to look for what became of it; none: nothing is under way", nullable=True
+    )
 
 
 class Approval(SQLModel, table=True):
@@ -570,9 +582,8 @@ class Bundle(SQLModel, table=True):
     )
 
     made_by: str | None = column(String, "who made it here; none for the Console", nullable=True)
-    claimed_until: datetime | None = column(
-        Utc, "until when somebody changes it at Twilio alone", nullable=True
-    )
+    claimed_by: str | None = column(String, "an id of whoever changes it at Twilio alone", nullable=True)
+    claimed_until: datetime | None = column(Utc, "when that counts as dead", nullable=True)
     group: int | None = column(Integer, "the chosen set of documents", nullable=True, name="document_group")
     addresses: dict[str, str] = column(JSON, "the address of each document, by its place", default={})
 

@@ -194,6 +194,30 @@ class Outbox(Database):
             session.add_all(each.row(workspace_id) for each in owed if each.message not in told)
             await upsert(session, Kept(workspace_id=workspace_id, key=key, value=messages))
 
+    async def owe_once(self, workspace_id: str, key: str, owed: Owed, again: timedelta) -> bool:
+        """Whether it is owed now: not where it was under this key within ``again``, by whichever process."""
+        moment = now()
+        async with self.writing() as session:
+            insert = inserting(session, Kept).values(
+                workspace_id=workspace_id, key=key, value=True, read_at=moment
+            )
+            kept = insert.on_conflict_do_update(
+                index_elements=["workspace_id", "key"],
+                set_={"read_at": moment},
+                where=col(Kept.read_at) <= moment - again,
+            )
+            if (await session.exec(kept.returning(col(Kept.key)))).first() is None:
+                return False
+            session.add(owed.row(workspace_id))
+            return True
+
+    async def owed_in_all(self) -> tuple[int, datetime | None]:
+        """How much is owed, and since when the oldest of it."""
+        in_all = select(func.count(), func.min(Outgoing.created_at)).where(col(Outgoing.done_at).is_(None))
+        async with self.reading() as session:
+            count, oldest = (await session.exec(in_all)).one()
+            return count, oldest
+
     # what became of it
 
     async def delivered(self, row: Outgoing, ts: str | None = None) -> None:

@@ -1,45 +1,30 @@
-"""Questions about purchases, and every way in which one changes: always one conditional UPDATE."""
+"""Questions about purchases, and what people do with one: sending, deciding, taking back, another quote."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, literal, or_, update
+from sqlalchemy import delete, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from storage.columns import Utc
+from storage.changes import LONGEST_SLEEP, Changes, Lost, lost_to, untouched
+from storage.history import Happened
 from storage.models import (
     MOVES,
     UNFINISHED,
     Approval,
-    Bundle,
     Card,
     Draft,
-    Event,
     Number,
-    Outgoing,
     Purchase,
     Quote,
     State,
     now,
 )
-from storage.office import OfficeRow
-from storage.outbox import Owed, card_changed
-
-LONGEST_SLEEP = timedelta(hours=1)
-"""Nothing that is not finished sleeps longer (rule 36)."""
-
-
-class Lost(Exception):
-    """The row is not as it was thought to be: somebody or something else was quicker. ``purchase`` is the row now."""
-
-    def __init__(self, purchase: Purchase | None) -> None:
-        super().__init__("the purchase has moved on")
-        self.purchase = purchase
+from storage.outbox import card_changed
 
 
 class NumberHeld(Exception):
@@ -50,45 +35,7 @@ class AlreadyApproved(Exception):
     """This person has approved this quote before."""
 
 
-@dataclass(frozen=True)
-class Happened:
-    """What a change puts on record, and whom it is told, in the change's own transaction."""
-
-    what: str
-    person_id: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    owed: tuple[Owed, ...] = ()
-
-    def rows(
-        self,
-        workspace_id: str,
-        *,
-        purchase_id: str | None = None,
-        bundle_id: str | None = None,
-        quote_no: int = 0,
-    ) -> list[Event | Outgoing]:
-        """The line of the record, and the messages."""
-        line = Event(
-            workspace_id=workspace_id,
-            purchase_id=purchase_id,
-            bundle_id=bundle_id,
-            happened_at=now(),
-            person_id=self.person_id,
-            what=self.what,
-            quote_no=quote_no,
-            details=self.details,
-        )
-        return [line, *(owed.row(workspace_id, purchase_id, bundle_id) for owed in self.owed)]
-
-
-def _lost(session: AsyncSession, row: Purchase | None) -> Lost:
-    if row is not None:
-        session.expunge(row.quote)  # the roll-back that follows would empty both
-        session.expunge(row)
-    return Lost(row)
-
-
-class Purchases(OfficeRow):
+class Purchases(Changes):
     async def purchase(self, purchase_id: str) -> Purchase | None:
         async with self.reading() as session:
             return await session.get(Purchase, purchase_id)
@@ -131,6 +78,16 @@ class Purchases(OfficeRow):
                 )
             ).all()
 
+    async def waiting_in_all(self) -> dict[State, tuple[int, datetime]]:
+        """Of those that are not finished by state: how many, and since when the oldest was asked for."""
+        each = (
+            select(Purchase.state, func.count(), func.min(Purchase.created_at))
+            .where(col(Purchase.wake_at).is_not(None))
+            .group_by(col(Purchase.state))
+        )
+        async with self.reading() as session:
+            return {State(state): (count, since) for state, count, since in (await session.exec(each)).all()}
+
     async def quotes_of(self, purchase_id: str) -> Sequence[Quote]:
         """All that were ever asked for, and what became of each, oldest first."""
         async with self.reading() as session:
@@ -139,18 +96,6 @@ class Purchases(OfficeRow):
                     select(Quote).where(Quote.purchase_id == purchase_id).order_by(col(Quote.id))
                 )
             ).all()
-
-    async def held_numbers(self, account_sid: str, phone_numbers: Collection[str]) -> set[str]:
-        """Those of these numbers that a live purchase holds or the account owns."""
-        async with self.reading() as session:
-            found = await session.exec(
-                select(Number.phone_number).where(
-                    Number.account_sid == account_sid,
-                    col(Number.phone_number).in_(phone_numbers),
-                    col(Number.released_at).is_(None),
-                )
-            )
-            return set(found)
 
     async def open_intents(self, account_sid: str, except_id: str) -> Decimal:
         """What the purchases that are being bought right now cost in their first month.
@@ -183,24 +128,6 @@ class Purchases(OfficeRow):
                 select(Approval).where(Approval.subject == purchase.subject).order_by(col(Approval.id))
             )
         ).all()
-
-    async def record_of(self, purchase_id: str) -> Sequence[Event]:
-        async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Event).where(Event.purchase_id == purchase_id).order_by(col(Event.id))
-                )
-            ).all()
-
-    async def record(
-        self, after: int = 0, limit: int = 500, since: datetime | None = None
-    ) -> Sequence[Event]:
-        """The whole record in its order, in pages: after the line of this id, and from this moment on."""
-        wanted = [col(Event.id) > after, *([col(Event.happened_at) >= since] if since else [])]
-        async with self.reading() as session:
-            return (
-                await session.exec(select(Event).where(*wanted).order_by(col(Event.id)).limit(limit))
-            ).all()
 
     async def purchases_known_as(self, name: str) -> Sequence[Purchase]:
         """The one with this id, or all that were ever for this number (E.164), oldest first."""
@@ -256,7 +183,7 @@ class Purchases(OfficeRow):
                     **quote,
                 )
                 session.add(made)
-                session.add(self._hold(draft.account_sid, made.phone_number, draft.id))
+                session.add(_hold(draft.account_sid, made.phone_number, draft.id))
                 session.add(Card(purchase_id=draft.id, workspace_id=draft.workspace_id, channel_id=channel))
                 await session.flush()
                 await card_changed(session, draft.id)
@@ -291,7 +218,7 @@ class Purchases(OfficeRow):
             async with self.writing(durable=True) as session:
                 row = await self._locked(session, purchase_id)
                 if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != quote_no:
-                    raise _lost(session, row)
+                    raise lost_to(session, row)
                 session.add(
                     Approval(
                         workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval
@@ -313,7 +240,7 @@ class Purchases(OfficeRow):
         async with self.writing(durable=True) as session:
             row = await self._locked(session, purchase.id)
             if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != purchase.quote_no:
-                raise _lost(session, row)
+                raise lost_to(session, row)
             return await self._count(session, row, counting, needed, None, None, decided)
 
     async def _count(
@@ -387,12 +314,12 @@ class Purchases(OfficeRow):
         if to not in MOVES.get(purchase.state, frozenset()):
             raise ValueError(f"a purchase does not go from {purchase.state} to {to}")
         return await self._change(
-            purchase.id, _as_read(purchase), {"state": to, **values}, happened, durable=True
+            purchase.id, untouched(purchase), {"state": to, **values}, happened, durable=True
         )
 
     async def amend(self, purchase: Purchase, happened: Happened | None = None, **values: Any) -> Purchase:
         """The purchase with these columns changed, its state as it is. Raises Lost when it has changed since."""
-        return await self._change(purchase.id, _as_read(purchase), values, happened)
+        return await self._change(purchase.id, untouched(purchase), values, happened)
 
     # quotes
 
@@ -458,7 +385,7 @@ class Purchases(OfficeRow):
         unbought: bool = False,
         by_worker: bool = False,
     ) -> Purchase:
-        conditions = _as_read(purchase)
+        conditions = untouched(purchase)
         if unbought:
             conditions += [col(Purchase.buying_at).is_(None), col(Purchase.phone_number_sid).is_(None)]
         frozen = {
@@ -475,7 +402,7 @@ class Purchases(OfficeRow):
                 session.add(made)
                 if made.phone_number != purchase.phone_number:
                     await self._release(session, purchase.id)
-                    session.add(self._hold(purchase.account_sid, made.phone_number, purchase.id))
+                    session.add(_hold(purchase.account_sid, made.phone_number, purchase.id))
                 try:
                     await session.flush()
                 except IntegrityError as error:
@@ -489,329 +416,9 @@ class Purchases(OfficeRow):
         except IntegrityError as error:
             raise NumberHeld from error
 
-    # the worker
 
-    async def due(self, limit: int, in_hand: Collection[str]) -> Sequence[Purchase]:
-        """Purchases that are not finished and whose time has come, but those that the worker has in hand.
-
-        A time that lies further ahead than anything may sleep was written before the clock stepped back: it has come.
-        """
-        moment = now()
-        async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Purchase)
-                    .where(
-                        or_(
-                            col(Purchase.wake_at) <= moment,
-                            col(Purchase.wake_at) > moment + 2 * LONGEST_SLEEP,
-                        ),
-                        col(Purchase.id).not_in(in_hand),
-                    )
-                    .order_by(col(Purchase.wake_at))
-                    .limit(limit)
-                )
-            ).all()
-
-    async def free_all_claims(self) -> None:
-        """At start on SQLite: no other process can have one. Rule 10."""
-        async with self.writing() as session:
-            await session.exec(update(Bundle).values(claimed_until=None))
-
-    async def wake(self, purchase_id: str, happened: Happened) -> None:
-        """Somebody has learned something about it: the worker looks now."""
-        async with self.writing() as session:
-            await session.exec(
-                update(Purchase)
-                .where(col(Purchase.id) == purchase_id, col(Purchase.wake_at).is_not(None))
-                .values(wake_at=now())
-            )
-            row = await session.get(Purchase, purchase_id)
-            if row is not None:
-                self._put_on_record(session, row, happened)
-
-    async def look_at(self, purchase_id: str) -> None:
-        """Twilio says that something has changed: one that is not asleep for good is looked at now."""
-        async with self.writing() as session:
-            await session.exec(
-                update(Purchase)
-                .where(col(Purchase.id) == purchase_id, col(Purchase.wake_at).is_not(None))
-                .values(wake_at=now())
-            )
-
-    async def wake_all(self) -> None:
-        """What was stopped by something that is mended, or has slept through a step of the clock, is looked at now."""
-        async with self.writing() as session:
-            await session.exec(
-                update(Purchase)
-                .where(col(Purchase.state) == State.IN_PROGRESS, col(Purchase.wake_at).is_not(None))
-                .values(wake_at=now())
-            )
-
-    async def save_step(
-        self,
-        purchase: Purchase,
-        happened: Happened | None = None,
-        *,
-        bump: bool = True,
-        as_read: bool = False,
-        **values: Any,
-    ) -> Purchase:
-        """A result of the worker's, while it is the worker and nobody has taken the purchase elsewhere. Raises Lost, OutOfOffice.
-
-        as_read: nor has changed anything of it, where the result rests on what people may change beside the worker.
-        """
-        durable = bool({"buying_at", "phone_number_sid", "whatsapp"} & values.keys())
-        conditions = _as_it_stood(purchase) + (_as_read(purchase) if as_read else [])
-        return await self._change(
-            purchase.id, conditions, values, happened, bump=bump, durable=durable, by_worker=True
-        )
-
-    async def pause(
-        self,
-        purchase: Purchase,
-        wake_at: datetime,
-        waiting: dict[str, Any] | None,
-        happened: Happened | None = None,
-        tries: int = 0,
-    ) -> Purchase:
-        """To be looked at again at ``wake_at``; at once where somebody has acted since ``purchase`` was read."""
-        wake_at = min(wake_at, now() + LONGEST_SLEEP)
-        return await self._change(
-            purchase.id,
-            _as_it_stood(purchase),
-            {
-                "tries": tries,
-                "wake_at": case(
-                    (col(Purchase.version) == purchase.version, literal(wake_at, Utc())),
-                    else_=literal(now(), Utc()),
-                ),
-                "waiting": waiting,
-            },
-            happened,
-            bump=waiting != purchase.waiting,
-            by_worker=True,
-        )
-
-    async def finish(self, purchase: Purchase, to: State, happened: Happened, **values: Any) -> Purchase:
-        """The purchase out of the worker's hands, in another state. Raises Lost, OutOfOffice."""
-        if to not in MOVES[purchase.state]:
-            raise ValueError(f"the worker does not take a purchase from {purchase.state} to {to}")
-        return await self.save_step(purchase, happened, **{"state": to, "waiting": None, **values})
-
-    async def intend_to_buy(self, purchase: Purchase, price: Decimal, terms: dict[str, Any]) -> Purchase:
-        """The intent, written before the paid call (rule 1). price: read just now. terms: for the record.
-
-        Raises Lost when the row is not the one that was just checked, or was withdrawn, and OutOfOffice.
-        """
-        return await self._change(
-            purchase.id,
-            [
-                *_as_it_stood(purchase),
-                *_as_read(purchase),
-                col(Purchase.state) == State.IN_PROGRESS,
-                col(Purchase.buying_at).is_(None),
-                col(Purchase.phone_number_sid).is_(None),
-            ],
-            {"buying_at": now(), "looks": 0, "waiting": None, "charged": price},
-            Happened("buying", details={**terms, "price": str(price), "revision": purchase.revision}),
-            durable=True,
-            by_worker=True,
-        )
-
-    # numbers
-
-    async def owned_numbers(self, account_sid: str) -> Sequence[Number]:
-        """Those that Twilio was last known to list under the account."""
-        async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Number).where(
-                        Number.account_sid == account_sid,
-                        col(Number.owned_at).is_not(None),
-                        col(Number.released_at).is_(None),
-                    )
-                )
-            ).all()
-
-    async def purchase_owning(self, account_sid: str, phone_number: str) -> Purchase | None:
-        """Whose number it is, where it was bought here and is owned."""
-        async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Purchase)
-                    .join(Number, col(Number.purchase_id) == col(Purchase.id))
-                    .where(
-                        Number.account_sid == account_sid,
-                        Number.phone_number == phone_number,
-                        col(Number.owned_at).is_not(None),
-                        col(Number.released_at).is_(None),
-                        col(Purchase.phone_number_sid).is_not(None),
-                    )
-                )
-            ).first()
-
-    async def add_owned(
-        self,
-        account_sid: str,
-        phone_number: str,
-        sid: str,
-        workspace_id: str = "",
-        happened: Happened | None = None,
-    ) -> None:
-        """A number that the account owns and no purchase of ours bought; nothing where one holds it or it is known already.
-
-        happened: what is told of it, the first time.
-        """
-        moment = now()
-        try:
-            async with self.writing() as session:
-                session.add(
-                    Number(
-                        account_sid=account_sid,
-                        phone_number=phone_number,
-                        phone_number_sid=sid,
-                        held_at=moment,
-                        owned_at=moment,
-                    )
-                )
-                await session.flush()
-                if happened is not None:
-                    session.add_all(happened.rows(workspace_id))
-        except IntegrityError:
-            return
-
-    async def number_gone(self, number: Number, happened: Happened) -> Purchase | None:
-        """Twilio does not list it any more: it is free, and the purchase that bought it is released."""
-        async with self.writing() as session:
-            await session.exec(
-                update(Number)
-                .where(col(Number.id) == number.id, col(Number.released_at).is_(None))
-                .values(released_at=now())
-            )
-            if number.purchase_id is None:
-                return None
-            allowed = [state for state, moves in MOVES.items() if State.RELEASED in moves]
-            try:
-                purchase = await self._update(
-                    session,
-                    number.purchase_id,
-                    [
-                        col(Purchase.state).in_(allowed),
-                        col(Purchase.phone_number_sid) == number.phone_number_sid,
-                    ],
-                    {"state": State.RELEASED, "waiting": None, "problem": None},
-                )
-            except Lost:
-                return None
-            self._put_on_record(session, purchase, happened)
-            return purchase
-
-    @staticmethod
-    def _hold(account_sid: str, phone_number: str, purchase_id: str) -> Number:
-        return Number(
-            account_sid=account_sid, phone_number=phone_number, purchase_id=purchase_id, held_at=now()
-        )
-
-    @staticmethod
-    async def _release(session: AsyncSession, purchase_id: str) -> None:
-        await session.exec(
-            update(Number)
-            .where(
-                col(Number.purchase_id) == purchase_id,
-                col(Number.released_at).is_(None),
-                col(Number.owned_at).is_(None),
-            )
-            .values(released_at=now())
-        )
-
-    # how a change is made
-
-    async def _change(
-        self,
-        purchase_id: str,
-        conditions: Iterable[ColumnElement[bool]],
-        values: dict[str, Any],
-        happened: Happened | None = None,
-        *,
-        bump: bool = True,
-        durable: bool = False,
-        by_worker: bool = False,
-    ) -> Purchase:
-        async with self.writing(durable=durable) as session:
-            if by_worker:
-                await self.in_office(session)
-            purchase = await self._update(session, purchase_id, conditions, values, bump=bump)
-            if happened is not None:
-                self._put_on_record(session, purchase, happened)
-            return purchase
-
-    async def _update(
-        self,
-        session: AsyncSession,
-        purchase_id: str,
-        conditions: Iterable[ColumnElement[bool]],
-        values: dict[str, Any],
-        *,
-        bump: bool = True,
-    ) -> Purchase:
-        """One conditional UPDATE, and the row as it is then. ``bump``: the card has to be drawn again.
-
-        Another state sets the time to wake; an end frees a number that was not bought.
-        """
-        state = values.get("state")
-        if state is not None:
-            wake_at = now() if state == State.IN_PROGRESS else now() + LONGEST_SLEEP
-            values = {
-                "wake_at": wake_at if state in UNFINISHED else None,
-                **values,
-            }
-        if bump:
-            values = {**values, "version": col(Purchase.version) + 1, "updated_at": now()}
-        done = await session.exec(
-            update(Purchase).where(col(Purchase.id) == purchase_id, *conditions).values(**values)
-        )
-        row = await session.get(Purchase, purchase_id, populate_existing=True)
-        if done.rowcount != 1 or row is None:
-            raise _lost(session, row)
-        if state is not None and state not in UNFINISHED and row.is_unbought:
-            await self._release(session, purchase_id)
-        if values.get("phone_number_sid"):
-            await session.exec(
-                update(Number)
-                .where(col(Number.purchase_id) == purchase_id, col(Number.released_at).is_(None))
-                .values(phone_number_sid=values["phone_number_sid"], owned_at=now())
-            )
-        if bump:
-            await card_changed(session, purchase_id)
-        return row
-
-    @staticmethod
-    async def _locked(session: AsyncSession, purchase_id: str) -> Purchase | None:
-        return (
-            await session.exec(
-                select(Purchase).where(Purchase.id == purchase_id).with_for_update(of=Purchase)
-            )
-        ).first()
-
-    @staticmethod
-    def _put_on_record(session: AsyncSession, purchase: Purchase, happened: Happened) -> None:
-        session.add_all(
-            happened.rows(purchase.workspace_id, purchase_id=purchase.id, quote_no=purchase.quote_no)
-        )
-
-
-def _as_it_stood(purchase: Purchase) -> list[ColumnElement[bool]]:
-    """In the same state and under the same quote: what a person does beside the worker changes one of them."""
-    return [
-        col(Purchase.state) == purchase.state,
-        col(Purchase.quote_no) == purchase.quote_no,
-        col(Purchase.revision) == purchase.revision,
-    ]
-
-
-def _as_read(purchase: Purchase) -> list[ColumnElement[bool]]:
-    return [col(Purchase.state) == purchase.state, col(Purchase.version) == purchase.version]
+def _hold(account_sid: str, phone_number: str, purchase_id: str) -> Number:
+    return Number(account_sid=account_sid, phone_number=phone_number, purchase_id=purchase_id, held_at=now())
 
 
 def _quoted(quote: Quote, person_id: str | None) -> Happened:

@@ -8,8 +8,8 @@ from sqlmodel import col, select
 
 from storage.bundle_states import BundleState
 from storage.bundles import Bundles
+from storage.history import Happened
 from storage.models import Bundle
-from storage.purchases import Happened
 
 
 class Renewals(Bundles):
@@ -35,10 +35,10 @@ class Renewals(Bundles):
                 )
             ).all()
 
-    async def begin_renewal(self, copy: Bundle, happened: Happened) -> Bundle:
-        """As ``begin_bundle``; the renewal that is there already, where somebody was quicker: that one is not claimed."""
+    async def start_renewal(self, copy: Bundle, happened: Happened) -> Bundle:
+        """As ``start_bundle``; the renewal that is there already, where somebody was quicker: that one is not claimed."""
         try:
-            return await self.begin_bundle(copy, happened)
+            return await self.start_bundle(copy, happened)
         except IntegrityError:
             assert copy.renews_id is not None
             there = await self.renewal_of(copy.renews_id)

@@ -5,14 +5,21 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.bundle_list import BundleList
+from storage.cache import Cache
 from storage.drafts import Drafts
-from storage.known import Known
+from storage.foreign import Foreign
+from storage.history import History
+from storage.numbers import Numbers
 from storage.outbox import Outbox
 from storage.purchases import Purchases
 from storage.renewals import Renewals
+from storage.services import MessagingServices
+from storage.work import Work
 
 
-class Store(Drafts, Purchases, BundleList, Renewals, Outbox, Known):
+class Store(
+    Drafts, Purchases, Work, Numbers, Foreign, History, BundleList, Renewals, MessagingServices, Outbox, Cache
+):
     """Opened with a database URL, closed with ``close``."""
 
     async def schema_version(self) -> str | None:

@@ -1,14 +1,16 @@
-"""What tests of several folders share: one headless Chromium for the whole run, what hypothesis may expect of a machine, and less
-garbage collection."""
+"""What tests of several folders share: one headless Chromium for the whole run, what hypothesis may expect of a machine, less
+garbage collection, and SQL that is made once."""
 
 import gc
 import os
 import shutil
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, async_playwright
+from sqlalchemy import Connection, Engine, event
 
 # how fast an example is made and tried says something about the machine only
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,6 +32,29 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+class Compiled(dict[Any, Any]):
+    """SQLAlchemy's cache of statements, for all engines of the run: each story has its own, and made the same SQL anew."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._of_any_engine(key), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(self._of_any_engine(key), compiled)
+
+    @staticmethod
+    def _of_any_engine(key: Any) -> Any:
+        dialect, *statement = key
+        return type(dialect), *statement
+
+
+COMPILED = Compiled()
+
+
+@event.listens_for(Engine, "engine_connect")
+def compile_once(connection: Connection) -> None:
+    connection.execution_options(compiled_cache=COMPILED)
 
 
 @pytest.fixture(scope="session")

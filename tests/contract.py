@@ -130,6 +130,8 @@ class Operation:
     definition: dict[str, Any]
     document: Document
     validators: dict[str, jsonschema.Draft4Validator] = field(default_factory=dict)
+    judged: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """What was wrong with each value that was seen: stories ask for the same prices and countries over and over."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -140,7 +142,13 @@ class Operation:
         listed = [self.document.resolve(p) for p in self.definition.get("parameters", [])]
         return {(p["in"], p["name"]): p for p in listed}
 
-    def errors(self, name: str, schema: Any, value: Any) -> Iterator[str]:
+    def errors(self, name: str, schema: Any, value: Any) -> list[str]:
+        key = name, json.dumps(value)
+        if key not in self.judged:
+            self.judged[key] = list(self._errors(name, schema, value))
+        return self.judged[key]
+
+    def _errors(self, name: str, schema: Any, value: Any) -> Iterator[str]:
         if name not in self.validators:
             self.validators[name] = self.document.validator(schema, name.rsplit(" ", 1)[-1])
         for error in self.validators[name].iter_errors(value):

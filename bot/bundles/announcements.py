@@ -6,9 +6,9 @@ from typing import Any
 from bot.settings import Settings
 from bot.texts import BUNDLE_STATES, N_, Said, channels, person, say
 from storage.bundle_states import UNDER_REVIEW, BundleState
+from storage.history import Happened
 from storage.models import Bundle, Purchase, now
 from storage.outbox import Owed
-from storage.purchases import Happened
 
 
 def state_of(bundle: Bundle) -> Said:

@@ -16,8 +16,8 @@ from bot.errors import BundleBusy, BundleGone, NoBundleEmail, NotAsTwilioHasIt
 from bot.twilio.client import TwilioError
 from bot.twilio.regulations import Regulation
 from storage.bundle_states import UNDER_REVIEW, BundleState
+from storage.history import Happened
 from storage.models import Bundle, Purchase, now
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ async def observe(app: App, seen: Bundle) -> Bundle:
 
 
 @asynccontextmanager
-async def alone(app: App, bundle_id: str) -> AsyncIterator[Bundle]:
+async def claimed(app: App, bundle_id: str) -> AsyncIterator[Bundle]:
     """The bundle's row as it is now, for changes at Twilio that nobody else makes meanwhile. Raises BundleBusy, BundleGone."""
     bundle = await app.store.claim_bundle(bundle_id)
     if bundle is None:
@@ -180,11 +180,11 @@ def new(app: App, regulation: Regulation, name: str | None, made_by: str) -> Bun
     return bundle
 
 
-async def begin(app: App, bundle: Bundle) -> Bundle:
+async def start(app: App, bundle: Bundle) -> Bundle:
     """The row in the database, before Twilio hears of the bundle: a try that is cut off is found again by its name."""
     assert bundle.made_by is not None
     check_email(app)
-    return await app.store.begin_bundle(
+    return await app.store.start_bundle(
         bundle, Happened("bundle_begun", bundle.made_by, {"name": bundle.friendly_name})
     )
 
@@ -196,11 +196,11 @@ def check_email(app: App) -> str:
     return app.settings.bundle_email
 
 
-async def made(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
+async def ensure_created(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
     """The bundle with its draft at Twilio, made once however often this is cut off. Raises BundleBusy, TwilioError."""
     if bundle.is_made:
         return bundle
-    async with alone(app, bundle.id) as bundle:
+    async with claimed(app, bundle.id) as bundle:
         if bundle.status == BundleState.DELETED:
             raise BundleGone()
         if bundle.is_made:
@@ -208,12 +208,12 @@ async def made(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
         return await _named(app, bundle) or await _make(app, bundle, regulation)
 
 
-async def made_first(app: App, begun: Bundle, regulation: Regulation) -> Bundle:
-    """As ``made``, for a row that was inserted just now: nobody can have made it yet, and its claim is ours."""
+async def create_claimed(app: App, started: Bundle, regulation: Regulation) -> Bundle:
+    """As ``ensure_created``, for a row that was inserted just now: nobody can have made it yet, and its claim is ours."""
     try:
-        return await _make(app, begun, regulation)
+        return await _make(app, started, regulation)
     finally:
-        await app.store.release_bundle(begun)
+        await app.store.release_bundle(started)
 
 
 async def _make(app: App, bundle: Bundle, regulation: Regulation) -> Bundle:
@@ -272,7 +272,7 @@ async def submit(app: App, bundle: Bundle, person_id: str) -> Bundle:
 
     Raises BundleBusy and NotAsTwilioHasIt when somebody else was quicker, BundleGone, TwilioError.
     """
-    async with alone(app, bundle.id) as bundle:
+    async with claimed(app, bundle.id) as bundle:
         if "submit" not in possible(bundle):
             raise NotAsTwilioHasIt(status=announcements.state_of(bundle))
         earlier = bundle.submitted_by
@@ -295,7 +295,7 @@ async def submit(app: App, bundle: Bundle, person_id: str) -> Bundle:
 
 async def delete(app: App, bundle: Bundle, person_id: str) -> Bundle:
     """Raises TwilioError with 21647 (under review) or 21648 (a number uses it), NotAsTwilioHasIt, BundleBusy, and BundleGone."""
-    async with alone(app, bundle.id) as bundle:
+    async with claimed(app, bundle.id) as bundle:
         if bundle.status == BundleState.DELETED:
             raise BundleGone()
         if "delete" not in possible(bundle):

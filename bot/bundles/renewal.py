@@ -15,8 +15,8 @@ from bot.errors import BundleBusy, NotAsTwilioHasIt
 from bot.twilio.client import TwilioError
 from bot.twilio.names import short
 from storage.bundle_states import BundleState
+from storage.history import Happened
 from storage.models import Bundle, now
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ LONGEST_NAME = 40
 """Letters of the bundle's name in that of its copy."""
 
 
-async def begin(app: App, bundle: Bundle, person_id: str) -> Bundle:
+async def start(app: App, bundle: Bundle, person_id: str) -> Bundle:
     """The copy's row, written before Twilio hears of it; the one that is there already, where somebody has begun.
 
     Opening it makes the copy at Twilio (``operations.made``). Raises NotAsTwilioHasIt.
@@ -35,7 +35,7 @@ async def begin(app: App, bundle: Bundle, person_id: str) -> Bundle:
     if renewal is not None:
         return renewal
     happened = Happened("renewal_begun", person_id, {"of": bundle.sid})
-    renewal = await app.store.begin_renewal(_copy_of(bundle, person_id), happened)
+    renewal = await app.store.start_renewal(_copy_of(bundle, person_id), happened)
     if renewal.made_by == person_id:
         await app.store.release_bundle(renewal)
     return renewal
@@ -69,7 +69,7 @@ async def carry_on(app: App) -> None:
     """Each copy that is approved takes its bundle's place; what fails is tried again a minute later. The worker's alone."""
     for copy in await app.store.renewals(app.settings.twilio_account_sid):
         try:
-            async with bundles.alone(app, copy.id) as claimed:
+            async with bundles.claimed(app, copy.id) as claimed:
                 await _take_place(app, claimed)
         except BundleBusy:
             continue

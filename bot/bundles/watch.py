@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot import failures
 from bot.bundles import announcements, renewal
 from bot.bundles import operations as bundles
 from bot.core import App
@@ -32,6 +33,8 @@ class Watch:
     def __init__(self, app: App) -> None:
         self._app = app
         self._polled_at: datetime | None = None
+        self.read_at: datetime | None = None
+        """when all that had changed was read last"""
         self._swept_at: datetime | None = None
         self._newest: datetime | None = None
         self._woken = False
@@ -59,10 +62,11 @@ class Watch:
     async def _try_to_poll(self) -> None:
         try:
             await self.poll()
+            self.read_at = now()
         except TwilioError as error:
             log.warning("the bundles could not be read: %s", error)
-        except Exception:
-            log.exception("the bundles could not be watched")
+        except Exception as error:
+            await failures.tell(self._app, "watching the bundles", error)
 
     async def poll(self) -> None:
         self._polled_at = now()

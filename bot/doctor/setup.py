@@ -41,6 +41,9 @@ def _judge_settings(i: Installation, _: Any) -> Iterator[Finding]:
             N_("PUBLIC_URL is not used: Twilio can report nothing without PORT and TWILIO_AUTH_TOKEN.")
         )
         yield Finding("PUBLIC_URL", Mark.MEND, said, say(N_("Set both, or take PUBLIC_URL out.")))
+    if config.metrics and config.port is None:
+        said = say(N_("METRICS is not used: there is no PORT at which the figures could be read."))
+        yield Finding("METRICS", Mark.MEND, said, say(N_("Set PORT, or take METRICS out.")))
 
 
 # the environment

@@ -15,8 +15,8 @@ from bot.errors import BotError, NotPossibleNow
 from bot.purchases import operations
 from bot.purchases.policy import Verb
 from bot.texts import N_, Said, country, person, say
+from storage.history import Happened
 from storage.models import Purchase, Service, now
-from storage.purchases import Happened
 
 LOOKED_AT = timedelta(seconds=60)
 """After a press whose end nobody saw, because the process died."""

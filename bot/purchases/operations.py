@@ -21,10 +21,12 @@ from bot.purchases.policy import Policy, Verb
 from bot.purchases.possible import possible
 from bot.texts import N_, Said, moment, money, person, phone, say
 from bot.twilio.numbers import Available, from_kept, owned
+from storage.changes import Lost
+from storage.history import Happened
 from storage.models import MOVES, Bundle, Draft, Purchase, Quote, State, now
 from storage.models import Service as Kind
 from storage.outbox import Owed
-from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
+from storage.purchases import AlreadyApproved, NumberHeld
 
 P = ParamSpec("P")
 TRIES = 5

@@ -11,9 +11,9 @@ from bot.purchases.steps import LAG
 from bot.texts import N_, phone, say
 from bot.twilio.account import commitment
 from bot.twilio.client import TwilioError
+from storage.history import Happened
 from storage.models import Number, now
 from storage.outbox import Owed
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class OwnedNumbers:
                 await self._released(number)
         for each in found:
             if str(each.sid) not in known:
-                await self._met(account_sid, each)
+                await meet(each, app)
         await self._look_at_balance(found)
 
     async def _look_at_balance(self, found: list[Any]) -> None:
@@ -97,21 +97,22 @@ class OwnedNumbers:
         details = {"phone_number": number.phone_number, "phone_number_sid": number.phone_number_sid}
         await self._app.store.number_gone(number, Happened("released", details=details, owed=owed))
 
-    async def _met(self, account_sid: str, found: Any) -> None:
-        """One that was bought elsewhere is held like ours; one that bears our name and no purchase explains is told once."""
-        stray = None
-        if OURS.search(found.friendly_name or ""):
-            said = say(
-                N_(
-                    "{number} ({sid}) is in the Twilio account under the name “{name}”, which Number Desk gives, and no request explains it. Somebody should look: it costs money every month."
-                ),
-                number=phone(found.phone_number),
-                sid=str(found.sid),
-                name=found.friendly_name,
-            )
-            details = {"phone_number": found.phone_number, "phone_number_sid": str(found.sid)}
-            owed = (news.operators(self._app.settings, said),)
-            stray = Happened("unexplained_number", details=details, owed=owed)
-        await self._app.store.add_owned(
-            account_sid, found.phone_number, str(found.sid), self._app.workspace_id, stray
+
+async def meet(found: Any, app: App) -> None:
+    """One that was bought elsewhere is held like ours; one that bears our name and no purchase explains is told once."""
+    stray = None
+    if OURS.search(found.friendly_name or ""):
+        said = say(
+            N_(
+                "{number} ({sid}) is in the Twilio account under the name “{name}”, which Number Desk gives, and no request explains it. Somebody should look: it costs money every month."
+            ),
+            number=phone(found.phone_number),
+            sid=str(found.sid),
+            name=found.friendly_name,
         )
+        details = {"phone_number": found.phone_number, "phone_number_sid": str(found.sid)}
+        owed = (news.operators(app.settings, said),)
+        stray = Happened("unexplained_number", details=details, owed=owed)
+    await app.store.add_owned(
+        app.settings.twilio_account_sid, found.phone_number, str(found.sid), app.workspace_id, stray
+    )

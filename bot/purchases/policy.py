@@ -211,6 +211,11 @@ class Policy(BaseModel):
         if not await self.approve.cover(user_id, people):
             raise _refusal(user_id, people) or MayNotApprove()
 
+    async def check_of_nobody(self, user_id: str, people: People) -> None:
+        """What concerns a number that nobody asked for here is a matter of approvers. Raises OnlyApprovers, BarredFromHere, CannotCheck."""
+        if not await self.approve.cover(user_id, people):
+            raise _refusal(user_id, people) or OnlyApprovers(approvers=self.named_approvers("", people))
+
     async def check_bundles(self, user_id: str, people: People) -> None:
         """Whether the person may make and change bundles. Raises MayNotAddBundle, BarredFromHere, CannotCheck."""
         if not await self._is_for_bundles(user_id, people):

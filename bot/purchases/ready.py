@@ -5,35 +5,28 @@ followed by the worker. A process that dies in between leaves a row that the wor
 """
 
 import logging
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot import announcements as news
 from bot import readiness
 from bot.core import App
-from bot.errors import NotPossibleNow, TestUnderWay, TooManyTests
-from bot.purchases import operations, whatsapp
+from bot.errors import NotPossibleNow
+from bot.purchases import operations, proof, whatsapp
 from bot.purchases.policy import Verb
+from bot.purchases.proof import From, Proof
 from bot.readiness import Verdict
-from bot.texts import N_, Said, say
 from bot.twilio import messages
-from bot.twilio.client import TwilioError
 from bot.twilio.senders import Sender
+from storage.history import Happened
 from storage.models import Purchase, now
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
 AGAIN = timedelta(hours=1)
 """Between two looks at what is missing."""
 A_MOMENT = timedelta(seconds=30)
-NO_RECEIPT = timedelta(minutes=10)
-INTERRUPTED = timedelta(seconds=60)
-"""After which a message of which nothing is known was cut off while it was being sent."""
-TESTS_AN_HOUR = 3
-SENDING, SENT = "sending", "sent"
 
 
 # what people do
@@ -49,12 +42,8 @@ async def check(purchase_id: str, quote_no: int, person_id: str, app: App) -> Pu
 async def check_test(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could send a test message from its number now. Raises TestUnderWay, TooManyTests too."""
     purchase = await operations.check_possible(Verb.TEST, "test", purchase_id, quote_no, person_id, app)
-    hour_ago = now() - timedelta(hours=1)
     lines = await app.store.record_of(purchase.id)
-    if sum(each.what == "test_began" and each.happened_at > hour_ago for each in lines) >= TESTS_AN_HOUR:
-        raise TooManyTests()
-    if (purchase.proof or {}).get("status") == SENDING:
-        raise TestUnderWay()
+    proof.check(purchase.proof, (each.happened_at for each in lines if each.what == "test_began"))
     return purchase
 
 
@@ -71,10 +60,9 @@ async def begin_test(
     way = way or next(iter(ways), None)
     if way not in ways:
         raise NotPossibleNow()
-    reference = secrets.token_hex(3)
-    proof = {"status": SENDING, "reference": reference, "at": now().isoformat(), "by": person_id, "way": way}
-    happened = Happened("test_began", person_id, {"reference": reference})
-    return await app.store.amend(purchase, happened, proof=proof, wake_at=now() + INTERRUPTED)
+    begun = proof.begun(person_id, way)
+    happened = Happened("test_began", person_id, {"reference": begun["reference"]})
+    return await app.store.amend(purchase, happened, proof=begun, wake_at=now() + proof.INTERRUPTED)
 
 
 def ways_to_test(purchase: Purchase) -> tuple[str, ...]:
@@ -85,35 +73,25 @@ def ways_to_test(purchase: Purchase) -> tuple[str, ...]:
 
 async def send_test(purchase: Purchase, to: str, body: str, app: App) -> None:
     """to: kept nowhere. What Twilio refuses is told; after a doubt it is asked whether the message is there."""
-    proof = purchase.proof or {}
-    try:
-        sent = await messages.send(
-            app.twilio,
-            messages.address(to, proof["way"]),
-            _sender(purchase),
-            purchase.messaging_service_sid,
-            body,
-            app.settings.whatsapp_content_sid,
-            app.settings.message_callback(purchase.id),
-        )
-    except TwilioError as error:
-        if not error.definite:
-            return  # the worker asks Twilio, before anybody sends another one
-        await _settle(purchase, {**proof, "status": "failed", "code": error.code}, app)
+    begun = purchase.proof or {}
+    origin = From(
+        purchase.phone_number,
+        purchase.messaging_service_sid,
+        app.settings.message_callback({"purchase": purchase.id}),
+    )
+    known = await proof.send(begun, origin, to, body, app)
+    if known is None:
         return
-    proof = {**proof, "status": SENT, "sid": str(sent.sid)}
-    soon = now() + timedelta(seconds=1)
-    await operations.note(purchase.id, app, still=_is_of(proof), proof=proof, wake_at=soon)
 
+    def still(purchase: Purchase) -> bool:
+        return proof.is_still(begun, purchase.proof)
 
-def _is_of(proof: dict[str, Any]) -> Callable[[Purchase], bool]:
-    """Whether this test message is still the one that is looked for: the worker may have settled it meanwhile."""
-
-    def same(purchase: Purchase) -> bool:
-        newest = purchase.proof or {}
-        return (newest.get("reference"), newest.get("status")) == (proof["reference"], SENDING)
-
-    return same
+    if proof.is_open(known):
+        soon = now() + timedelta(seconds=1)
+        await operations.note(purchase.id, app, still=still, proof=known, wake_at=soon)
+    else:
+        happened, values = _ended(purchase, known, app)
+        await operations.note(purchase.id, app, happened, still, **values)
 
 
 # what the worker does
@@ -121,7 +99,7 @@ def _is_of(proof: dict[str, Any]) -> Callable[[Purchase], bool]:
 
 async def look_again(purchase: Purchase, app: App) -> None:
     """One that is bought and awake: what is missing, and a test message on its way."""
-    if (purchase.proof or {}).get("status") in (SENDING, SENT):
+    if proof.is_open(purchase.proof):
         await _follow(purchase, app)
         return
     senders, again = None, None
@@ -164,72 +142,23 @@ def _on_record(findings: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 async def _follow(purchase: Purchase, app: App) -> None:
-    proof = purchase.proof or {}
-    began = datetime.fromisoformat(proof["at"])
-    if proof["status"] == SENDING:
-        await _settle_doubt(purchase, proof, began, app)
-        return
-    message = await app.twilio.messages(proof["sid"]).fetch_async()
-    status = str(message.status)
-    if status in messages.ENDED:
-        proves = status in messages.ENDED_WELL and message.from_ == _sender(purchase)
-        ended = {**proof, "status": "delivered" if proves else status, "code": message.error_code}
-        await _settle(purchase, ended, app, by_worker=True)
-    elif now() - began > NO_RECEIPT:
-        await _settle(purchase, {**proof, "status": "no_receipt"}, app, by_worker=True)
-    else:
-        wait = min(max((now() - began).total_seconds() / 2, 1), 60)
-        await app.store.pause(purchase, now() + timedelta(seconds=wait), None)
-
-
-async def _settle_doubt(purchase: Purchase, proof: dict[str, Any], began: datetime, app: App) -> None:
-    """Whether it was sent is asked of Twilio; nothing is sent again by us."""
-    found = await messages.find(app.twilio, _sender(purchase), proof["reference"], began)
-    if found is not None:
-        sent = {**proof, "status": SENT, "sid": str(found.sid)}
-        await app.store.save_step(purchase, proof=sent, wake_at=now())
-    elif now() - began > INTERRUPTED:
-        await _settle(purchase, {**proof, "status": "interrupted"}, app, by_worker=True)
-    else:
-        await app.store.pause(purchase, began + INTERRUPTED + timedelta(seconds=1), None)
-
-
-async def _settle(purchase: Purchase, proof: dict[str, Any], app: App, *, by_worker: bool = False) -> None:
-    """What became of it, on the card, in the thread and to who asked; the recipient is no part of it."""
-    said = news.about(purchase, outcome(proof))
-    happened = Happened(
-        "test_ended",
-        details={name: proof.get(name) for name in ("reference", "status", "code")},
-        owed=news.both(app.settings, purchase, said),
-    )
-    values: dict[str, Any] = {"proof": proof, "wake_at": now()}  # what is missing may have changed too
-    if proof["status"] == "delivered" and proof.get("way") != messages.WHATSAPP:
-        values["ready_at"] = now()
-    elif proof["status"] == "delivered" and purchase.whatsapp is not None:
-        values["whatsapp"] = {**purchase.whatsapp, "delivered_at": now().isoformat()}
-    if by_worker:
+    before = purchase.proof or {}
+    known, again = await proof.followed(before, purchase.phone_number, app)
+    if again is None:
+        happened, values = _ended(purchase, known, app)
         await app.store.save_step(purchase, happened, **values)
+    elif known != before:
+        await app.store.save_step(purchase, proof=known, wake_at=again)
     else:
-        await operations.note(purchase.id, app, happened, _is_of(proof), **values)
+        await app.store.pause(purchase, again, None)
 
 
-def outcome(proof: dict[str, Any]) -> Said:
-    match proof["status"]:
-        case "sending" | "sent":
-            return say(N_("A test message is on its way."))
-        case "delivered":
-            return say(N_("A test message was delivered."))
-        case "no_receipt":
-            return say(
-                N_(
-                    "A test message was sent, and the carrier gave no receipt. That proves nothing: try another phone."
-                )
-            )
-        case "interrupted":
-            return say(N_("It was interrupted before the test message was sent. Send it again."))
-    return say(N_("The test message was not delivered: {why}"), why=messages.why(proof.get("code")))
-
-
-def _sender(purchase: Purchase) -> str:
-    """What the test message comes from."""
-    return messages.address(purchase.phone_number, (purchase.proof or {}).get("way", messages.SMS))
+def _ended(purchase: Purchase, known: Proof, app: App) -> tuple[Happened, dict[str, Any]]:
+    """What became of it, on the card, in the thread and to who asked; the recipient is no part of it."""
+    owed = news.both(app.settings, purchase, news.about(purchase, proof.outcome(known)))
+    values: dict[str, Any] = {"proof": known, "wake_at": now()}  # what is missing may have changed too
+    if known["status"] == proof.DELIVERED and known.get("way") != messages.WHATSAPP:
+        values["ready_at"] = now()
+    elif known["status"] == proof.DELIVERED and purchase.whatsapp is not None:
+        values["whatsapp"] = {**purchase.whatsapp, "delivered_at": now().isoformat()}
+    return Happened("test_ended", details=proof.on_record(known), owed=owed), values

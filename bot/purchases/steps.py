@@ -45,9 +45,9 @@ from bot.twilio.catalogue import Service as Known
 from bot.twilio.client import TwilioError
 from bot.twilio.numbers import owned
 from storage.bundle_states import BundleState
-from storage.known import CLAIM
+from storage.claims import CLAIM
+from storage.history import Happened
 from storage.models import Bundle, MessagingService, Purchase, Quote, Service, now
-from storage.purchases import Happened
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class Wait:
     """Not now: why, in a sentence, and when to look again (None: within the hour, unless somebody acts).
 
     tries: how often the step was tried in vain by now; None: as often as before.
+    tell: also in the thread and to who asked, unless the purchase waits for a thing of this kind already.
     """
 
     why: Said | None
@@ -128,7 +129,21 @@ async def await_bundle(purchase: Purchase, app: App) -> Done | Wait:
     bundle = await _bundle(purchase, app)
     if bundle is not None and usable(bundle):
         return Done({"bundle_approved_at": bundle.updated_at or now()})
-    return Wait(announcements.why_waiting(bundle), None)
+    tell = purchase.waiting is None and not await _told_of(purchase, bundle, app)
+    return Wait(announcements.why_waiting(bundle), None, tell=tell)
+
+
+async def _told_of(purchase: Purchase, bundle: Bundle | None, app: App) -> bool:
+    """Whether this status of the bundle was told when it came about (``bot/bundles/operations.py``). That an approved one
+    has lapsed is no change of its status."""
+    if bundle is None or bundle.status == BundleState.APPROVED:
+        return False
+    changes = [
+        each.details["status"]
+        for each in await app.store.record_of(purchase.id)
+        if each.what == "bundle_status" and each.bundle_id == bundle.id
+    ]
+    return changes[-1:] == [bundle.status]
 
 
 async def _bundle(purchase: Purchase, app: App) -> Bundle | None:
@@ -244,11 +259,8 @@ async def check_conditions(purchase: Purchase, app: App) -> Terms | Done | Wait:
     except CannotCheck as error:
         return Wait(error.said, _in(30))
     if quote.regulated and (bundle is None or not usable(bundle)):
-        why = announcements.why_waiting(bundle)
-        # a change of status has told it already; a lapse or no bundle at all is told by the step that waits
-        told = bundle is not None and bundle.status != BundleState.APPROVED
-        await app.store.save_step(purchase, bundle_approved_at=None, waiting=why if told else None)
-        return Wait(why if told else None, now())
+        await app.store.save_step(purchase, bundle_approved_at=None, waiting=None)
+        return Wait(None, now())  # the step that waits for it says why
     _check_price(quote, offer)
     if services_now is not None:
         service_for(purchase, *services_now)

@@ -25,8 +25,9 @@ from bot.texts import N_, Said, person, say
 from bot.twilio import senders
 from bot.twilio.client import TwilioError
 from bot.twilio.senders import Sender
+from storage.changes import LONGEST_SLEEP
+from storage.history import Happened
 from storage.models import Purchase, WhatsApp, now
-from storage.purchases import LONGEST_SLEEP, Happened
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +256,7 @@ async def _verify(purchase: Purchase, sender: Sender, app: App) -> Purchase:
             try:
                 await senders.verify(app.twilio, sender.sid, newest[1])
             except TwilioError as error:
-                log.warning("purchase %s: the code did not verify it: %s", purchase.id, error)
+                log.warning("the code did not verify the sender: %s", error)
             else:
                 return purchase
     asks = not texts or "tried" in (purchase.whatsapp or {}) or now() - _since(whatsapp) > CODE_COMES

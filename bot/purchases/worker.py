@@ -6,7 +6,6 @@ What waits is a row with a time to wake, never a sleeping task: a process that d
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from bot import announcements as news
-from bot import readiness
+from bot import failures, logs, measuring, readiness
 from bot.core import App
 from bot.errors import (
     AccountRefused,
@@ -29,18 +28,21 @@ from bot.errors import (
     NumberTaken,
     QuoteChanged,
 )
+from bot.measuring import measured
 from bot.purchases import operations, ready
 from bot.purchases.steps import SILENT_TRIES, Done, Step, Wait, refused, step_of
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, money, phone, say
 from bot.twilio.catalogue import Offer
-from bot.twilio.client import TwilioError, Work, working_on
+from bot.twilio.client import TwilioError, before_each_try
 from bot.twilio.numbers import Available, alternatives, owned, substitutes
+from storage.changes import LONGEST_SLEEP, Lost
 from storage.database import Unavailable
+from storage.history import Happened
 from storage.models import IfGone, Purchase, State, now
 from storage.office import OutOfOffice
 from storage.outbox import Owed
-from storage.purchases import LONGEST_SLEEP, Happened, Lost, NumberHeld
+from storage.purchases import NumberHeld
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +112,8 @@ class Worker:
             await work()
         except OutOfOffice:
             log.info("a duty is left to another process")
-        except Exception:
-            log.exception("a duty failed; it is tried again")
+        except Exception as error:
+            await failures.tell(self._app, "a duty", error)
 
     async def stop(self, grace: float) -> None:
         """Ends after the steps that are being taken; what takes longer is cut off, and is settled at the next start."""
@@ -141,7 +143,8 @@ class Worker:
             try:
                 await self._say_what_became_of(purchase_id)
             except Exception as error:
-                log.warning("purchase %s: what became of it is not known: %s", purchase_id, error)
+                with logs.about(purchase=purchase_id):
+                    log.warning("what became of it is not known: %s", error)
 
     async def _say_what_became_of(self, purchase_id: str) -> None:
         purchase = await self._store.purchase(purchase_id)
@@ -203,21 +206,22 @@ class Worker:
 
     async def advance(self, purchase: Purchase) -> None:
         """Takes each step that is left: the whole machine. What has to wait for people is only looked at."""
-        token = working_on.set(Work(purchase.id, renew=self._check))
-        try:
-            if purchase.state == State.IN_PROGRESS:
-                await self._advance(purchase)
-            else:
-                await self._look_at(purchase)
-        except Lost:
-            log.info("purchase %s has moved on without this worker", purchase.id)
-        except OutOfOffice:
-            log.warning("purchase %s is left to another process", purchase.id)
-        except Exception:
-            log.exception("purchase %s could not be advanced; it is tried again", purchase.id)
-            await asyncio.sleep(1)
-        finally:
-            working_on.reset(token)
+        with logs.about(purchase=purchase.id):
+            token = before_each_try.set(self._check)
+            try:
+                if purchase.state == State.IN_PROGRESS:
+                    await self._advance(purchase)
+                else:
+                    await self._look_at(purchase)
+            except Lost:
+                log.info("it has moved on without this worker")
+            except OutOfOffice:
+                log.warning("it is left to another process")
+            except Exception as error:
+                await failures.tell(self._app, "advancing a purchase", error)
+                await asyncio.sleep(1)
+            finally:
+                before_each_try.reset(token)
 
     async def _check(self) -> None:
         self._app.office.check()
@@ -229,7 +233,7 @@ class Worker:
             try:
                 await ready.look_again(purchase, self._app)
             except TwilioError as error:
-                log.warning("purchase %s could not be looked at: %s", purchase.id, error)
+                log.warning("it could not be looked at: %s", error)
                 seconds = max(
                     min(5 * 2**purchase.tries, LONGEST_SLEEP.total_seconds()), error.retry_after or 0
                 )
@@ -248,16 +252,18 @@ class Worker:
                 await self._complete(purchase)
                 return
             try:
-                result = await step.do(purchase, self._app)
+                with measured(measuring.STEP, step=step.column) as it:
+                    result = await step.do(purchase, self._app)
+                    it.outcome = "waiting" if isinstance(result, Wait) else "done"
             except (Lost, OutOfOffice, *Unavailable):
                 raise
             except Exception as error:
                 await self._stop_at(step, purchase, error)
                 return
             if isinstance(result, Wait):
-                await self._rest(step, purchase, result)
+                await self._rest(purchase, result)
                 return
-            log.info("purchase %s: %s", purchase.id, step.column)
+            log.info("the step %s is done", step.column)
             values = {"tries": 0, "waiting": None, "problem": None, **result.values}
             purchase = await self._store.save_step(
                 purchase,
@@ -266,16 +272,14 @@ class Worker:
             )
         await self._store.pause(purchase, now(), purchase.waiting)
 
-    async def _rest(self, step: Step, purchase: Purchase, wait: Wait) -> None:
+    async def _rest(self, purchase: Purchase, wait: Wait) -> None:
         current = await self._current(purchase)
         until = wait.until or now() + LONGEST_SLEEP
         if current.version != purchase.version and current.buying_at is None:
             wait, until = Wait(current.waiting, now()), now()  # somebody acted meanwhile: look again
         happened = None
-        told = (current.waiting or {}).get("kind", "-") if current.waiting else None
-        asks = step.column == "bundle_approved_at" and current.waiting is None
-        if wait.why is not None and (asks or (wait.tell and told != wait.why.get("kind"))):
-            # told once that it waits; what becomes of the bundle is told by whoever sees it (bot/bundles/operations.py)
+        told = current.waiting is not None and current.waiting.get("kind") == (wait.why or {}).get("kind")
+        if wait.why is not None and wait.tell and not told:
             happened = Happened("waiting", owed=news.both(self._app.settings, current, wait.why))
         tries = current.tries if wait.tries is None else wait.tries
         await self._store.pause(current, until, wait.why, happened, tries)
@@ -326,13 +330,13 @@ class Worker:
             tries = min(purchase.tries + 1, 4)
             until = now() + timedelta(seconds=2 * 2**tries)
             said = {**error.said, "kind": type(error).__name__}
-            await self._rest(step, purchase, Wait(said, until, tries, tell=True))
+            await self._rest(purchase, Wait(said, until, tries, tell=True))
         elif isinstance(error, NumberTaken) and purchase.quote.if_gone == IfGone.CLOSEST:
             await self._take_closest(purchase, error)
         elif isinstance(error, BotError):
             await self._hand_over(purchase, error)
         elif isinstance(error, TwilioError):
-            log.warning("purchase %s: %s did not work: %s", purchase.id, step.column, error)
+            log.warning("the step %s did not work: %s", step.column, error)
             seconds = max(min(5 * 2**purchase.tries, 300), error.retry_after or 0)
             why = say(N_("Twilio does not answer. Number Desk keeps trying."))
             shown = why if purchase.tries >= SILENT_TRIES else purchase.waiting
@@ -428,7 +432,7 @@ class Worker:
                 return []
             found = await substitutes(self._app.twilio, quote, await self._refused(purchase))
         except (TwilioError, BotError) as failed:
-            log.warning("purchase %s: no substitute found: %s", purchase.id, failed)
+            log.warning("no substitute found: %s", failed)
             return []
         return [(each, offer) for each in await self._free(purchase, found)]
 
@@ -440,7 +444,7 @@ class Worker:
         try:
             address: Any = await self._app.twilio.addresses(address_sid).fetch_async()
         except TwilioError as error:
-            log.warning("purchase %s: its address cannot be read: %s", purchase.id, error)
+            log.warning("its address cannot be read: %s", error)
             return None
         return str(address.city or "") or None
 
@@ -456,7 +460,7 @@ class Worker:
             refused_before = await self._refused(purchase) if town is not None else []
             found = await alternatives(self._app.twilio, purchase.quote, town, refused_before)
         except TwilioError as error:
-            log.warning("purchase %s: no alternatives found: %s", purchase.id, error)
+            log.warning("no alternatives found: %s", error)
             return []
         return (await self._free(purchase, found))[:ALTERNATIVES]
 
@@ -470,8 +474,7 @@ class Worker:
         return [each for each in found if each.phone_number not in held]
 
     async def _unexpected(self, step: Step, purchase: Purchase, error: Exception) -> None:
-        reference = secrets.token_hex(2)
-        log.error("purchase %s: %s failed (%s)", purchase.id, step.column, reference, exc_info=error)
+        reference = failures.note(f"the step {step.column}", error)
         said = say(
             N_("Something went wrong ({reference}). The operators have been told."), reference=reference
         )
@@ -500,7 +503,7 @@ class Worker:
             owed = self._asked_again(purchase, said)
         if alarm is not None:
             owed = (*owed, news.operators(settings, alarm))
-        log.info("purchase %s: %s", purchase.id, to)
+        log.info("it is %s now", to)
         details = {"problem": values["problem"].get("kind")} if values.get("problem") else {}
         await self._store.finish(purchase, to, Happened(what, details=details, owed=owed), **values)
 

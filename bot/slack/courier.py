@@ -18,7 +18,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import announcements as news
+from bot import failures, logs
 from bot.core import App
+from bot.measuring import DELIVERY, measured
 from bot.refusals import BOT_TOKEN, NO_RIGHT, Kind, Refusal, of_slack
 from bot.slack.pace import Pace
 from bot.texts import N_, Said, moment, person, phone, say
@@ -197,8 +199,8 @@ class Courier:
                 if APPROVALS in self._troubles:
                     await self._store.tell_held(self._settings.approvals_channel, self._held)
                 owed = await self._store.lanes_owed()
-            except Exception:
-                log.exception("what Slack is owed could not be read")
+            except Exception as error:
+                await failures.tell(self._app, "reading what Slack is owed", error)
                 continue
             for address, lane in owed:
                 self._serve(address, lane)
@@ -233,8 +235,8 @@ class Courier:
                     self._again.discard(key)
                 elif not await self._try(row):
                     return
-        except Exception:
-            log.exception("delivering was interrupted; it goes on with the next look")
+        except Exception as error:
+            await failures.tell(self._app, "delivering to Slack", error)
 
     def _close(self, address: str, seconds: float) -> None:
         self._closed[address] = time.monotonic() + seconds
@@ -246,12 +248,15 @@ class Courier:
 
     async def _try(self, row: Outgoing) -> bool:
         """Whether the lane may go on."""
-        try:
-            await self._pay(row)
-        except Exception as error:
-            return await self._failed(row, error)
-        self._delivered(row)
-        return True
+        with logs.about(purchase=row.purchase_id or "", bundle=row.bundle_id or ""):
+            try:
+                with measured(DELIVERY, kind=row.kind) as it:
+                    await self._pay(row)
+                    it.outcome = "delivered"
+            except Exception as error:
+                return await self._failed(row, error)
+            self._delivered(row)
+            return True
 
     async def _pay(self, row: Outgoing) -> None:
         card = await self._store.card_of(row.purchase_id) if row.purchase_id else None
@@ -360,7 +365,7 @@ class Courier:
             await self._surely(lambda: self._trouble(row, answer))
             return False
         if kind is Kind.OF_THIS:
-            await self._surely(lambda: self._way_on(row, answer))
+            await self._surely(lambda: self._way_on(row, answer, error))
             await self._works(row.address, "")
             return True
         seconds = max(min(2.0**row.tries, 60), answer.retry_after)
@@ -376,7 +381,7 @@ class Courier:
         named = (each for each in CHANNELS if getattr(self._settings, each) == row.address)
         return next((each.upper() for each in named), None)
 
-    async def _way_on(self, row: Outgoing, answer: Answer) -> None:
+    async def _way_on(self, row: Outgoing, answer: Answer, error: Exception) -> None:
         """For what no patience helps: a card is posted anew, a person who cannot be reached is named in the thread."""
         gone = answer.refusal.of_message or answer.refusal.of_channel
         if row.kind in ON_A_CARD and gone and (row.kind != "link" or row.tries >= LAG_TRIES):
@@ -397,8 +402,8 @@ class Courier:
         elif row.kind in ("card", "link") or row.tries < ODD_TRIES:
             await self._store.put_off(row, timedelta(seconds=min(2**row.tries, 60)))
         else:
-            log.error("%s %s is given up: %s", row.kind, row.id, answer.code)
             await self._store.dropped(row, answer.code)
+            await failures.tell(self._app, f"delivering {row.kind} {row.id} ({answer.code})", error)
 
     async def _lost(self, row: Outgoing) -> None:
         assert row.purchase_id is not None

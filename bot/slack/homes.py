@@ -7,6 +7,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import failures
 from bot.core import App
 from storage.models import Bundle, Outgoing, Purchase, State
 
@@ -47,7 +48,7 @@ class Homes:
                 self._to_draw |= dict.fromkeys(sorted(opened & await self._concerned(changed, opened)))
         for person_id in list(self._to_draw)[:AT_ONCE]:
             del self._to_draw[person_id]
-            await publish(person_id, self._client, self._draw)
+            await publish(person_id, self._client, self._draw, self._app)
 
     async def _concerned(self, changed: Iterable[tuple[str, str]], opened: set[str]) -> set[str]:
         found: set[str] = set()
@@ -71,11 +72,11 @@ def _of_bundle(bundle: Bundle | None) -> set[str]:
     return {each for each in (bundle.made_by, bundle.submitted_by) if each} if bundle else set()
 
 
-async def publish(person_id: str, client: AsyncWebClient, draw: Draw) -> None:
+async def publish(person_id: str, client: AsyncWebClient, draw: Draw, app: App) -> None:
     """What fails is no alarm: Home is drawn anew whenever it is opened."""
     try:
         await client.views_publish(user_id=person_id, view=await draw(person_id))
     except SlackApiError as error:
         log.warning("a Home could not be published: %s", error.response.get("error"))
-    except Exception:
-        log.exception("a Home could not be drawn")
+    except Exception as error:
+        await failures.tell(app, "drawing a Home", error)

@@ -26,6 +26,7 @@ from twilio.rest import Client
 from yarl import URL
 
 from bot import refusals
+from bot.measuring import CALL, measured
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,10 @@ def kind_of(method: str, path: str) -> Kind:
     if method in ("GET", "DELETE"):
         return READ
     return next(kind for end, kind in POSTS if re.search(f"{end}$", path))
+
+
+_RESOURCE = re.compile(r"[A-Z][a-z][A-Za-z0-9]{0,40}")
+"""Neither a SID, nor a country, nor a number."""
 
 
 class TwilioError(Exception):
@@ -114,15 +119,10 @@ class _NotYet(TwilioError):
     """Not sent, because the host has said when it takes calls again."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """A purchase that is being worked on. ``renew`` is awaited before every attempt of a call, and may raise to stop it."""
-
-    purchase_id: str
-    renew: Callable[[], Awaitable[None]]
-
-
-working_on: ContextVar[Work | None] = ContextVar("working_on", default=None)
+before_each_try: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar(
+    "before_each_try", default=None
+)
+"""Of a piece of work: awaited before every try of a call, and may raise to stop it."""
 
 
 class Transport(AsyncHttpClient):
@@ -185,32 +185,35 @@ class Transport(AsyncHttpClient):
         self, method: str, address: URL, kind: Kind, headers: Mapping[str, str], body: Any
     ) -> Response:
         """One line in the log, without query and body: both may hold what somebody typed."""
-        work = working_on.get()
+        check = before_each_try.get()
         async with self._free:
             self._check_open(address.host)  # only now: the wait for a free place may have been long
-            if work is not None:
-                await work.renew()  # and for the same reason
-            outcome = "no answer"
+            if check is not None:
+                await check()  # and for the same reason
             began = time.monotonic()
-            try:
-                response = await self._send(method, address, kind, headers, body)
-                outcome = str(response.status_code)
-                return response
-            except TwilioError as error:
-                outcome = str(error) if error.status else f"no answer ({error})"
-                if error.limited and error.retry_after is not None:
-                    self._close(address.host, error.retry_after)
-                raise
-            finally:
-                log.info(
-                    "%s %s%s: %s, %.0f ms%s",
-                    method,
-                    address.host,
-                    address.path,
-                    outcome,
-                    (time.monotonic() - began) * 1000,
-                    f", purchase {work.purchase_id}" if work else "",
-                )
+            with measured(CALL, platform="twilio", method=f"{method} {resource(address.path)}") as it:
+                answer = it.outcome = "no answer"
+                try:
+                    response = await self._send(method, address, kind, headers, body)
+                    answer = it.outcome = str(response.status_code)
+                    return response
+                except TwilioError as error:
+                    answer = str(error) if error.status else f"no answer ({error})"
+                    if error.status:
+                        it.outcome = str(error.status)
+                    if error.limited and error.retry_after is not None:
+                        self._close(address.host, error.retry_after)
+                    raise
+                finally:
+                    log.info(
+                        "called Twilio",
+                        extra={
+                            "method": method,
+                            "address": f"{address.host}{address.path}",
+                            "answer": answer,
+                            "ms": round((time.monotonic() - began) * 1000),
+                        },
+                    )
 
     def _check_open(self, host: str | None) -> None:
         left = (self._open_at.get(host, 0.0) - time.monotonic()) / self._patience
@@ -265,6 +268,12 @@ class Transport(AsyncHttpClient):
         if self._base is None:
             return address
         return URL(f"{self._base}".rstrip("/") + address.raw_path_qs, encoded=True)
+
+
+def resource(path: str) -> str:
+    """What a call is about, without whose: ``Local`` of ``/2010-04-01/Accounts/AC.../AvailablePhoneNumbers/US/Local.json``."""
+    words = (each.removesuffix(".json") for each in path.split("/"))
+    return next((each for each in reversed([*words]) if _RESOURCE.fullmatch(each)), "other")
 
 
 def _sent_once() -> aiohttp.ClientMiddlewareType:

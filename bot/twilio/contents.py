@@ -455,7 +455,7 @@ async def _delete(app: App, sid: str) -> None:
         log.info("%s stays: %s", sid, error)
 
 
-async def in_step(app: App, bundle: Bundle, regulation: Regulation, contents: Contents) -> Contents:
+async def sync_contents(app: App, bundle: Bundle, regulation: Regulation, contents: Contents) -> Contents:
     """What must equal the end user's fields does so again; documents of a group that was left, and what is there twice, are
     taken out."""
     compliance = app.twilio.numbers.v2.regulatory_compliance

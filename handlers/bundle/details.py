@@ -215,7 +215,7 @@ async def submitting(turn: Turn) -> None:
         form = await load(about, app)
         if contents.next_page(form.regulation, form.bundle, form.contents) != contents.REVIEW:
             return await flow.opened(turn, about, mark)
-        kept = await contents.in_step(app, form.bundle, form.regulation, form.contents)
+        kept = await contents.sync_contents(app, form.bundle, form.regulation, form.contents)
         if await evaluation.evaluate(app, form.bundle, form.regulation, kept):
             return await flow.review_page(form, app, t, mark=mark)
         await bundles.submit(app, form.bundle, turn.person_id)
@@ -230,7 +230,7 @@ async def renewing(turn: Turn) -> None:
     bundle = await turn.app.store.bundle(turn.value)
     if bundle is None:
         raise BundleGone()
-    copy = await renewal.begin(turn.app, bundle, turn.person_id)
+    copy = await renewal.start(turn.app, bundle, turn.person_id)
     about = OfBundle(copy.id)
 
     async def work(mark: str) -> View:

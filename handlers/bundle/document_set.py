@@ -71,5 +71,5 @@ async def save(form: BundleForm, typed: str, client: AsyncWebClient, app: App) -
         return form
     await app.store.amend_bundle(form.bundle.id, group=int(typed), addresses={})
     form = await common.load(form.about, app)
-    kept = await contents.in_step(app, form.bundle, form.regulation, form.contents)
+    kept = await contents.sync_contents(app, form.bundle, form.regulation, form.contents)
     return replace(form, contents=kept)

@@ -50,7 +50,9 @@ async def draw(form: BundleForm, app: App, t: Texts, *, notes: Notes | None = No
 
 async def review_page(form: BundleForm, app: App, t: Texts, *, mark: str = "") -> View:
     """The last page when Twilio's evaluation finds nothing; else the page where the first finding belongs."""
-    form = replace(form, contents=await contents.in_step(app, form.bundle, form.regulation, form.contents))
+    form = replace(
+        form, contents=await contents.sync_contents(app, form.bundle, form.regulation, form.contents)
+    )
     findings = await evaluation.evaluate(app, form.bundle, form.regulation, form.contents)
     every = contents.pages(form.regulation, form.bundle.group, form.contents)
     placed = [each.page for each in findings if each.page in every]
@@ -105,7 +107,7 @@ async def _save(turn: Turn, module: Any, form: BundleForm, typed: Any) -> None:
     async def work(mark: str) -> View:
         known = form
         try:
-            async with bundles.alone(app, form.bundle.id):
+            async with bundles.claimed(app, form.bundle.id):
                 known = await load(form.about, app)
                 saved = await module.save(known, typed, turn.client, app)
         except Exception as error:
@@ -148,7 +150,7 @@ def _look_again(t: Texts) -> Block:
 # beginning
 
 
-async def begun(
+async def started(
     turn: Turn,
     regulation: Regulation,
     mark: str,
@@ -162,18 +164,18 @@ async def begun(
     """
     app = turn.app
     await app.market.regulation(regulation.sid)  # by its SID it is known to the pages that follow
-    bundle = await bundles.begin(app, bundles.new(app, regulation, name, turn.person_id))
+    bundle = await bundles.start(app, bundles.new(app, regulation, name, turn.person_id))
     if of is not None:
         await _give(turn, of, bundle)
     about = OfBundle(bundle.id, GROUP, of.id if of is not None else "")
     try:
-        bundle = await bundles.made_first(app, bundle, regulation)
+        bundle = await bundles.create_claimed(app, bundle, regulation)
         return await next_view(BundleForm(bundle, regulation, Contents(), about), app, turn.t, mark)
     except Exception as error:
         return await _problem(turn, error, about)
 
 
-async def begun_for(turn: Turn, of: Draft | Purchase, mark: str, end_user_type: str | None) -> View:
+async def started_for(turn: Turn, of: Draft | Purchase, mark: str, end_user_type: str | None) -> View:
     """A new bundle for a request, sent or not. Raises BotError, TwilioError before anything is made."""
     about = of if isinstance(of, Draft) else of.quote
     assert about.country and about.number_type
@@ -181,7 +183,7 @@ async def begun_for(turn: Turn, of: Draft | Purchase, mark: str, end_user_type: 
     regulation = regulations.get(end_user_type or "")
     if regulation is None:
         raise no_bundle(about.country, about.number_type, regulations)
-    return await begun(turn, regulation, mark, of=of)
+    return await started(turn, regulation, mark, of=of)
 
 
 def no_bundle(country: str, number_type: str, others: Any) -> BotError:

@@ -60,7 +60,7 @@ async def load(about: OfBundle, app: App) -> BundleForm:
     if bundle.regulation_sid is None:  # known from before regulations were kept: the next sweep reads it
         raise StartAgain()
     regulation = await app.market.regulation(bundle.regulation_sid)
-    bundle = await bundles.made(app, bundle, regulation)
+    bundle = await bundles.ensure_created(app, bundle, regulation)
     try:
         found = await contents.read(app, bundle, regulation)
     except TwilioError as error:

@@ -95,7 +95,7 @@ async def submitted(turn: Turn, form: NewBundle) -> None:
         except (BotError, TwilioError) as error:
             said = await errors.sentence(error, turn.app)
             return page(form.model_dump(), turn.app, turn.t, notice=rich.plainly(said, turn.t), mark=mark)
-        return await flow.begun(turn, regulation, mark, name=form.name)
+        return await flow.started(turn, regulation, mark, name=form.name)
 
     await loading.behind(turn, turn.t("Asking Twilio what this country wants to know…"), work)
 

@@ -52,7 +52,7 @@ def page(
     kind = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     shown: list[Block] = [blocks.section(f"*{t.phone(draft.phone_number)}* – {kind}")]
     if regulations:
-        shown += _papers(draft, regulations, fitting, reviews, typed, t, mark)
+        shown += _bundles(draft, regulations, fitting, reviews, typed, t, mark)
     else:
         needs = draft.address_requirements
         shown.append(blocks.section(t("The number {needs}.", needs=t(ADDRESS_NEEDS[needs]))))
@@ -69,7 +69,7 @@ def page(
     return blocks.modal(CALLBACK_ID, t("End user"), shown, close=t("Cancel"), submit=t("Next"), about=draft)
 
 
-def _papers(
+def _bundles(
     draft: Draft,
     regulations: dict[str, Regulation],
     fitting: Mapping[str, Sequence[Bundle]],
@@ -323,7 +323,7 @@ async def _bundle_pages(turn: Turn, draft: Draft, bundle: Bundle | None) -> None
 
     async def work(mark: str) -> View:
         if bundle is None:
-            return await bundle_flow.begun_for(turn, draft, mark, draft.end_user_type)
+            return await bundle_flow.started_for(turn, draft, mark, draft.end_user_type)
         about = OfBundle(bundle.id, purchase_id=draft.id)
         return await bundle_flow.opened_or_problem(turn, about, mark)
 

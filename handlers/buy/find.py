@@ -242,7 +242,7 @@ def _learn(turn: Turn, draft: Draft, **at: str) -> None:
             if newest is not None and newest.version == draft.version:
                 await loading.late(turn.client, page(newest, app, turn.t, mark=mark), **at)
 
-    app.later(learn(), errors.in_log("learning what numbers can do"))
+    app.later(learn(), errors.unseen("learning what numbers can do", app))
 
 
 async def asked_again(turn: Turn) -> None:

@@ -108,7 +108,7 @@ async def _begin(turn: Turn, of: OfPurchase, end_user_type: str) -> None:
     purchase = await operations.check_can_add(of.purchase_id, of.quote_no, turn.person_id, turn.app)
 
     async def work(mark: str) -> View:
-        return await flow.begun_for(turn, purchase, mark, end_user_type or purchase.quote.end_user_type)
+        return await flow.started_for(turn, purchase, mark, end_user_type or purchase.quote.end_user_type)
 
     text = turn.t("Asking Twilio what this country wants to know…")
     await loading.behind(turn, text, work, about=str(of))

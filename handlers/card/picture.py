@@ -9,10 +9,24 @@ from bot.bundles.possible import usable
 from bot.core import App
 from bot.purchases.foreseen import Foreseen, foreseen, plan_of
 from bot.purchases.possible import IN_MENU, possible
-from bot.purchases.ready import outcome
+from bot.purchases.proof import outcome
 from bot.purchases.steps import step_of, steps_of
 from bot.purchases.whatsapp import is_online
-from bot.texts import ADDRESS_NEEDS, BUNDLE_STATES, END_USERS, N_, NUMBER_TYPES, Said, Texts, escape, say
+from bot.texts import (
+    ADDRESS_NEEDS,
+    BUNDLE_STATES,
+    END_USERS,
+    N_,
+    Said,
+    Texts,
+    country,
+    escape,
+    moment,
+    money,
+    number_type,
+    phone,
+    say,
+)
 from bot.twilio.catalogue import Balance
 from bot.twilio.numbers import Available, from_kept
 from handlers import blocks, rich
@@ -76,8 +90,10 @@ MOST_WARNINGS = 6
 class Picture:
     """What a card says, whatever Slack's blocks for it are."""
 
-    first: str
-    """what is true now; the notification's text too"""
+    first: list[Element]
+    """what is true now"""
+    notification: str
+    """the same, as mrkdwn"""
     purpose: str
     calls: tuple[str, ...] = ()
     """people and user groups that the first line mentions"""
@@ -108,51 +124,59 @@ class Around:
 # what is true now
 
 
-def first_line(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) -> str:
+def first_line(purchase: Purchase, bundle: Bundle | None, names: Names) -> Said:
     """In the words of whoever has the ball; never what has not happened yet."""
-    quote, number = purchase.quote, t.phone(purchase.phone_number)
+    quote, number = purchase.quote, phone(purchase.phone_number)
     match purchase.state:
         case State.AWAITING_APPROVAL:
-            return t(
-                "{person} asks for a number ({country}, {type}): {month} a month ({year} a year)",
+            return say(
+                N_("{person} asks for a number ({country}, {type}): {month} a month ({year} a year)"),
                 person=names.get(purchase.requester_id, purchase.requester_id),
-                country=t.country(quote.country),
-                type=t(NUMBER_TYPES[quote.number_type]),
-                month=t.money(quote.price, quote.currency),
-                year=t.money(quote.price * 12, quote.currency),
+                country=country(quote.country),
+                type=number_type(quote.number_type),
+                month=money(quote.price, quote.currency),
+                year=money(quote.price * 12, quote.currency),
             )
         case State.IN_PROGRESS:
-            return _under_way(purchase, bundle, t)
+            return _under_way(purchase, bundle)
         case State.NEEDS_CHANGES | State.FAILED:
-            return t(STOPPED_BY.get(_kind(purchase.problem), _stopped(purchase)), number=number)
+            return say(STOPPED_BY.get(_kind(purchase.problem), _stopped(purchase)), number=number)
         case State.COMPLETE:
-            if (missing := readiness.blocking(purchase.findings)) is not None:
-                return t(CANNOT.get(missing["check"], CANNOT_YET), number=number)
-            if purchase.proven_at is not None:
-                return t("{number} is ready: a test message was delivered", number=number)
-            if purchase.messaging_service_sid is None:
-                return t("{number} is bought", number=number)
-            return t("{number} is bought and in “{service}”", number=number, service=quote.service_name)
+            return _is_bought(purchase)
         case State.ENDED:
             text = N_("{number}: ended, and it goes on costing money")
             if purchase.is_unbought:
                 text = N_("{number}: ended, nothing was bought")
-            return t(text, number=number)
+            return say(text, number=number)
     by = names.get(purchase.decided_by or "", purchase.decided_by or "")
-    return t(ENDED[purchase.state], number=number, person=by)
+    return say(ENDED[purchase.state], number=number, person=by)
 
 
-def _under_way(purchase: Purchase, bundle: Bundle | None, t: Texts) -> str:
-    number, step = t.phone(purchase.phone_number), step_of(purchase)
+def _is_bought(purchase: Purchase) -> Said:
+    number = phone(purchase.phone_number)
+    if (missing := readiness.blocking(purchase.findings)) is not None:
+        return say(CANNOT.get(missing["check"], CANNOT_YET), number=number)
+    if purchase.proven_at is not None:
+        at = moment(purchase.proven_at, "{time}")  # the card's last line has the day
+        return say(N_("{number} is ready: a test message was delivered at {at}"), number=number, at=at)
+    if purchase.messaging_service_sid is None:
+        return say(N_("{number} is bought"), number=number)
+    return say(
+        N_("{number} is bought and in “{service}”"), number=number, service=purchase.quote.service_name
+    )
+
+
+def _under_way(purchase: Purchase, bundle: Bundle | None) -> Said:
+    number, step = phone(purchase.phone_number), step_of(purchase)
     if (kind := _kind(purchase.waiting)) in WAITING_FOR:
-        return t(WAITING_FOR[kind], number=number)
+        return say(WAITING_FOR[kind], number=number)
     if step is not None and step.column == "bundle_approved_at":
         if bundle is None:
-            return t("{number} needs a bundle", number=number)
+            return say(N_("{number} needs a bundle"), number=number)
         if not usable(bundle) and bundle.status in OF_BUNDLE:
-            return t(OF_BUNDLE[bundle.status], number=number)
-    what = t(step.waiting) if step is not None else t("bought")
-    return t("{number}: {what}", number=number, what=what)
+            return say(OF_BUNDLE[bundle.status], number=number)
+    what = say(step.waiting if step is not None else N_("bought"))
+    return say(N_("{number}: {what}"), number=number, what=what)
 
 
 def _stopped(purchase: Purchase) -> str:
@@ -167,10 +191,12 @@ def _kind(why: dict[str, Any] | None) -> str:
 
 def picture_of(purchase: Purchase, around: Around, t: Texts) -> Picture:
     names = around.names
+    first = first_line(purchase, around.bundle, names)
     why = purchase.problem or purchase.waiting
     waits = purchase.state == State.AWAITING_APPROVAL
     return Picture(
-        first=first_line(purchase, around.bundle, t, names),
+        first=rich.headline(first, t, names),
+        notification=t.said(first),
         purpose=purchase.purpose,
         calls=around.calls if waits else (),
         problem=_why(purchase, t, names) if why or purchase.state == State.DENIED else None,
@@ -389,7 +415,7 @@ def drawn(
     picture: Picture, t: Texts, steps: Callable[[Picture, Texts], Block] = steps_as_text
 ) -> list[Block]:
     """The blocks of a card. What somebody typed stands in rich text, where nothing of it comes alive."""
-    first = [rich.text(picture.first, bold=True)]
+    first = [*picture.first]
     for each in picture.calls:
         first += [rich.text("  "), rich.usergroup(each) if each.startswith("S") else rich.user(each)]
     lines: list[Element] = []
@@ -413,7 +439,7 @@ def view(purchase: Purchase, around: Around, t: Texts, *, as_plan: bool = False)
     """``text``, ``blocks`` and ``metadata`` of the message. as_plan: its steps as Slack's ``plan`` block."""
     picture = picture_of(purchase, around, t)
     return {
-        "text": escape(picture.first),
+        "text": picture.notification,
         "blocks": drawn(picture, t, steps_as_plan if as_plan else steps_as_text),
         "metadata": {
             "event_type": "purchase",
@@ -462,10 +488,9 @@ async def picture(purchase: Purchase, as_plan: bool, app: App) -> dict[str, Any]
 async def begun_again(purchase: Purchase, app: App) -> Said:
     """The first line of the thread of a card that takes the place of one that is gone."""
     found = await around(purchase, app)
-    t = Texts(app.settings.channel_language)
     return say(
         N_(
             "The card of this request was deleted or could not be updated, so here is a new one. Where it stands: {state}"
         ),
-        state=first_line(purchase, found.bundle, t, found.names),
+        state=first_line(purchase, found.bundle, found.names),
     )

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from bot.errors import BotError
 from bot.purchases import ready
+from bot.purchases.proof import Proof
 from bot.texts import N_, Texts
 from bot.twilio import messages
 from handlers import blocks, errors, number_field
@@ -21,21 +21,6 @@ from storage.models import Purchase
 # what you see
 
 
-class NotBoughtHere(BotError):
-    text = N_(
-        "{number} was not bought with Number Desk, so there is no card that could carry the proof. `/twilio check {number}` tells what is missing."
-    )
-
-
-async def asked(turn: Turn) -> None:
-    """``/twilio test NUMBER``"""
-    app, number = turn.app, number_field.of_command(turn, "test")
-    purchase = await app.store.purchase_owning(app.settings.twilio_account_sid, number)
-    if purchase is None:
-        raise NotBoughtHere(number=number)
-    await testing(turn, OfPurchase(purchase.id, purchase.quote_no))
-
-
 async def testing(turn: Turn, of: OfPurchase) -> None:
     purchase = await ready.check_test(of.purchase_id, of.quote_no, turn.person_id, turn.app)
     await turn.show(page(purchase, turn.t))
@@ -47,19 +32,23 @@ def page(purchase: Purchase, t: Texts) -> View:
         t("Test message"),
         [
             pages.number(purchase, t),
-            blocks.text(
-                "to",
-                t("Send it to"),
-                placeholder="+14155550123",
-                hint=t(
-                    "A mobile phone at hand, with its country code. The number is used for this message and kept nowhere."
-                ),
-            ),
+            recipient(t),
             *ways(purchase, t),
         ],
         purchase,
         t,
         submit=t("Send"),
+    )
+
+
+def recipient(t: Texts) -> Block:
+    return blocks.text(
+        "to",
+        t("Send it to"),
+        placeholder="+14155550123",
+        hint=t(
+            "A mobile phone at hand, with its country code. The number is used for this message and kept nowhere."
+        ),
     )
 
 
@@ -91,10 +80,14 @@ async def sent(turn: Turn, form: Recipient) -> None:
     """The intent is written before the acknowledgement; what Twilio says comes to the card and the thread."""
     of, app = OfPurchase.parse(turn.about), turn.app
     purchase = await ready.begin_test(of.purchase_id, of.quote_no, turn.person_id, app, form.way)
-    reference = (purchase.proof or {})["reference"]
-    body = turn.t("Test message from Number Desk ({reference})", reference=reference)
+    body = text(purchase.proof, turn.t)
     await turn.done()
-    app.later(ready.send_test(purchase, form.to, body, app), errors.in_log("sending a test message"))
+    app.later(ready.send_test(purchase, form.to, body, app), errors.unseen("sending a test message", app))
+
+
+def text(proof: Proof | None, t: Texts) -> str:
+    """With the reference by which it is found again."""
+    return t("Test message from Number Desk ({reference})", reference=(proof or {})["reference"])
 
 
 Screen("card.test", (Recipient, sent))

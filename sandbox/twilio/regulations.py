@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,8 @@ def _trouble(regulation: Any) -> str | None:
 class Regulations:
     """The answers of Twilio's Regulations API, in its own JSON."""
 
-    def __init__(self, file: Path | None = None) -> None:
-        """file: somebody's own, in place of the ones that come along."""
-        self.by_sid: dict[str, dict[str, Any]] = {r["sid"]: r for r in _read(file or REGULATIONS)}
+    def __init__(self, file: Path) -> None:
+        self.by_sid: dict[str, dict[str, Any]] = {r["sid"]: r for r in _read(file)}
         self.combinations = {(r["iso_country"], r["number_type"]) for r in self.by_sid.values()}
         self.end_user_types = _types(_end_users(self.by_sid.values()), "EndUserTypes")
         self.document_types = _types(_documents(self.by_sid.values()), "SupportingDocumentTypes")
@@ -67,6 +67,17 @@ class Regulations:
     ) -> list[dict[str, Any]]:
         wanted = {"iso_country": country, "number_type": number_type, "end_user_type": end_user_type}
         return [r for r in self.by_sid.values() if all(v is None or r[k] == v for k, v in wanted.items())]
+
+
+def regulations_of(file: Path | None) -> Regulations:
+    """file: somebody's own, in place of the ones that come along."""
+    return Regulations(file) if file is not None else _that_come_along()
+
+
+@cache
+def _that_come_along() -> Regulations:
+    """Read once, for nobody changes them."""
+    return Regulations(REGULATIONS)
 
 
 def groups_of(regulation: dict[str, Any]) -> list[list[dict[str, Any]]]:

@@ -52,7 +52,7 @@ from sandbox.twilio.callbacks import Callbacks
 from sandbox.twilio.errors import TwilioError, not_found
 from sandbox.twilio.faults import Fault, Faults
 from sandbox.twilio.inventory import open_market
-from sandbox.twilio.regulations import Regulations
+from sandbox.twilio.regulations import regulations_of
 from sandbox.twilio.review import lapse_expired
 from sandbox.twilio.state import Account, Clock, Credentials, Sids, World
 from sandbox.twilio.wire import Answer, Call, Params, Route, Upload
@@ -147,13 +147,13 @@ class TwilioTwin:
         return self.world.clock
 
     def _new_world(self) -> World:
-        market, regulations = open_market(self.seed), Regulations(self.regulations_file)
+        market, known = open_market(self.seed), regulations_of(self.regulations_file)
         if self.regulations_file is not None:
-            invented.sell(market, regulations.combinations)
+            invented.sell(market, known.combinations)
         world = World(
             seed=self.seed,
             market=market,
-            regulations=regulations,
+            regulations=known,
             clock=Clock(changed=self._wake.set),
             sids=Sids(self.seed),
             accounts={},

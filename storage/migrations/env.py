@@ -44,6 +44,8 @@ def migrate(connection: Connection) -> None:
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":  # replicas that start together take turns
             connection.execute(text("SELECT pg_advisory_xact_lock(714203)"))
+            # a migration may think for longer than what makes a running app's transaction count as frozen
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         context.run_migrations()
 
 

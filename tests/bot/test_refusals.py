@@ -57,6 +57,14 @@ def test_each_row_says_when_and_what_then_and_where_that_was_learned(row: Refusa
     assert row.setting is not None or row.kind is not Kind.OF_INSTALLATION
 
 
+def test_an_expired_trigger_is_known_also_where_slack_calls_it_a_wrong_argument() -> None:
+    metadata = {"messages": ["[ERROR] invalid_arguments [json-pointer:/trigger_id]: expired_trigger_id"]}
+    said = {"ok": False, "error": "invalid_arguments", "response_metadata": metadata}
+    assert of_slack(slack_error(None, data=said)).of_trigger
+    metadata["messages"] = ["[ERROR] must be a string [json-pointer:/text]"]
+    assert not of_slack(slack_error(None, data=said)).of_trigger
+
+
 def test_no_code_has_two_rows() -> None:
     codes = [(row.platform, row.code) for row in TABLE]
     assert len(codes) == len(set(codes))

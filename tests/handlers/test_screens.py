@@ -51,8 +51,8 @@ from sandbox.environment import settings as sandbox_settings
 from sandbox.slack.validate import message_problems, view_problems
 from sandbox.twilio.regulations import REGULATIONS
 from storage.bundle_states import BundleState
+from storage.history import Happened
 from storage.models import Approval, Bundle, Draft, Purchase, State, now
-from storage.purchases import Happened
 from storage.schema import prepare
 from storage.store import Store
 from tests import rows
@@ -651,7 +651,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def made(desk: Desk, **values: Any) -> Bundle:
     """A row as the watch or a person has made it."""
     row = bundle(**values)
-    return await desk.app.store.begin_bundle(row, Happened("bundle_begun"))
+    return await desk.app.store.start_bundle(row, Happened("bundle_begun"))
 
 
 async def waiting(desk: Desk, for_: Bundle, nth: int, **values: Any) -> None:
@@ -801,7 +801,7 @@ def test_peoples_words_stand_as_they_typed_them_and_nothing_of_them_comes_alive(
     texts = [each for block in message["blocks"] for each in _leaves(block)]
     assert {"type": "text", "text": typed} in texts
     assert not any(each["type"] == "mrkdwn" for each in texts), "mrkdwn cannot escape a star"
-    assert any("denied by *Ada*" in each["text"] for each in texts)
+    assert {"type": "text", "text": "*Ada*", "style": {"bold": True}} in texts, "who denied it"
 
 
 def _leaves(block: Any) -> Iterator[dict[str, Any]]:

@@ -97,7 +97,10 @@ def test_twilio_is_told_where_to_call_when_the_app_has_a_public_address(public_u
     )
     below = settings(public_url="https://example.com/desk/", port="8080")
     assert below.callback_url == "https://example.com/desk/twilio/bundles"
-    assert below.message_callback("ab12") == "https://example.com/desk/twilio/messages?purchase=ab12"
+    assert (
+        below.message_callback({"purchase": "ab12"})
+        == "https://example.com/desk/twilio/messages?purchase=ab12"
+    )
 
 
 @pytest.mark.parametrize("missing", ["public_url", "port", "twilio_auth_token"])

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from storage.history import Happened
 from storage.models import Bundle, Event, Outgoing, Purchase, State, now
 from storage.outbox import Owed
-from storage.purchases import Happened
 from storage.store import Store
 from tests import rows
 from tests.storage.test_store import at_once, lost, put, url_of, won
@@ -425,7 +425,7 @@ async def begun(store: Store, **values: Any) -> Bundle:
     """A row before Twilio has heard of the bundle."""
     bundle = answer(sid="", friendly_name="", status="draft", made_by="U0MAKER", updated_at=None, **values)
     bundle.sid, bundle.friendly_name = f"new {bundle.id}", f"Shop ({bundle.id[:6]})"
-    return await store.begin_bundle(bundle, Happened("bundle_begun", "U0MAKER", {"name": "Shop"}))
+    return await store.start_bundle(bundle, Happened("bundle_begun", "U0MAKER", {"name": "Shop"}))
 
 
 async def test_a_bundle_that_is_begun_is_on_record_before_twilio_hears_of_it(store: Store) -> None:
@@ -514,7 +514,7 @@ async def test_what_is_not_there_can_not_be_claimed(store: Store) -> None:
 async def test_two_rows_can_not_have_the_same_bundle(store: Store) -> None:
     await kept(store)
     with pytest.raises(IntegrityError):
-        await store.begin_bundle(answer(), Happened("bundle_begun"))
+        await store.start_bundle(answer(), Happened("bundle_begun"))
 
 
 async def test_what_somebody_does_with_a_bundle_is_on_record_with_it(store: Store) -> None:

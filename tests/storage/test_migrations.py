@@ -17,6 +17,7 @@ from sqlalchemy import Connection, MetaData, event, insert, inspect, select, tex
 from sqlmodel import SQLModel, col
 
 import storage.models  # noqa: F401
+from storage.changes import Lost
 from storage.models import UNFINISHED, Outgoing
 from storage.outbox import Lane
 from storage.schema import SchemaError, configuration, prepare, upgrade
@@ -516,3 +517,21 @@ async def test_a_bundle_of_the_release_before_renewals_is_read_and_can_be_renewe
     async with database.engine.begin() as connection:
         (back,) = (await connection.execute(text("SELECT id, sid, status FROM bundles"))).all()
     assert tuple(back) == ("b1", "BU1", "twilio-approved")
+
+
+async def test_a_number_that_was_not_bought_here_can_be_tested_from_then_on(database: Store) -> None:
+    await run(database, lambda config: command.upgrade(config, "0012"))
+    row = {"id": 1, "account_sid": "AC0", "phone_number": "+447700900111", "phone_number_sid": "PN1"}
+    async with database.engine.begin() as connection:
+        await connection.run_sync(put, {"numbers": {**row, "held_at": NOON, "owned_at": NOON}})
+    await run(database, lambda config: command.upgrade(config, "head"))
+    number = await database.number_of_nobody("AC0", "+447700900111")
+    assert number is not None and (number.proof, number.proven_at, number.wake_at) == (None, None, None)
+    kept = await database.change_number(number, "T0", proof={"status": "sending"}, wake_at=NOON)
+    assert [each.id for each in await database.numbers_due()] == [kept.id]
+    with pytest.raises(Lost):
+        await database.change_number(number, "T0", proof={"status": "sending"}, wake_at=NOON)
+    await run(database, lambda config: command.downgrade(config, "0012"))
+    async with database.engine.begin() as connection:
+        (back,) = (await connection.execute(text("SELECT id, phone_number FROM numbers"))).all()
+    assert tuple(back) == (1, "+447700900111")

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import event, update
 from sqlmodel import col, select
 
+from storage.history import Happened
 from storage.models import Outgoing, Purchase, State, Trouble, now
 from storage.outbox import LINK_TRIES, Lane, Owed
-from storage.purchases import Happened
 from storage.store import Store
 from tests.storage.test_store import (
     CHANNEL,

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from storage.bundle_states import BundleState
+from storage.history import Happened
 from storage.models import Bundle, State
-from storage.purchases import Happened
 from storage.store import Store
 from tests import rows
 from tests.storage.test_bundles import ACCOUNT, DAY, NOON, answer, kept, record, sid, wanting
@@ -25,8 +25,8 @@ def begun(person: str = "U0") -> Happened:
 
 async def test_of_two_who_renew_a_bundle_the_second_goes_on_with_the_firsts_copy(store: Store) -> None:
     bundle = await kept(store, status=BundleState.APPROVED, valid_until=NOON + DAY)
-    first = await store.begin_renewal(copy_of(bundle, 1), begun("U1"))
-    second = await store.begin_renewal(copy_of(bundle, 2), begun("U2"))
+    first = await store.start_renewal(copy_of(bundle, 1), begun("U1"))
+    second = await store.start_renewal(copy_of(bundle, 2), begun("U2"))
     assert second.id == first.id and first.claimed_until is not None
     assert [each.person_id for each in await record(store, first)] == ["U1"]
     renewal = await store.renewal_of(bundle.id)
@@ -35,12 +35,12 @@ async def test_of_two_who_renew_a_bundle_the_second_goes_on_with_the_firsts_copy
 
 async def test_after_a_copy_is_gone_the_bundle_can_be_renewed_again(store: Store) -> None:
     bundle = await kept(store, status=BundleState.APPROVED)
-    first = await store.begin_renewal(copy_of(bundle, 1), begun())
+    first = await store.start_renewal(copy_of(bundle, 1), begun())
     await store.observe_bundle(
         Bundle(**{**first.model_dump(), "status": BundleState.DELETED}), lambda *_: None
     )
     assert await store.renewal_of(bundle.id) is None
-    assert (await store.begin_renewal(copy_of(bundle, 2), begun())).id != first.id
+    assert (await store.start_renewal(copy_of(bundle, 2), begun())).id != first.id
 
 
 async def test_another_mistake_than_a_second_renewal_is_not_hidden(store: Store) -> None:
@@ -48,13 +48,13 @@ async def test_another_mistake_than_a_second_renewal_is_not_hidden(store: Store)
     double = copy_of(bundle, 1)
     double.sid = bundle.sid  # one of that SID is there
     with pytest.raises(IntegrityError):
-        await store.begin_renewal(double, begun())
+        await store.start_renewal(double, begun())
 
 
 async def test_copies_are_found_that_can_take_their_bundles_place_or_are_on_the_way(store: Store) -> None:
     bundles = [await kept(store, n, status=BundleState.APPROVED) for n in range(3)]
     draft, approved, gone = [
-        await store.begin_renewal(copy_of(each, n), begun()) for n, each in enumerate(bundles)
+        await store.start_renewal(copy_of(each, n), begun()) for n, each in enumerate(bundles)
     ]
     for copy, status in ((approved, BundleState.APPROVED), (gone, BundleState.DELETED)):
         await store.observe_bundle(Bundle(**{**copy.model_dump(), "status": status}), lambda *_: None)
@@ -68,7 +68,7 @@ async def test_copies_are_found_that_can_take_their_bundles_place_or_are_on_the_
 
 async def test_the_end_of_a_copys_approval_is_no_warning(store: Store) -> None:
     bundle = await kept(store, 1, status=BundleState.APPROVED, valid_until=NOON + DAY)
-    copy = await store.begin_renewal(copy_of(bundle, 2), begun())
+    copy = await store.start_renewal(copy_of(bundle, 2), begun())
     seen = answer(2, sid=sid(2), friendly_name=copy.friendly_name, status=BundleState.APPROVED)
     seen.valid_until = NOON + DAY
     adopted = await store.observe_bundle(seen, lambda *_: None)
@@ -79,7 +79,7 @@ async def test_the_end_of_a_copys_approval_is_no_warning(store: Store) -> None:
 
 async def test_the_list_names_what_waits_for_a_bundle_what_uses_it_and_its_renewal(store: Store) -> None:
     bundle = await kept(store, status=BundleState.APPROVED)
-    copy = await store.begin_renewal(copy_of(bundle, 1), begun())
+    copy = await store.start_renewal(copy_of(bundle, 1), begun())
     waits = await wanting(store, bundle)
     uses = await wanting(store, bundle, State.COMPLETE, phone_number_sid=PN)
     await wanting(store, bundle, State.RELEASED, phone_number_sid=PN)

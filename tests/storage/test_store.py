@@ -13,12 +13,14 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import StatementError
 from sqlmodel import SQLModel, col, select
 
+from storage.changes import Lost
 from storage.database import InUse
 from storage.drafts import DraftMoved
+from storage.history import Happened
 from storage.models import MOVES, UNFINISHED, Barred, Bundle, Draft, Office, Person, Purchase, State, now
 from storage.office import OutOfOffice
 from storage.outbox import Lane, Owed
-from storage.purchases import AlreadyApproved, Happened, Lost, NumberHeld
+from storage.purchases import AlreadyApproved, NumberHeld
 from storage.store import Store
 from tests import rows
 

@@ -1,11 +1,15 @@
 """Whatever people typed about themselves, and whatever file they gave, is nowhere on our side. Checked after every story."""
 
 import base64
+import io
 import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from bot import logs
+from bot.settings import Settings
 
 PERSONAL_PAGES = ("new_bundle.end_user", "new_bundle.address", "new_bundle.document", "buy_number.address")
 NOT_TELLING = ("city",)
@@ -65,10 +69,14 @@ def everything_in(folder: Path) -> dict[str, bytes]:
 class Log(logging.Handler):
     """All that the app logs during a story."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Settings) -> None:
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
-        self.setFormatter(logging.Formatter("%(name)s %(message)s"))
+        self.setFormatter(logs.formatter(config, io.StringIO()))
+
+    def said(self) -> list[dict[str, Any]]:
+        """What was logged since, by field."""
+        return [json.loads(each) for each in self.lines]
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record))

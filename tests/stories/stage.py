@@ -158,6 +158,10 @@ class Person:
         return [each["text"] for each in found if each.get("ephemeral")]
 
 
+def read(environment: dict[str, str]) -> settings.Settings:
+    return settings.Settings(_env_file=None, **{name.lower(): value for name, value in environment.items()})
+
+
 @dataclass
 class Stage:
     slack_twin: SlackTwin
@@ -165,6 +169,7 @@ class Stage:
     slack: Control
     twilio: Control
     environment: dict[str, str]
+    log: privacy.Log
     _running: Running | None = None
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     expected_refusals: list[str] = field(default_factory=list)
@@ -176,9 +181,7 @@ class Stage:
 
     async def start_app(self, **changed: str) -> None:
         self.environment |= changed
-        config = settings.Settings(
-            _env_file=None, **{name.lower(): value for name, value in self.environment.items()}
-        )
+        config = read(self.environment)
         self._running = await self._stack.enter_async_context(
             running(config, approval.read(Path(self.environment["POLICY_FILE"])))
         )
@@ -419,8 +422,8 @@ async def stage(
             Control(slack_twin.url, session),
             Control(twilio_twin.url, session),
             environment,
+            log := privacy.Log(read(environment)),
         )
-        log = privacy.Log()
         root = logging.getLogger()
         level = root.level
         root.addHandler(log)

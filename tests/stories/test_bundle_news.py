@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 from sqlmodel import col, select
 
 from bot.bundles import operations as bundles
@@ -399,6 +400,37 @@ async def test_a_bundle_that_is_deleted_between_approval_and_purchase_is_noticed
     lines = [each for each in await stage.thread(card) if "was deleted at Twilio" in each]
     assert len(set(lines)) == len(lines), "said once, and what is waited for once"
     assert len([each for each in await requester.direct_messages() if "was deleted at Twilio" in each]) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"), [("reject", "has rejected"), ("delete", "was deleted at Twilio")]
+)
+async def test_what_became_of_a_bundle_before_the_approval_is_not_told_again_after_it(
+    stage: Stage,
+    requester: Person,
+    compliance: Person,
+    approver: Person,
+    clock: Clock,
+    verdict: str,
+    words: str,
+) -> None:
+    sid = await filling.makes(stage, compliance, "GB", "mobile", "business")
+    await until(lambda: known(stage, sid, "pending-review"), "the bundle is known")
+    choice = {"end_user_type": "business", "bundle": sid}
+    number = await asks(requester, "GB", number_type="mobile", end_user=choice)
+    card = await stage.card("awaiting_approval")
+    if verdict == "delete":
+        await stage.twilio.delete(f"bundles/{sid}")
+    else:
+        await stage.twilio.post(f"bundles/{sid}/review", verdict=verdict, reasons={})
+    await clock.forward(3700)  # the sweep of the hour
+    await stage.in_thread(card, words)
+    await approver.clicks(card, "approve")
+    await until(lambda: says(stage, number, words), "the card says what it waits for")
+    await polls(stage)
+    assert len([each for each in await stage.thread(card) if words in each]) == 1
+    assert len([each for each in await requester.direct_messages() if words in each]) == 1
+    assert await stage.bought() == []
 
 
 async def test_a_purchase_goes_on_when_its_lapsed_bundle_was_renewed(

@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import select
 
 from bot.purchases import operations
+from storage.history import Happened
 from storage.models import Outgoing
-from storage.purchases import Happened
 from tests.stories import filling
 from tests.stories.stage import (
     Control,

@@ -7,8 +7,8 @@ import aiohttp
 import time_machine
 
 from bot import clock
+from storage.history import Happened
 from storage.models import now
-from storage.purchases import Happened
 from tests.stories.stage import Person, Stage, asks, until
 
 

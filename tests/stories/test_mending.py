@@ -6,7 +6,7 @@ import pytest
 
 from tests.stories.conftest import Clock
 from tests.stories.stage import Control, Person, Stage, asks, field_ids, reviews, shown, until
-from tests.stories.test_ready import NEW, bought, reads, service, texts
+from tests.stories.test_ready import bought, reads, service, texts
 
 
 async def opens(stage: Stage, person: Person, verb: str) -> Any:
@@ -131,19 +131,3 @@ async def test_a_number_moves_into_a_service_with_a_verified_campaign(
     await texts(stage, requester, card)
     await reads(stage, "is ready: a test message was delivered")
     assert await asks(requester), "the next one can be asked for"
-
-
-async def test_a_regulated_number_is_ready_once_it_may_text_france(
-    stage: Stage, requester: Person, approver: Person, twilio: Control
-) -> None:
-    """Of the United Kingdom: Germany's numbers that are on sale cannot text at all."""
-    await twilio.post("geo", country="FR", enabled=False)
-    await asks(requester, "GB", review=NEW, number_type="mobile", destinations=["GB", "FR"])
-    await approver.clicks(await stage.card("awaiting_approval"), "approve")
-    card = await stage.card("complete")
-    assert "cannot text yet" in card["text"] and "may not text to France" in shown(card)
-    await opens(stage, approver, "enable_geo")
-    await approver.submits()
-    card = await reads(stage, "is bought and in")
-    await texts(stage, requester, card, to="+33612345678")
-    await reads(stage, "is ready: a test message was delivered")

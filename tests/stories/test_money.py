@@ -8,8 +8,8 @@ import pytest
 
 from bot.errors import BotError
 from bot.purchases import operations as decisions
+from storage.history import Happened
 from storage.models import now
-from storage.purchases import Happened
 from tests.stories.conftest import Clock
 from tests.stories.stage import (
     Control,

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from bot import announcements as news
+from bot.refusals import TABLE, Refusal
 from bot.texts import say
 from tests.stories.stage import Person, Stage, asks, field_ids, finds, options, sends, shown, state_of, until
 from tests.stories.stage import stage as set_stage
@@ -207,6 +208,18 @@ async def test_a_page_comes_behind_its_loading_view_after_slacks_bad_moment(
         await stage.slack.post("faults", method="views.update", times=1, fault=fault)
     await requester.submits(number_type="local", purpose="Reminders")
     await requester.view("buy_number.choose")
+
+
+@pytest.mark.parametrize("row", [each for each in TABLE if each.of_trigger], ids=lambda row: row.code)
+async def test_a_press_whose_time_was_over_can_be_repeated_and_is_no_alarm(
+    stage: Stage, requester: Person, row: Refusal
+) -> None:
+    await stage.slack.post("faults", method="views.open", times=1, fault={"error": row.code})
+    answer = await requester.types("buy-number US")
+    assert "Slack was slow" in answer["shown"][0]["text"]
+    await requester.types("buy-number US")
+    await requester.view("buy_number.find")
+    assert await stage.messages("C0OPERATORS") == []
 
 
 async def test_a_loading_view_that_slack_showed_without_saying_so_does_not_stay(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from storage.purchases import Happened
+from storage.history import Happened
 from tests.stories.stage import (
     Control,
     Person,

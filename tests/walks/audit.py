@@ -727,8 +727,10 @@ class Audit:
         """Not before an edit of the policy, and a call that is slow, has had its seconds: they are the machine's."""
         await asyncio.sleep(max(1.0, self.quiet_at - time.monotonic()))
         self.tell(f"{seconds} seconds pass")
+        before = self.now()
         clock = await self.world.twilio.post("clock", forward=seconds)
         self.ahead = timedelta(seconds=clock["ahead"])
+        self.note("jump", at=before)
         await asyncio.sleep(1)
 
     # the end

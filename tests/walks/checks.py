@@ -1,5 +1,6 @@
 """What must hold of what people see, of what Twilio has sold, and of what the app has written. Pure: each takes what was read and gives findings."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,7 +39,7 @@ CLAIMS: tuple[tuple[str, bool | None], ...] = (
     (r": Twilio keeps it out of its messaging service$", OURS),
     (r" is not in its messaging service any more$", OURS),
     (r" is bought, and ", OURS),
-    (r" is ready: a test message was delivered$", OURS),
+    (r" is ready: a test message was delivered at$", OURS),
     (r" is bought and in “", OURS),
     (r" is bought$", OURS),
     (r": ended, and it goes on costing money$", OURS),
@@ -118,7 +119,7 @@ def untrue_first_lines(cards: Iterable[Json], state: Json, language: str) -> Ite
             yield f"not in the service: {said}"
         if line.endswith("not in its messaging service") and any(sender == number for _, sender in senders):
             yield f"in a service: {said}"
-        if line.endswith("a test message was delivered") and not any(
+        if line.endswith("a test message was delivered at") and not any(
             each["from"] == number and each["status"] == "delivered" for each in state["messages"]
         ):
             yield f"no message was delivered: {said}"
@@ -308,8 +309,12 @@ def complaints(log: str) -> Iterator[str]:
     for n, line in enumerate(lines):
         if "Twilio does not let the app in" in line:  # a suspended account, of the walk's own making
             continue
-        if re.search(r"\b(ERROR|CRITICAL)\b|^Traceback|never awaited|was never retrieved", line):
-            yield "in the log: " + " / ".join(lines[n : n + 1]) + _cause(lines[n + 1 :])
+        if line.startswith("{"):
+            said = json.loads(line)
+            if said["level"] in ("error", "critical"):
+                yield f"in the log: {said['event']}" + _cause(said.get("exception", "").splitlines())
+        elif re.search(r"^Traceback|never awaited|was never retrieved", line):
+            yield "in the log: " + line + _cause(lines[n + 1 :])
 
 
 def _cause(lines: Sequence[str]) -> str:

@@ -67,6 +67,14 @@ class Evidence:
             and (each["form"] or {}).get("PhoneNumber") == number
         ]
 
+    def before(self, moment: datetime, span: timedelta) -> datetime:
+        """So long before, with the clock moved meanwhile left out: a call under way was not slower for it."""
+        since = moment - span
+        for jump in sorted(self.did("jump"), key=lambda each: each["by"], reverse=True):
+            if since < jump["by"] and jump["at"] <= moment:
+                since -= jump["by"] - jump["at"]
+        return since
+
     def held(self, key: str, since: datetime, until: datetime, **fixed: str) -> list[Json]:
         """What was so at some moment between: entries of the kind ``key``, each until the next has taken effect."""
         entries = [each for each in self.did(key) if fixed.items() <= each.items()]
@@ -169,7 +177,8 @@ def another_price(
         for each in evidence.calls
         if each["host"] == "pricing.twilio.com" and each["path"].endswith(where)
     ]
-    lately = [each for each in asked if at - PRICE_WITHIN <= each <= at]  # of this request, or of another one
+    since_when = evidence.before(at, PRICE_WITHIN)
+    lately = [each for each in asked if since_when <= each <= at]  # of this request, or of another one
     kind = {"country": approved["country"], "number_type": approved["number_type"]}
     said = {
         Decimal(price["price"])
@@ -178,9 +187,7 @@ def another_price(
     }
     if read not in said:
         yield f"{read} on record at {at}, Twilio has said {sorted(said) or 'nothing'} lately"
-    since = {
-        Decimal(each["price"]) for each in evidence.held("price", at - PRICE_WITHIN, at + SOLD_WITHIN, **kind)
-    }
+    since = {Decimal(each["price"]) for each in evidence.held("price", since_when, at + SOLD_WITHIN, **kind)}
     if cost != read and cost not in since:
         yield f"bought for {cost}, on record {read}"
 

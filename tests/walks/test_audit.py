@@ -170,6 +170,15 @@ class Case:
         return list(judge.findings(judge.Evidence(record, state, self.calls, self.market, done)))
 
 
+def test_a_price_read_before_the_clock_was_moved_is_read_just_before() -> None:
+    case = Case()
+    case.calls[0] = case.priced(-400)
+    assert any("Twilio has said nothing lately" in each for each in case.found())
+    at = AT - timedelta(seconds=399)
+    case.did = [{"what": "jump", "at": at, "by": at + timedelta(seconds=399)}]
+    assert case.found() == []
+
+
 def since(minutes: int, what: str, **more: Any) -> Json:
     at = AT - timedelta(minutes=minutes)
     return {"what": what, "at": at, "by": at, **more}

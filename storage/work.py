@@ -1,0 +1,139 @@
+"""What the worker reads and writes of purchases: all of it under its epoch. Rule 10."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import case, literal, or_, update
+from sqlmodel import col, select
+
+from storage.changes import LONGEST_SLEEP, Changes, as_it_stood, untouched
+from storage.columns import Utc
+from storage.history import Happened
+from storage.models import MOVES, Purchase, State, now
+
+
+class Work(Changes):
+    async def due(self, limit: int, in_hand: Collection[str]) -> Sequence[Purchase]:
+        """Purchases that are not finished and whose time has come, but those that the worker has in hand.
+
+        A time that lies further ahead than anything may sleep was written before the clock stepped back: it has come.
+        """
+        moment = now()
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Purchase)
+                    .where(
+                        or_(
+                            col(Purchase.wake_at) <= moment,
+                            col(Purchase.wake_at) > moment + 2 * LONGEST_SLEEP,
+                        ),
+                        col(Purchase.id).not_in(in_hand),
+                    )
+                    .order_by(col(Purchase.wake_at))
+                    .limit(limit)
+                )
+            ).all()
+
+    async def wake(self, purchase_id: str, happened: Happened) -> None:
+        """Somebody has learned something about it: the worker looks now."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.id) == purchase_id, col(Purchase.wake_at).is_not(None))
+                .values(wake_at=now())
+            )
+            row = await session.get(Purchase, purchase_id)
+            if row is not None:
+                self._put_on_record(session, row, happened)
+
+    async def look_at(self, purchase_id: str) -> None:
+        """Twilio says that something has changed: one that is not asleep for good is looked at now."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.id) == purchase_id, col(Purchase.wake_at).is_not(None))
+                .values(wake_at=now())
+            )
+
+    async def wake_all(self) -> None:
+        """What was stopped by something that is mended, or has slept through a step of the clock, is looked at now."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Purchase)
+                .where(col(Purchase.state) == State.IN_PROGRESS, col(Purchase.wake_at).is_not(None))
+                .values(wake_at=now())
+            )
+
+    async def save_step(
+        self,
+        purchase: Purchase,
+        happened: Happened | None = None,
+        *,
+        bump: bool = True,
+        as_read: bool = False,
+        **values: Any,
+    ) -> Purchase:
+        """A result of the worker's, while it is the worker and nobody has taken the purchase elsewhere. Raises Lost, OutOfOffice.
+
+        as_read: nor has changed anything of it, where the result rests on what people may change beside the worker.
+        """
+        durable = bool({"buying_at", "phone_number_sid", "whatsapp"} & values.keys())
+        conditions = as_it_stood(purchase) + (untouched(purchase) if as_read else [])
+        return await self._change(
+            purchase.id, conditions, values, happened, bump=bump, durable=durable, by_worker=True
+        )
+
+    async def pause(
+        self,
+        purchase: Purchase,
+        wake_at: datetime,
+        waiting: dict[str, Any] | None,
+        happened: Happened | None = None,
+        tries: int = 0,
+    ) -> Purchase:
+        """To be looked at again at ``wake_at``; at once where somebody has acted since ``purchase`` was read."""
+        wake_at = min(wake_at, now() + LONGEST_SLEEP)
+        return await self._change(
+            purchase.id,
+            as_it_stood(purchase),
+            {
+                "tries": tries,
+                "wake_at": case(
+                    (col(Purchase.version) == purchase.version, literal(wake_at, Utc())),
+                    else_=literal(now(), Utc()),
+                ),
+                "waiting": waiting,
+            },
+            happened,
+            bump=waiting != purchase.waiting,
+            by_worker=True,
+        )
+
+    async def finish(self, purchase: Purchase, to: State, happened: Happened, **values: Any) -> Purchase:
+        """The purchase out of the worker's hands, in another state. Raises Lost, OutOfOffice."""
+        if to not in MOVES[purchase.state]:
+            raise ValueError(f"the worker does not take a purchase from {purchase.state} to {to}")
+        return await self.save_step(purchase, happened, **{"state": to, "waiting": None, **values})
+
+    async def intend_to_buy(self, purchase: Purchase, price: Decimal, terms: dict[str, Any]) -> Purchase:
+        """The intent, written before the paid call (rule 1). price: read just now. terms: for the record.
+
+        Raises Lost when the row is not the one that was just checked, or was withdrawn, and OutOfOffice.
+        """
+        return await self._change(
+            purchase.id,
+            [
+                *as_it_stood(purchase),
+                *untouched(purchase),
+                col(Purchase.state) == State.IN_PROGRESS,
+                col(Purchase.buying_at).is_(None),
+                col(Purchase.phone_number_sid).is_(None),
+            ],
+            {"buying_at": now(), "looks": 0, "waiting": None, "charged": price},
+            Happened("buying", details={**terms, "price": str(price), "revision": purchase.revision}),
+            durable=True,
+            by_worker=True,
+        )
