@@ -249,7 +249,7 @@ def test_compose_asks_for_nothing_else() -> None:
 
 def test_every_path_that_is_passed_on_is_one_of_the_apps() -> None:
     (passed,) = re.findall(r"@ours path (.*)", compose()["configs"]["caddyfile"]["content"])
-    app = (ROOT / "bot/app.py").read_text() + (ROOT / "bot/slack/signed.py").read_text()
+    app = (ROOT / "bot/served.py").read_text() + (ROOT / "bot/slack/signed.py").read_text()
     assert [each for each in passed.split() if not each.endswith("*") and f'"{each}"' not in app] == []
 
 
