@@ -70,8 +70,10 @@ async def open_on(
             listener.getsockname()[1]
         ):  # of two that start at once both may have it, and one may listen
             opened = await door.open(runner, listener)
-        yield
-        opened.close()
+        try:
+            yield
+        finally:
+            opened.close()
     finally:
         await runner.cleanup()
 

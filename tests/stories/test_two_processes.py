@@ -118,7 +118,7 @@ async def test_when_the_worker_dies_or_freezes_the_other_takes_over_and_nothing_
     assert Counter(each["friendly_name"] for each in state["services"])["S0"] == 1
 
 
-@pytest.mark.parametrize("slow", [0.0, 15.0], ids=["Twilio answers", "Twilio takes its time"])
+@pytest.mark.parametrize("slow", [0.0, 9.0], ids=["Twilio answers", "Twilio takes its time"])
 async def test_a_worker_that_is_told_to_stop_hands_over_what_it_has_begun(
     slow: float, two: tuple[Stage, list[AppProcess], Store]
 ) -> None:
