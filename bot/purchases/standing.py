@@ -1,7 +1,7 @@
 """How a request stands with those who decide: the rule that applies to it, the stage it waits for, and whose approval counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -100,16 +100,7 @@ async def asked_anew(purchase: Purchase, app: App, changed: Mapping[str, Any]) -
 
 async def before(draft: Draft, quote: Mapping[str, Any], app: App) -> Standing:
     """As it will stand once it is sent. Raises NobodyCouldApprove, OverLimit, CannotCheck."""
-    policy, moment = app.policy, now()
-    purchase = Purchase(
-        id=draft.id,
-        workspace_id=draft.workspace_id,
-        account_sid=draft.account_sid,
-        requester_id=draft.requester_id,
-        owner_id=draft.requester_id,
-        channel_id=draft.channel_id,
-        created_at=moment,
-    )
+    policy, purchase = app.policy, _as_sent(draft)
     facts = await policy.facts_of(draft.requester_id, draft.channel_id, Quote(**quote), app.people)
     if lack := policy.lack(facts, app.people):
         raise NobodyCouldApprove(lack["say"], **lack["with"])
@@ -117,6 +108,32 @@ async def before(draft: Draft, quote: Mapping[str, Any], app: App) -> Standing:
     if case.refused is not None:
         raise over_limit(case.refused.said)
     return Standing(policy, purchase, case, (), {})
+
+
+def _as_sent(draft: Draft) -> Purchase:
+    return Purchase(
+        id=draft.id,
+        workspace_id=draft.workspace_id,
+        account_sid=draft.account_sid,
+        requester_id=draft.requester_id,
+        owner_id=draft.requester_id,
+        channel_id=draft.channel_id,
+        created_at=now(),
+    )
+
+
+async def limits_against(draft: Draft, app: App) -> list[Said]:
+    """The limits that it would break with the number that is chosen, as far as is known."""
+    policy = app.policy
+    facts = replace(
+        so_far(draft, app, draft.typed("find")),
+        capabilities=tuple(draft.number.get("capabilities") or ()),
+        destinations=draft.texts_to,
+    )
+    if not policy.has_limits or facts.member_of is None:
+        return []
+    case = policy.case(facts, await _figures(policy, app, _as_sent(draft)))
+    return [each.said for each in case.over]
 
 
 def so_far(draft: Draft, app: App, typed: Mapping[str, Any]) -> Facts:

@@ -197,6 +197,8 @@ async def test_what_is_over_a_limit_is_refused_with_the_figure_and_again_before_
         "it was asked for while there was room"
     )
     await reviews(requester)
+    assert "$3.45 a month would be spent" not in shown(await requester.view()), "what waits costs nothing yet"
+    assert "With this number $2.30 a month would be spent" in shown(await requester.view())
     answer = await sends(requester)
     assert "the limit for all numbers together is $2" in shown(answer["view"])
     assert await stage.bought() == [first]
