@@ -177,7 +177,7 @@ def figures(commitments: Sequence[Commitment], purchase: Purchase, month_of: Any
         and first <= each.created_at
         and (each.created_at, each.purchase_id) < (purchase.created_at, purchase.id)
     ]
-    rules = {each.rule for each in (*approved, *theirs) if each.rule is not None}
+    rules = {each.rule for each in (*approved, *theirs) if each.rule}
     return Figures(
         _spent(approved, theirs),
         {

@@ -157,9 +157,21 @@ async def test_a_request_whose_rule_is_taken_away_waits_and_says_so(
     await asks(requester)
     card = await judged(stage)
     await edited(stage, file, '[[rule]]\nname = "Japan"\ncountries = ["JP"]\npeople = ["U0APPROVER"]\n')
+    assert await stage.in_thread(card, "No rule of the policy covers the request")
+    await drawn(stage, "nobody can approve it")
     answer = await approver.clicks(card, "approve")
     assert "not on the list of people who may approve" in answer["shown"][0]["text"]
     assert await stage.bought() == []
+
+    async def operators() -> list[str]:
+        return [each["text"] for each in await stage.messages("C0OPERATORS") if "No rule of" in each["text"]]
+
+    assert len(await until(operators, "the operators are told")) == 1
+    await edited(stage, file, TIERS.format(above=200))
+    line = await stage.in_thread(card, "By the policy as it is now")
+    assert "<@U0APPROVER>" in line, "they are called again"
+    await approver.clicks(card, "approve")
+    await stage.card("complete")
 
 
 # unasked
