@@ -84,7 +84,9 @@ async def submit(draft: Draft, app: App, quote: dict[str, Any], purpose: str) ->
         ),
     )
     try:
-        purchase = await app.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
+        purchase = await app.store.submit(
+            draft, quote, purpose, settings.approvals_channel, happened, **stands.as_sent
+        )
     except Lost as lost:
         raise NotPossibleNow() from lost
     return purchase

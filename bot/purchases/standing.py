@@ -12,9 +12,11 @@ from bot.purchases.policy.limits import Spent
 from bot.purchases.policy.lists import Lists, Lookup
 from bot.purchases.policy.policy import EMERGENCY, Policy, own_of
 from bot.purchases.policy.rules import Case, Facts, Figures, Rule
+from bot.purchases.policy.waiting import Waited, next_act
 from bot.texts import Said
 from storage.commitments import Commitment
 from storage.models import Approval, Draft, Purchase, Quote, now
+from storage.purchases import LONGEST_SLEEP
 
 Key = tuple[str, bool]
 """An approval within those of one quote: the person, and whether it is one in an emergency."""
@@ -55,6 +57,16 @@ class Standing:
     def by_rule(self) -> dict[str, Any]:
         """For the record: the rule and the version of the file by which it was decided."""
         return {"rule": self.rule.name if self.rule else None, "policy_version": self.policy.version}
+
+    @property
+    def as_sent(self) -> dict[str, Any]:
+        """The columns that say so of one that is just being sent; none where nobody has to be asked, as the worker finds at once."""
+        if self.rule is None or not self.case.stages:
+            return {}
+        moment = now()
+        due, _ = next_act(self.policy.waiting, self.policy.hours, Waited(moment))
+        wake_at = min(due, moment + LONGEST_SLEEP)
+        return {"rule": self.rule.name, "stage": 1, "asked_at": moment, "wake_at": wake_at}
 
     def deciding(self, counted: Progress) -> list[Lists]:
         return self.policy.deciding(counted, self.purchase)
