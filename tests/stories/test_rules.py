@@ -1,6 +1,7 @@
 """Rules of a policy as people meet them: stages one after the other, no rule, unasked, limits, time, an emergency."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.stories.conftest import Clock
 from tests.stories.stage import Person, Stage, asks, field_ids, finds, reviews, sends, shown, until
+from tests.stories.test_home import home, opens, shows
 
 DAY = 24 * 3600
 TIERS = """
@@ -98,6 +100,34 @@ async def test_stages_are_asked_one_after_the_other_and_by_different_people(
         ("Tiers", 2, version),
     ]
     assert (await recorded(stage, card, "approved"))[0] == {"rule": "Tiers", "policy_version": version}
+
+
+async def test_home_shows_a_request_to_those_whose_turn_it_is(
+    stage: Stage, file: Path, requester: Person, approver: Person, compliance: Person
+) -> None:
+    await by(stage, file, TIERS.format(above=10))
+    await opens(compliance)
+    await opens(approver)
+    await asks(requester)
+    await shows(approver, "One request waits for you")
+    assert "waits for you" not in shown(await home(compliance))
+    await approver.clicks(await judged(stage), "approve")
+    await shows(compliance, "One request waits for you")
+    await shows(approver, "waits for you", gone=True)
+
+
+async def test_who_stands_in_is_called_and_approves(
+    stage: Stage, file: Path, requester: Person, compliance: Person
+) -> None:
+    day = datetime.now(UTC).date()
+    away = f'[[stand_in]]\naway = "U0APPROVER"\nby = "U0COMPLIANCE"\nfirst = {day}\nlast = {day + timedelta(days=1)}\n'
+    await by(stage, file, f'[approve]\npeople = ["U0APPROVER"]\n{away}')
+    number = await asks(requester)
+    card = await judged(stage)
+    assert "<@U0COMPLIANCE>" in shown(card) and "<@U0APPROVER>" not in shown(card)
+    await compliance.clicks(card, "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
 
 
 async def test_below_its_amount_a_stage_is_not_asked_and_an_edit_counts_what_was_approved_anew(
