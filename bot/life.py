@@ -17,6 +17,7 @@ SENTENCES: Mapping[str, str] = {
     "approval_counted": N_("More approvals are needed."),
     "stage_reached": N_("It reached stage {stage} of the rule “{rule}” (policy version {version})."),
     "approved": N_("It has the approvals it needs."),
+    "uncovered": N_("No rule of policy version {version} covered it any more."),
     "unasked": N_("Nobody had to approve it, by the rule “{rule}” of policy version {version}."),
     "emergency": N_(
         "{person} approved it alone, in an emergency: {reason} (rule “{rule}” of policy version {version})"

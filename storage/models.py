@@ -278,7 +278,9 @@ class Purchase(SQLModel, table=True):
     revision: int = column(Integer, "what became of that quote within its approval", default=0)
 
     rule: str | None = column(
-        String, "the rule of the policy by which it was last judged; none before it was", nullable=True
+        String,
+        "the rule of the policy by which it was last judged; none before it was, empty: no rule is for it",
+        nullable=True,
     )
     stage: int = column(Integer, "the stage of that rule whose people were called last", default=1)
     asked_at: datetime | None = column(

@@ -135,11 +135,18 @@ class Purchases(Changes):
     # sending
 
     async def submit(
-        self, draft: Draft, quote: dict[str, Any], purpose: str, channel: str, happened: Happened
+        self,
+        draft: Draft,
+        quote: dict[str, Any],
+        purpose: str,
+        channel: str,
+        happened: Happened,
+        **values: Any,
     ) -> Purchase:
         """The draft turned into a purchase that waits for approval, with its first quote, its number held, and its card.
 
-        quote: the columns of the first quote. Raises NumberHeld, and Lost when it was sent or discarded before, or
+        quote: the columns of the first quote. values: columns of the purchase that say how it stands with those who decide; without
+        them the worker looks at once. Raises NumberHeld, and Lost when it was sent or discarded before, or
         has changed since it was read.
         """
         moment = now()
@@ -162,7 +169,7 @@ class Purchases(Changes):
                         state=State.AWAITING_APPROVAL,
                         created_at=moment,
                         updated_at=moment,
-                        wake_at=moment,  # it is judged by the policy at once
+                        **{"wake_at": moment, **values},
                     )
                 )
                 await session.flush()

@@ -175,8 +175,9 @@ def _judge(stands: Standing, app: App, new: Approval | None = None) -> Judge:
                 True, last, _decided(stands, counted, last, new, app), _whose_turn(stands, row, counted)
             )
         values = _whose_turn(stands, row, counted)
-        moved = row.rule is not None and not {"rule", "stage"}.isdisjoint(values)
-        if moved:
+        if stands.rule is None:
+            return Tally(False, None, _uncovered(stands, app) if "rule" in values else None, values)
+        if row.rule is not None and not {"rule", "stage"}.isdisjoint(values):
             return Tally(False, None, _next_stage(stands, counted, new, app), values)
         return Tally(False, None, _more_needed(stands, counted, new, app) if new else None, values)
 
@@ -185,14 +186,23 @@ def _judge(stands: Standing, app: App, new: Approval | None = None) -> Judge:
 
 def _whose_turn(stands: Standing, row: Purchase, counted: Progress) -> dict[str, Any]:
     """The columns that say so, where they are to be changed; from then on it is counted how long it waits."""
-    if stands.rule is None:
-        return {} if row.asked_at is not None else {"asked_at": now()}
+    rule = stands.rule.name if stands.rule is not None else ""
     stage = row.stage if counted.place is None else counted.place + 1
-    if (row.rule, row.stage) == (stands.rule.name, stage) and row.asked_at is not None:
+    if (row.rule, row.stage) == (rule, stage) and row.asked_at is not None:
         return {}
     since = {"asked_at": now(), "reminders": 0, "reminded_at": None}
-    found = {"rule": stands.rule.name, "stage": stage}
+    found = {"rule": rule, "stage": stage}
     return {**{name: value for name, value in found.items() if getattr(row, name) != value}, **since}
+
+
+def _uncovered(stands: Standing, app: App) -> Happened:
+    """By an edit of the policy: nobody is left who could decide, which the operators can mend."""
+    said = say(
+        N_("No rule of the policy covers the request for {number} any more, so nobody can approve it."),
+        number=phone(stands.purchase.phone_number),
+    )
+    owed = (news.thread(app.settings, said), news.operators(app.settings, said))
+    return Happened("uncovered", None, {"policy_version": stands.policy.version}, owed)
 
 
 def _more_needed(stands: Standing, counted: Progress, new: Approval, app: App) -> Happened:

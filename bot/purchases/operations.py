@@ -90,7 +90,9 @@ async def submit(
         ),
     )
     try:
-        purchase = await app.store.submit(draft, quote, purpose, settings.approvals_channel, happened)
+        purchase = await app.store.submit(
+            draft, quote, purpose, settings.approvals_channel, happened, **stands.as_sent
+        )
     except Lost as lost:
         raise NotPossibleNow() from lost
     logs.now_about(purchase=purchase.id)

@@ -1,7 +1,7 @@
 """How a request stands with those who decide: the rule that applies to it, the stage it waits for, and whose approval counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,9 @@ from bot.purchases.policy.limits import Spent
 from bot.purchases.policy.lists import Lists, Lookup
 from bot.purchases.policy.policy import EMERGENCY, Policy, own_of
 from bot.purchases.policy.rules import Case, Facts, Figures, Rule
+from bot.purchases.policy.waiting import Waited, next_act
 from bot.texts import Said
+from storage.changes import LONGEST_SLEEP
 from storage.commitments import Commitment
 from storage.models import Approval, Draft, Purchase, Quote, now
 
@@ -55,6 +57,16 @@ class Standing:
     def by_rule(self) -> dict[str, Any]:
         """For the record: the rule and the version of the file by which it was decided."""
         return {"rule": self.rule.name if self.rule else None, "policy_version": self.policy.version}
+
+    @property
+    def as_sent(self) -> dict[str, Any]:
+        """The columns that say so of one that is just being sent; none where nobody has to be asked, as the worker finds at once."""
+        if self.rule is None or not self.case.stages:
+            return {}
+        moment = now()
+        due, _ = next_act(self.policy.waiting, self.policy.hours, Waited(moment))
+        wake_at = min(due, moment + LONGEST_SLEEP)
+        return {"rule": self.rule.name, "stage": 1, "asked_at": moment, "wake_at": wake_at}
 
     def deciding(self, counted: Progress) -> list[Lists]:
         return self.policy.deciding(counted, self.purchase)
@@ -100,16 +112,7 @@ async def asked_anew(purchase: Purchase, app: App, changed: Mapping[str, Any]) -
 
 async def before(draft: Draft, quote: Mapping[str, Any], app: App) -> Standing:
     """As it will stand once it is sent. Raises NobodyCouldApprove, OverLimit, CannotCheck."""
-    policy, moment = app.policy, now()
-    purchase = Purchase(
-        id=draft.id,
-        workspace_id=draft.workspace_id,
-        account_sid=draft.account_sid,
-        requester_id=draft.requester_id,
-        owner_id=draft.requester_id,
-        channel_id=draft.channel_id,
-        created_at=moment,
-    )
+    policy, purchase = app.policy, _as_sent(draft)
     facts = await policy.facts_of(draft.requester_id, draft.channel_id, Quote(**quote), app.people)
     if lack := policy.lack(facts, app.people):
         raise NobodyCouldApprove(lack["say"], **lack["with"])
@@ -117,6 +120,32 @@ async def before(draft: Draft, quote: Mapping[str, Any], app: App) -> Standing:
     if case.refused is not None:
         raise over_limit(case.refused.said)
     return Standing(policy, purchase, case, (), {})
+
+
+def _as_sent(draft: Draft) -> Purchase:
+    return Purchase(
+        id=draft.id,
+        workspace_id=draft.workspace_id,
+        account_sid=draft.account_sid,
+        requester_id=draft.requester_id,
+        owner_id=draft.requester_id,
+        channel_id=draft.channel_id,
+        created_at=now(),
+    )
+
+
+async def limits_against(draft: Draft, app: App) -> list[Said]:
+    """The limits that it would break with the number that is chosen, as far as is known."""
+    policy = app.policy
+    facts = replace(
+        so_far(draft, app, draft.typed("find")),
+        capabilities=tuple(draft.number.get("capabilities") or ()),
+        destinations=draft.texts_to,
+    )
+    if not policy.has_limits or facts.member_of is None:
+        return []
+    case = policy.case(facts, await _figures(policy, app, _as_sent(draft)))
+    return [each.said for each in case.over]
 
 
 def so_far(draft: Draft, app: App, typed: Mapping[str, Any]) -> Facts:
@@ -160,7 +189,7 @@ def figures(commitments: Sequence[Commitment], purchase: Purchase, month_of: Any
         and first <= each.created_at
         and (each.created_at, each.purchase_id) < (purchase.created_at, purchase.id)
     ]
-    rules = {each.rule for each in (*approved, *theirs) if each.rule is not None}
+    rules = {each.rule for each in (*approved, *theirs) if each.rule}
     return Figures(
         _spent(approved, theirs),
         {

@@ -305,7 +305,7 @@ async def after_bundle(about: OfBundle, app: App, t: Texts, said: str) -> View:
     if draft is not None and bundle is not None:
         try:
             draft = await app.store.record_draft(draft.id, page="review", bundle_id=bundle.id)
-            return purchase_review.page(draft, bundle, app, t, mark=f"~{draft.version}", notice=said)
+            return await purchase_review.drawn(draft, bundle, app, t, mark=f"~{draft.version}", notice=said)
         except DraftMoved:
             pass
     purchase = await app.store.purchase(about.purchase_id) if about.purchase_id else None

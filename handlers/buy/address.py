@@ -74,7 +74,7 @@ async def _save(turn: Turn, draft: Draft, typed: forms.Answers, *, correct: bool
             return page(draft, t, typed=typed, problem=address_fields.problem(error, t), mark=mark)
         answers = draft_row.answers(draft, "end_user", {"address": sid})
         saved = await app.store.record_draft(draft.id, page="review", answers=answers)
-        return review.page(saved, None, app, t)
+        return await review.drawn(saved, None, app, t)
 
     text = turn.t("Sending the address to Twilio…")
     await draft_row.behind(turn, text, work, draft=draft, of_address=True)

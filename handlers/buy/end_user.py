@@ -192,7 +192,7 @@ async def _asked(turn: Turn, draft: Draft, mark: str) -> View:
         answers=draft_row.answers(draft, "end_user", {"asked_at": asked_at.isoformat(), "elsewhere": away}),
     )
     if nothing_to_choose:
-        return review.page(draft, None, app, turn.t, mark=mark)
+        return await review.drawn(draft, None, app, turn.t, mark=mark)
     fitting = await _with_own(draft, fitting, app)
     reviews = await _reviews(draft, regulations, app)
     return page(draft, regulations, fitting, known, reviews, turn.t, mark=mark)
@@ -293,7 +293,7 @@ async def submitted(turn: Turn, form: EndUser) -> None:
     elif makes_bundle:
         await _bundle_pages(turn, draft, bundle)
     else:
-        await turn.show(review.page(draft, bundle, turn.app, turn.t))
+        await turn.show(await review.drawn(draft, bundle, turn.app, turn.t))
 
 
 async def _chosen(form: EndUser, draft: Draft, app: App) -> Bundle | None:

@@ -1,14 +1,15 @@
 """Page 4: everything once more, the cost, and the agreement."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from bot.core import App
 from bot.folding import loose
-from bot.purchases import operations
+from bot.purchases import operations, standing
 from bot.purchases.draft import NEW, NONE, REPLACES, asked_for, offer_for
 from bot.purchases.foreseen import Foreseen, Plan, foreseen
-from bot.texts import END_USERS, NUMBER_TYPES, Texts
+from bot.texts import END_USERS, NUMBER_TYPES, Said, Texts
 from bot.twilio.catalogue import Offer
 from handlers import blocks, forms, rich
 from handlers.blocks import Block, Option, View
@@ -30,11 +31,14 @@ def page(
     *,
     mark: str = "",
     notice: str | None = None,
+    against: Sequence[Said] = (),
 ) -> View:
+    """against: the policy's limits that it would break."""
     typed = draft.answers.get("review", {})
     offer = offer_for(draft, app.market)
     shown: list[Block] = [blocks.note(notice, "success")] if notice else []
     shown += [_summary(draft, bundle, t), blocks.section(_cost(offer, t))]
+    shown += [rich.warning(each, t) for each in against]
     shown += [rich.warning(each.full, t) for each in _foreseen(draft, bundle, offer, app)]
     if draft.can_text:
         shown += service_fields(app, typed, t, mark=mark)
@@ -62,6 +66,14 @@ def page(
     return blocks.modal(
         CALLBACK_ID, t("Check and send"), shown, close=t("Cancel"), submit=t("Send for approval"), about=draft
     )
+
+
+async def drawn(
+    draft: Draft, bundle: Bundle | None, app: App, t: Texts, *, mark: str = "", notice: str | None = None
+) -> View:
+    """The page, with what is known by now of the policy's limits."""
+    against = await standing.limits_against(draft, app)
+    return page(draft, bundle, app, t, mark=mark, notice=notice, against=against)
 
 
 def _foreseen(draft: Draft, bundle: Bundle | None, offer: Offer, app: App) -> list[Foreseen]:
@@ -218,7 +230,7 @@ async def changed(turn: Turn) -> None:
 
 async def as_it_is(draft: Draft, app: App, t: Texts, *, mark: str) -> View:
     bundle = await app.store.bundle(draft.bundle_id) if draft.bundle_id else None
-    return page(draft, bundle, app, t, mark=mark)
+    return await drawn(draft, bundle, app, t, mark=mark)
 
 
 async def submit(turn: Turn, draft: Draft) -> None:

@@ -1,6 +1,7 @@
 """What is wrong in a policy file is told all at once, each with its line and a reason that says what to write instead."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,21 @@ def test_the_short_form_is_the_last_rule() -> None:
         ("a", True, 1),
         ("approve", False, 2),
     ]
+
+
+def test_a_file_from_before_there_were_rules_means_what_it_meant() -> None:
+    """Nobody is reminded, nothing goes unasked, nothing is limited; only what nobody answers lapses after two weeks."""
+    made = read('[approve]\npeople = ["U1"]\napprovals = 1\nown_request = false\n')
+    (rule,) = made.rules
+    assert (rule.takes_all, rule.unasked_under, made.has_limits) == (True, None, False)
+    assert made.emergency.is_empty and not made.stand_in
+    waiting = made.waiting
+    assert (waiting.lapse_after, waiting.remind_after, waiting.pass_on_after, waiting.approvals_last) == (
+        timedelta(days=14),
+        None,
+        None,
+        None,
+    )
 
 
 def test_lines_are_found_whatever_stands_in_a_long_text() -> None:

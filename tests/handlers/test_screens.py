@@ -251,7 +251,12 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
         for advanced in (True, False):
             typed = {"advanced": advanced, "contains": "555", "beta": [], "capabilities": ["sms"]}
             typed |= {"destinations": EVERYWHERE} if many else {}
-            yield "find", find.page(draft(find=typed), app, t, earlier=draft(), notice=LONG[:150])
+            yield (
+                "find",
+                find.page(
+                    draft(find=typed), app, t, earlier=draft(), notice=LONG[:150], nobody=say(LONG[:300])
+                ),
+            )
             yield "find without a country", find.page(draft(country=None), app, t)
         yield "choose", choose.page(draft(results_page=1), app, t, held=set(), notice=LONG)
         yield "choose, all held", choose.page(draft(results=[]), app, t, held=set())
@@ -265,7 +270,10 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
         yield "end user, address", end_user.page(draft(), {}, {}, known, {}, t)
         yield "review", review.page(draft(), bundle() if many else None, app, t)
         everywhere = draft(find={"destinations": EVERYWHERE})
-        yield "review, many destinations", review.page(everywhere, None, app, t)
+        yield (
+            "review, many destinations",
+            review.page(everywhere, None, app, t, against=[say(LONG[:300])] * 3),
+        )
         voice = [{**number(0), "capabilities": ["voice"]}]
         yield "review, voice", review.page(draft(results=voice, regulated=False), None, app, t)
     for regulation in ALL:

@@ -275,6 +275,13 @@ async def _(desk: Desk) -> None:
     desk.policy('[approve]\npeople = ["U0APPROVER"]\n')
 
 
+@planted("a stage of a rule has nobody who is still there", "POLICY_FILE", "Name more people there")
+async def _(desk: Desk) -> None:
+    stages = '[[rule.stage]]\ngroups = ["S0APPROVERS"]\n[[rule.stage]]\nname = "Finance"\npeople = ["U0COMPLIANCE"]\n'
+    desk.policy(f'[[rule]]\nname = "Tiers"\n{stages}[approve]\ngroups = ["S0APPROVERS"]\n')
+    await desk.slack("people/U0COMPLIANCE", deleted=True)
+
+
 @planted("the account is suspended", TWILIO, "see there whether the account is active")
 async def _(desk: Desk) -> None:
     desk.stage.environment["TWILIO_AUTH_TOKEN"] = ""

@@ -1,6 +1,7 @@
 """Rules of a policy as people meet them: stages one after the other, no rule, unasked, limits, time, an emergency."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.stories.conftest import Clock
 from tests.stories.stage import Person, Stage, asks, field_ids, finds, reviews, sends, shown, until
+from tests.stories.test_home import home, opens, shows
 
 DAY = 24 * 3600
 TIERS = """
@@ -100,6 +102,34 @@ async def test_stages_are_asked_one_after_the_other_and_by_different_people(
     assert (await recorded(stage, card, "approved"))[0] == {"rule": "Tiers", "policy_version": version}
 
 
+async def test_home_shows_a_request_to_those_whose_turn_it_is(
+    stage: Stage, file: Path, requester: Person, approver: Person, compliance: Person
+) -> None:
+    await by(stage, file, TIERS.format(above=10))
+    await opens(compliance)
+    await opens(approver)
+    await asks(requester)
+    await shows(approver, "One request waits for you")
+    assert "waits for you" not in shown(await home(compliance))
+    await approver.clicks(await judged(stage), "approve")
+    await shows(compliance, "One request waits for you")
+    await shows(approver, "waits for you", gone=True)
+
+
+async def test_who_stands_in_is_called_and_approves(
+    stage: Stage, file: Path, requester: Person, compliance: Person
+) -> None:
+    day = datetime.now(UTC).date()
+    away = f'[[stand_in]]\naway = "U0APPROVER"\nby = "U0COMPLIANCE"\nfirst = {day}\nlast = {day + timedelta(days=1)}\n'
+    await by(stage, file, f'[approve]\npeople = ["U0APPROVER"]\n{away}')
+    number = await asks(requester)
+    card = await judged(stage)
+    assert "<@U0COMPLIANCE>" in shown(card) and "<@U0APPROVER>" not in shown(card)
+    await compliance.clicks(card, "approve")
+    await stage.card("complete")
+    assert await stage.bought() == [number]
+
+
 async def test_below_its_amount_a_stage_is_not_asked_and_an_edit_counts_what_was_approved_anew(
     stage: Stage, file: Path, requester: Person, approver: Person
 ) -> None:
@@ -157,9 +187,21 @@ async def test_a_request_whose_rule_is_taken_away_waits_and_says_so(
     await asks(requester)
     card = await judged(stage)
     await edited(stage, file, '[[rule]]\nname = "Japan"\ncountries = ["JP"]\npeople = ["U0APPROVER"]\n')
+    assert await stage.in_thread(card, "No rule of the policy covers the request")
+    await drawn(stage, "nobody can approve it")
     answer = await approver.clicks(card, "approve")
     assert "not on the list of people who may approve" in answer["shown"][0]["text"]
     assert await stage.bought() == []
+
+    async def operators() -> list[str]:
+        return [each["text"] for each in await stage.messages("C0OPERATORS") if "No rule of" in each["text"]]
+
+    assert len(await until(operators, "the operators are told")) == 1
+    await edited(stage, file, TIERS.format(above=200))
+    line = await stage.in_thread(card, "By the policy as it is now")
+    assert "<@U0APPROVER>" in line, "they are called again"
+    await approver.clicks(card, "approve")
+    await stage.card("complete")
 
 
 # unasked
@@ -197,6 +239,8 @@ async def test_what_is_over_a_limit_is_refused_with_the_figure_and_again_before_
         "it was asked for while there was room"
     )
     await reviews(requester)
+    assert "$3.45 a month would be spent" not in shown(await requester.view()), "what waits costs nothing yet"
+    assert "With this number $2.30 a month would be spent" in shown(await requester.view())
     answer = await sends(requester)
     assert "the limit for all numbers together is $2" in shown(answer["view"])
     assert await stage.bought() == [first]
