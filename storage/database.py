@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.sqlite import connect
+
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+psycopg",
@@ -123,7 +125,9 @@ class Database:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file: TextIO | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options = {} if self.is_sqlite else {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
+        options: dict[str, Any] = {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
+        if self.is_sqlite:
+            options = {"async_creator_fn": connect}
         pool: dict[str, Any] = {"pool_size": AT_ONCE, "max_overflow": 0}
         if not self.is_sqlite:
             pool = {"pool_pre_ping": True}  # the server may have closed a connection that lay idle
@@ -132,7 +136,7 @@ class Database:
         self.durable_engine = self.engine
         if self.is_sqlite:
             self.durable_engine = create_async_engine(
-                self.url, hide_parameters=True, pool_size=1, max_overflow=0
+                self.url, hide_parameters=True, connect_args=options, pool_size=1, max_overflow=0
             )
             configure(self.durable_engine.sync_engine, durable=True)
         self._writer = asyncio.Lock()
