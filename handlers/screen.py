@@ -1,4 +1,5 @@
-"""Screens register themselves: which listener hears what of a view, a message or Home, and Bolt is told of all of them."""
+"""Screens register themselves: which listener hears what of a view, a message or Home. Bolt tells a press from a submission, and each is
+looked up here: Bolt itself would ask one listener after the other, and gather for each what it may want (docs/performance.md)."""
 
 import importlib
 import pkgutil
@@ -23,6 +24,7 @@ Listener = Callable[[Turn], Awaitable[None]]
 Suggester = Callable[[Turn], Awaitable[list[Option]]]
 Heard = Callable[..., Awaitable[None]]
 
+ANY = re.compile("")
 SCREENS: "list[Screen]" = []
 ON_MESSAGES: dict[str, Listener] = {}
 
@@ -50,24 +52,44 @@ def on_messages(**listeners: Listener) -> None:
 
 
 def add_to(bolt: AsyncApp, command: Listener, home_opened: Listener) -> None:
-    """command: what hears ``/twilio``. Bolt takes the first that fits: what is on a view before what is on a message, and last whatever nobody hears."""
+    """command: what hears ``/twilio``. What is on a view is heard before what is on a message."""
     for module in pkgutil.walk_packages(
         handlers.__path__, "handlers."
     ):  # what is imported has registered itself
         importlib.import_module(module.name)
+    submissions: dict[str, Listener] = {}
+    presses: dict[tuple[str, str], Listener] = {}
+    suggestions: dict[tuple[str, str], Listener] = {}
+    for screen in SCREENS:
+        if screen.submitted is not None:
+            submissions[screen.callback_id] = _submitted(screen.submitted)
+        presses |= {(screen.callback_id, name): each for name, each in screen.actions.items()}
+        suggestions |= {
+            (screen.callback_id, name): _suggested(each) for name, each in screen.suggests.items()
+        }
+
+    async def submitted(turn: Turn) -> None:
+        await submissions[_callback_id(turn.body)](turn)
+
+    async def pressed(turn: Turn) -> None:
+        on_message = ON_MESSAGES.get(turn.action_id) if _is_on_message(turn.body) else None
+        heard = presses.get((_callback_id(turn.body), turn.action_id), on_message)
+        await (heard or _nothing_to_do)(turn)
+
+    async def suggested(turn: Turn) -> None:
+        await suggestions[_callback_id(turn.body), turn.body["action_id"]](turn)
+
+    async def is_submitted(body: dict[str, Any]) -> bool:
+        return _callback_id(body) in submissions
+
+    async def is_suggested(body: dict[str, Any]) -> bool:
+        return (_callback_id(body), body.get("action_id")) in suggestions
+
     bolt.command("/twilio")(_heard(command))
     bolt.event("app_home_opened")(_heard(home_opened))
-    for screen in SCREENS:
-        on_this = _on_view(screen.callback_id)
-        if screen.submitted is not None:
-            bolt.view(screen.callback_id)(_submitted(screen.submitted))
-        for action_id, listener in screen.actions.items():
-            bolt.action(action_id, matchers=[on_this])(_heard(listener))
-        for action_id, suggester in screen.suggests.items():
-            bolt.options(action_id, matchers=[on_this])(_suggested(suggester))
-    for action_id, listener in ON_MESSAGES.items():
-        bolt.action(action_id, matchers=[_on_message])(_heard(listener))
-    bolt.action(re.compile(""))(_nothing_to_do)
+    bolt.view(ANY, matchers=[is_submitted])(_heard(submitted))
+    bolt.options(ANY, matchers=[is_suggested])(_heard(suggested))
+    bolt.action(ANY)(_heard(pressed))
 
 
 def _heard(listener: Listener) -> Heard:
@@ -77,37 +99,34 @@ def _heard(listener: Listener) -> Heard:
     return hear
 
 
-def _submitted(submitted: Any) -> Heard:
+def _submitted(submitted: Any) -> Listener:
     form, listener = submitted if isinstance(submitted, tuple) else (None, submitted)
 
     async def checked(turn: Turn) -> None:
         forms.refuse_control_characters(turn.view)
         await (listener(turn, form.read(turn.view)) if form else listener(turn))
 
-    return _heard(checked)
+    return checked
 
 
-def _suggested(suggester: Suggester) -> Heard:
+def _suggested(suggester: Suggester) -> Listener:
     async def suggest(turn: Turn) -> None:
         await turn.ack(options=await suggester(turn))
 
-    return _heard(suggest)
+    return suggest
 
 
-def _on_view(callback_id: str) -> Callable[..., Awaitable[bool]]:
-    async def matches(body: dict[str, Any]) -> bool:
-        return (body.get("view") or {}).get("callback_id") == callback_id
-
-    return matches
+def _callback_id(body: dict[str, Any]) -> str:
+    return str((body.get("view") or {}).get("callback_id") or "")
 
 
-async def _on_message(body: dict[str, Any]) -> bool:
+def _is_on_message(body: dict[str, Any]) -> bool:
     """Or on Home, which shows the same buttons. A press on a message that only the person sees brings no message along."""
     return (body.get("container") or {}).get("type") == "message" or (body.get("view") or {}).get(
         "type"
     ) == "home"
 
 
-async def _nothing_to_do(ack: AsyncAck) -> None:
+async def _nothing_to_do(turn: Turn) -> None:
     """A field that only counts when its page is submitted, or a button from before the last deploy."""
-    await ack()
+    await turn.done()
