@@ -144,7 +144,7 @@ class Slack:
             "ts": ts,
             "text": "card",
             "blocks": BLOCKS,
-            "metadata": {"event_type": "purchase", "event_payload": {"version": 0}},
+            "metadata": {"event_type": "purchase", "event_payload": {"version": 1}},
         }
         place = payloads.Place(None, message, "C0APPROVALS")
         button = {"type": "button", "action_id": action_id, "block_id": "buttons", "value": value}

@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import announcements as news
-from bot.core import App
+from bot.core import BREATH, App
 from bot.refusals import BOT_TOKEN, NO_RIGHT, Kind, Refusal, of_slack
 from bot.slack.pace import Pace
 from bot.texts import N_, Said, moment, person, phone, say
@@ -202,6 +202,7 @@ class Courier:
                 continue
             for address, lane in owed:
                 self._serve(address, lane)
+            await asyncio.sleep(BREATH)
 
     def _serve(self, address: str, lane: Lane) -> None:
         key = (address, lane)
