@@ -198,7 +198,8 @@ class Worker:
                 task = asyncio.create_task(self.advance(purchase))
                 self._in_hand[purchase.id] = task
                 task.add_done_callback(partial(self._advanced, purchase.id))
-            await asyncio.sleep(BREATH)
+            if not due:
+                await asyncio.sleep(BREATH)
 
     def _advanced(self, purchase_id: str, _: asyncio.Task[None]) -> None:
         self._in_hand.pop(purchase_id, None)
