@@ -23,7 +23,16 @@ lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes an
 	@$(UV) pip compile $(PINNED) --extra dev -o requirements-dev.txt pyproject.toml
 PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
-bench: bench-size ## Measure: see docs/performance.md
+bench: bench-acknowledgements bench-start bench-under-way bench-size ## Measure all of it in turn: docs/performance.md says what, and what was found (RUNS=3)
+
+bench-acknowledgements: .venv/ready ## Measure acknowledgements beside a bare Bolt app (RATE="50 200" SECONDS=5 RUNS=3)
+	@RATE="$(RATE)" SECONDS=$(SECONDS) RUNS=$(RUNS) $(PY) -m bench.acknowledgements
+
+bench-start: .venv/ready ## Measure start and memory; python -m bench.start imports lists what is heavy (RUNS=3)
+	@RUNS=$(RUNS) $(PY) -m bench.start
+
+bench-under-way: .venv/ready ## Measure what waits: 1,000 purchases and 500 bundles, and SCALE=10 times that
+	@SCALE=$(SCALE) $(PY) -m bench.under_way
 
 bench-size: .venv/ready ## Measure a large database beside an empty one, on SQLite and PostgreSQL (ROWS=100000)
 	@ROWS=$(ROWS) $(PY) -m bench.size
@@ -51,7 +60,7 @@ clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-15s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .env:
 	@echo "There is no .env yet. Copy .env.example to .env and fill it in; the README says where each value comes from." >&2; exit 1
@@ -67,4 +76,4 @@ help: ## Say what there is
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock bench bench-size walk audit pictures country-names clean help
+.PHONY: demo test lint run lock bench bench-acknowledgements bench-start bench-under-way bench-size walk audit pictures country-names clean help

@@ -43,7 +43,7 @@ groups = ["S0APPROVERS"]
 approvals = 2
 """
 """Two have to approve, so a click is a durable write that starts no purchase."""
-TYPED = {
+TYPED: dict[str, dict[str, Any]] = {
     "purpose": {"type": "plain_text_input", "value": "Appointment reminders for the Leeds office"},
     "capabilities": {"type": "checkboxes", "selected_options": [{"value": "sms"}]},
 }

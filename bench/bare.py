@@ -68,7 +68,7 @@ async def main(form: dict[str, Any]) -> None:
             await web.TCPSite(runner, "127.0.0.1", int(os.environ["PORT"])).start()
         else:
             socket = AsyncSocketModeHandler(bolt, os.environ["SLACK_APP_TOKEN"])
-            await socket.connect_async()
+            await socket.connect_async()  # type: ignore[no-untyped-call]
         await asyncio.Event().wait()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from bench.slack import SECRET, Slack
 from sandbox.environment import settings
@@ -55,7 +56,7 @@ class Process:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(int(each.split()[1]) for each in lines if each.startswith("VmRSS")) / 1024
 
-    async def quiet(self, within: float = 30) -> None:
+    async def quiet(self, within: float = 10) -> None:
         """Returns once it does next to nothing, or after so many seconds."""
         give_up_at = time.monotonic() + within
         while time.monotonic() < give_up_at:
@@ -135,7 +136,7 @@ async def connected(process: Process, slack: Slack) -> None:
 
 
 async def _listens(url: str) -> bool:
-    address = aiohttp.client.URL(url)
+    address = URL(url)
     try:
         _, writer = await asyncio.open_connection(address.host, address.port)
     except OSError:
