@@ -99,10 +99,17 @@ FROZEN = 3000
 """Milliseconds after which PostgreSQL ends the session of a process that has frozen inside a transaction."""
 
 
-def inserting(session: AsyncSession, table: type[SQLModel]) -> Any:
+def dialect_of(session: AsyncSession) -> str:
+    return str(session.get_bind().dialect.name)
+
+
+def insert_in(dialect: str, table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, for either database."""
-    name = session.get_bind().dialect.name
-    return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def inserting(session: AsyncSession, table: type[SQLModel]) -> Any:
+    return insert_in(dialect_of(session), table)
 
 
 async def upsert(session: AsyncSession, row: SQLModel) -> None:
