@@ -60,7 +60,7 @@ clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-23s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-24s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .env:
 	@echo "There is no .env yet. Copy .env.example to .env and fill it in; the README says where each value comes from." >&2; exit 1
