@@ -26,7 +26,16 @@ PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-heade
 audit-dependencies: .venv/ready ## Ask whether an advisory is known for any pinned version; fails too where nobody could be asked
 	@$(UV) tool run --quiet --from pip-audit==2.10.1 python -m tests.audit_dependencies requirements.txt requirements-dev.txt
 
-bench: bench-size ## Measure: see docs/performance.md
+bench: bench-acknowledgements bench-start bench-under-way bench-size ## Measure all of it in turn: docs/performance.md says what, and what was found (RUNS=3)
+
+bench-acknowledgements: .venv/ready ## Measure acknowledgements beside a bare Bolt app (RATE="50 200" SECONDS=5 RUNS=3)
+	@RATE="$(RATE)" SECONDS=$(SECONDS) RUNS=$(RUNS) $(PY) -m bench.acknowledgements
+
+bench-start: .venv/ready ## Measure start and memory; python -m bench.start imports lists what is heavy (RUNS=3)
+	@RUNS=$(RUNS) $(PY) -m bench.start
+
+bench-under-way: .venv/ready ## Measure what waits: 1,000 purchases and 500 bundles, and SCALE=10 times that
+	@SCALE=$(SCALE) $(PY) -m bench.under_way
 
 bench-size: .venv/ready ## Measure a large database beside an empty one, on SQLite and PostgreSQL (ROWS=100000)
 	@ROWS=$(ROWS) $(PY) -m bench.size
@@ -54,7 +63,7 @@ clean: ## Remove what the other commands made
 	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-20s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-24s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .env:
 	@echo "There is no .env yet. Copy .env.example to .env and fill it in; the README says where each value comes from." >&2; exit 1
@@ -70,4 +79,4 @@ help: ## Say what there is
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock audit-dependencies bench bench-size walk audit pictures country-names clean help
+.PHONY: demo test lint run lock audit-dependencies bench bench-acknowledgements bench-start bench-under-way bench-size walk audit pictures country-names clean help

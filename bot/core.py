@@ -17,6 +17,9 @@ from bot.twilio.access import Access
 from bot.twilio.catalogue import Market
 from storage.store import Store
 
+BREATH = 0.05
+"""Seconds between two looks at what is to be done: a burst of changes is looked at in a few, not in one each."""
+
 OnError = Callable[[Exception], Awaitable[None]]
 
 

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from storage.sqlite import connect
+
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgres": "postgresql+psycopg",
@@ -145,10 +147,17 @@ FROZEN = 3000
 """Milliseconds after which PostgreSQL ends the session of a process that has frozen inside a transaction."""
 
 
-def inserting(session: AsyncSession, table: type[SQLModel]) -> Any:
+def dialect_of(session: AsyncSession) -> str:
+    return str(session.get_bind().dialect.name)
+
+
+def insert_in(dialect: str, table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, for either database."""
-    name = session.get_bind().dialect.name
-    return sqlite.insert(table) if name == "sqlite" else postgresql.insert(table)
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def inserting(session: AsyncSession, table: type[SQLModel]) -> Any:
+    return insert_in(dialect_of(session), table)
 
 
 async def upsert(session: AsyncSession, *rows: SQLModel) -> None:
@@ -176,7 +185,9 @@ class Database:
                 file.parent.mkdir(parents=True, exist_ok=True)
         self._lock_file: TextIO | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options = {} if self.is_sqlite else {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
+        options: dict[str, Any] = {"options": f"-c idle_in_transaction_session_timeout={FROZEN}"}
+        if self.is_sqlite:
+            options = {"async_creator_fn": connect}
         pool: dict[str, Any] = {"pool_size": AT_ONCE, "max_overflow": 0}
         if not self.is_sqlite:
             pool = {"pool_pre_ping": True}  # the server may have closed a connection that lay idle
@@ -185,7 +196,7 @@ class Database:
         self.durable_engine = self.engine
         if self.is_sqlite:
             self.durable_engine = create_async_engine(
-                self.url, hide_parameters=True, pool_size=1, max_overflow=0
+                self.url, hide_parameters=True, connect_args=options, pool_size=1, max_overflow=0
             )
             configure(self.durable_engine.sync_engine, durable=True)
         self._writer = asyncio.Lock()

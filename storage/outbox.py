@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Integer,
     String,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -29,7 +31,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.columns import Utc
-from storage.database import Database, inserting, upsert
+from storage.database import Database, dialect_of, insert_in, inserting, upsert
 from storage.models import Card, Kept, Outgoing, Purchase, Trouble, now
 
 LINK_TRIES = 4
@@ -87,7 +89,16 @@ async def card_changed(session: AsyncSession, *purchase_ids: str) -> None:
 
     There is one row to a card, so that a burst of changes is drawn once; without a card there is nothing to draw.
     """
-    moment = literal(now(), Utc)
+    values = {"moment": now(), "purchase_ids": list(purchase_ids)}
+    await session.flush()  # what is shown may be new
+    connection = await session.connection()  # a session would take the values for rows to insert
+    await connection.execute(_drawing_owed(dialect_of(session)), values)
+
+
+@cache
+def _drawing_owed(dialect: str) -> Any:
+    """Made once: that takes longer than carrying it out."""
+    moment = bindparam("moment", type_=Utc)
     values: dict[str, Any] = {
         "workspace_id": col(Card.workspace_id),
         "kind": literal("card", String),
@@ -104,16 +115,15 @@ async def card_changed(session: AsyncSession, *purchase_ids: str) -> None:
     shown = (
         select(*values.values())
         .join(Purchase, col(Purchase.id) == col(Card.purchase_id))
-        .where(col(Card.purchase_id).in_(purchase_ids))
+        .where(col(Card.purchase_id).in_(bindparam("purchase_ids", expanding=True)))
         .order_by(col(Card.purchase_id))
     )
-    insert = inserting(session, Outgoing).from_select(list(values), shown)
-    await session.exec(
-        insert.on_conflict_do_update(
-            index_elements=["drawing_of"],
-            index_where=text("done_at IS NULL"),
-            set_={name: insert.excluded[name] for name in ("address", "version", "created_at", "due_at")},
-        )
+    table = Outgoing.__table__  # type: ignore[attr-defined]
+    insert = insert_in(dialect, table).from_select(list(values), shown)
+    return insert.on_conflict_do_update(
+        index_elements=["drawing_of"],
+        index_where=text("done_at IS NULL"),
+        set_={name: insert.excluded[name] for name in ("address", "version", "created_at", "due_at")},
     )
 
 
@@ -130,12 +140,24 @@ _link_expected = exists().where(
 _is_update = or_(col(Outgoing.kind) == "link", and_(col(Outgoing.kind) == "card", _posted))
 
 
-def _due() -> tuple[Any, ...]:
+def _due(moment: Any) -> tuple[Any, ...]:
     shown = and_(_posted, or_(col(Outgoing.kind) == "thread", ~_link_expected))
     return (
         col(Outgoing.done_at).is_(None),
-        col(Outgoing.due_at) <= now(),
+        col(Outgoing.due_at) <= moment,
         or_(~col(Outgoing.after_card), shown),
+    )
+
+
+@cache
+def _lanes_owed() -> Any:
+    """Made once, as above."""
+    lane = case((_is_update, Lane.UPDATES.value), else_=Lane.POSTS.value).label("lane")
+    return (
+        select(Outgoing.address, lane)
+        .where(*_due(bindparam("moment", type_=Utc)))
+        .group_by(col(Outgoing.address), text("lane"))
+        .order_by(func.min(Outgoing.due_at))
     )
 
 
@@ -144,14 +166,8 @@ class Outbox(Database):
 
     async def lanes_owed(self) -> list[tuple[str, Lane]]:
         """Addresses with something that is due, and in which lane; what is due longest first."""
-        lane = case((_is_update, Lane.UPDATES.value), else_=Lane.POSTS.value).label("lane")
         async with self.reading() as session:
-            rows = await session.exec(
-                select(Outgoing.address, lane)
-                .where(*_due())
-                .group_by(col(Outgoing.address), text("lane"))
-                .order_by(func.min(Outgoing.due_at))
-            )
+            rows = await session.exec(_lanes_owed(), params={"moment": now()})
             return [(address, Lane(name)) for address, name in rows]
 
     async def next_owed(self, address: str, lane: Lane) -> Outgoing | None:
@@ -164,7 +180,7 @@ class Outbox(Database):
             return (
                 await session.exec(
                     select(Outgoing)
-                    .where(Outgoing.address == address, wanted, *_due())
+                    .where(Outgoing.address == address, wanted, *_due(now()))
                     .order_by(*order)
                     .limit(1)
                 )

@@ -1,16 +1,21 @@
-"""Whether the database is at the newest migration. An empty one is brought there; nothing else is touched."""
+"""Whether the database is at the newest migration. An empty one is brought there; nothing else is touched.
+
+Alembic is loaded only where there is something to migrate: most starts do without it.
+"""
 
 import asyncio
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from storage.database import Unusable, usable
 from storage.store import Store
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ANSWERS_WITHIN = 20.0
@@ -25,7 +30,14 @@ class SchemaError(Unusable):
     """The database is older or newer than this code; the text says what to do."""
 
 
-def configuration() -> Config:
+def newest() -> str:
+    """The revision of the last migration that comes along, as its file is named."""
+    return max(each.name.partition("_")[0] for each in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def configuration() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
@@ -33,8 +45,10 @@ def configuration() -> Config:
 
 
 @cache
-def scripts() -> ScriptDirectory:
+def scripts() -> "ScriptDirectory":
     """The migrations that come along; read once, for that imports every one of them."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory.from_config(configuration())
 
 
@@ -44,7 +58,6 @@ async def prepare(store: Store, *, may_create: bool = True) -> None:
     Raises SchemaError when the schema is older or newer than this code, Unusable when the database cannot be reached or
     does not let us make tables.
     """
-    await asyncio.to_thread(scripts)  # which reads them all
     with usable():
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
@@ -62,15 +75,15 @@ async def prepare(store: Store, *, may_create: bool = True) -> None:
 
 def check_newest(version: str | None) -> None:
     """Raises SchemaError where the database is at another migration than the newest."""
-    newest = scripts().get_current_head()
-    if version != newest:
+    wanted = newest()
+    if version != wanted:
         check_known(version, scripts())
         raise SchemaError(
-            f"The database is at migration {version or 'none'}, the code wants {newest}. Run: numberdesk migrate"
+            f"The database is at migration {version or 'none'}, the code wants {wanted}. Run: numberdesk migrate"
         )
 
 
-def check_known(version: str | None, scripts: ScriptDirectory) -> None:
+def check_known(version: str | None, scripts: "ScriptDirectory") -> None:
     """Raises SchemaError where no upgrade helps: the database is of a newer version, or not in use any more."""
     if version == MOVED:
         raise SchemaError("What was in this database was moved to another one, whose address belongs here")
@@ -83,12 +96,16 @@ def check_known(version: str | None, scripts: ScriptDirectory) -> None:
 
 def migrate(url: str) -> None:
     """Brings it to the newest migration. What stands against it ends the process, with a line for the operator (migrations/env.py)."""
+    from alembic import command
+
     config = configuration()
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))  # a password may have some
     command.upgrade(config, "head")
 
 
 def upgrade(connection: Connection) -> None:
+    from alembic import command
+
     config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -17,7 +17,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from bot import announcements as news
 from bot import failures, logs, measuring, readiness
-from bot.core import App
+from bot.core import BREATH, App
 from bot.errors import (
     AccountRefused,
     AddressDoesNotFit,
@@ -199,6 +199,8 @@ class Worker:
                 task = asyncio.create_task(self.advance(purchase))
                 self._in_hand[purchase.id] = task
                 task.add_done_callback(partial(self._advanced, purchase.id))
+            if not due:
+                await asyncio.sleep(BREATH)
 
     def _advanced(self, purchase_id: str, _: asyncio.Task[None]) -> None:
         self._in_hand.pop(purchase_id, None)

@@ -19,7 +19,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import announcements as news
 from bot import failures, logs
-from bot.core import App
+from bot.core import BREATH, App
 from bot.measuring import DELIVERY, measured
 from bot.refusals import BOT_TOKEN, NO_RIGHT, Kind, Refusal, of_slack
 from bot.slack.pace import Pace
@@ -204,6 +204,7 @@ class Courier:
                 continue
             for address, lane in owed:
                 self._serve(address, lane)
+            await asyncio.sleep(BREATH)
 
     def _serve(self, address: str, lane: Lane) -> None:
         key = (address, lane)

@@ -30,11 +30,13 @@ def pressed(listener: Callable[[Turn, OfPurchase], Awaitable[None]]) -> Listener
 
     async def hear(turn: Turn) -> None:
         of = OfPurchase.parse(turn.value)
-        if (turn.message.get("metadata") or {}).get("event_type") == "purchase":
-            turn.app.later(_truth(turn, of.purchase_id), errors.unseen("redrawing a card", turn.app))
-        if turn.is_on_home:
-            home.again(turn)
-        await listener(turn, of)
+        try:
+            await listener(turn, of)
+        finally:
+            if (turn.message.get("metadata") or {}).get("event_type") == "purchase":
+                turn.app.later(_truth(turn, of.purchase_id), errors.unseen("redrawing a card", turn.app))
+            if turn.is_on_home:
+                home.again(turn)
 
     return hear
 

@@ -21,7 +21,7 @@ from storage.approvals import Tally
 from storage.changes import Lost
 from storage.models import UNFINISHED, Outgoing
 from storage.outbox import Lane
-from storage.schema import SchemaError, configuration, prepare, upgrade
+from storage.schema import SchemaError, configuration, newest, prepare, scripts, upgrade
 from storage.store import Store
 from tests.storage.conftest import migrate
 
@@ -49,6 +49,11 @@ async def run(store: Store, do: Callable[[Config], None]) -> None:
 async def tables(store: Store) -> set[str]:
     async with store.engine.connect() as connection:
         return await connection.run_sync(lambda c: set(inspect(c).get_table_names()))
+
+
+def test_the_last_migration_by_name_is_the_last_by_descent() -> None:
+    """The start looks at names only, for it does not load Alembic."""
+    assert newest() == scripts().get_current_head()
 
 
 async def test_migrations_make_what_the_models_say(database: Store) -> None:

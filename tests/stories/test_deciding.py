@@ -115,7 +115,8 @@ async def test_nobody_approves_their_own_request(stage: Stage, approver: Person)
     await asks(approver)
     card = await stage.card("awaiting_approval")
     answer = await approver.clicks(card, "approve")
-    assert "your own request" in answer["shown"][0]["text"]
+    # that the request was sent may be shown in the same moment
+    assert any("your own request" in each["text"] for each in answer["shown"])
     await stage.card("awaiting_approval")
 
 
