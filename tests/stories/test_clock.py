@@ -38,6 +38,34 @@ async def test_a_clock_that_steps_back_an_hour_stops_nothing(
         await until(bought, "the purchase goes on")
 
 
+async def test_an_intent_from_before_the_clock_stepped_back_a_day_is_settled_in_its_usual_time(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    """It would else be looked for until the day has come round again."""
+    await stage.twilio.post(
+        "faults", method="POST", path="*/IncomingPhoneNumbers.json", times=1, fault="cut_before"
+    )
+    number = await asks(requester)
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("in_progress")
+    purchase_id = card["metadata"]["event_payload"]["id"]
+
+    async def lost() -> bool:
+        return (await stage.store.purchase(purchase_id)).looks == 1
+
+    await until(lost, "the answer was lost, and Twilio asked")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1), tick=True):
+
+        async def looked() -> bool:
+            return (await stage.store.purchase(purchase_id)).looks == 2
+
+        await until(looked, "Twilio is asked once more")
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=140), tick=True):
+            stage.running.worker.kick()
+            await stage.card("complete")
+            assert await stage.bought() == [number]
+
+
 async def test_a_clock_that_steps_forward_a_week_stops_nothing(
     stage: Stage, requester: Person, approver: Person
 ) -> None:
