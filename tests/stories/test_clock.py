@@ -66,6 +66,28 @@ async def test_an_intent_from_before_the_clock_stepped_back_a_day_is_settled_in_
             assert await stage.bought() == [number]
 
 
+async def test_what_slack_did_not_take_before_the_clock_stepped_back_is_told_soon(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    """Put off for some seconds, it would else be due in an hour."""
+    await asks(requester)
+    card = await stage.card()
+    await stage.slack.post("faults", method="chat.postMessage", times=3, fault={"status": 500})
+    await approver.clicks(card, "deny")
+    await approver.view("card.deny")
+    await approver.submits(reason="Over budget")
+
+    async def refused() -> bool:
+        calls = await stage.slack.get("calls")
+        return (
+            sum(each.get("method") == "chat.postMessage" and each["error"] is not None for each in calls) == 3
+        )
+
+    await until(refused, "Slack has refused it three times")
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=1), tick=True):
+        await stage.in_thread(card, "Over budget")
+
+
 async def test_a_clock_that_steps_forward_a_week_stops_nothing(
     stage: Stage, requester: Person, approver: Person
 ) -> None:
