@@ -19,9 +19,12 @@ run: .venv/ready .env ## Run the app against the real Slack and Twilio, with the
 	@$(PY) -m bot migrate && exec $(PY) -m bot
 
 lock: .venv/ready ## Pin the dependencies of pyproject.toml anew, with hashes and without addresses
-	@$(UV) pip compile $(PINNED) -o requirements.txt pyproject.toml
-	@$(UV) pip compile $(PINNED) --extra dev -o requirements-dev.txt pyproject.toml
-PINNED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+	@$(UV) pip compile $(PINNED) --python-version 3.11 -o requirements.txt pyproject.toml
+	@$(UV) pip compile $(PINNED) --python-version 3.11 --extra dev -o requirements-dev.txt pyproject.toml
+	@echo '$(SIMLOOP)' | $(UV) pip compile $(PINNED) --python-version 3.12 -o requirements-simulation.txt -
+SIMLOOP := simloop>=0.2.2
+# an event loop with virtual time and a simulated network: of 3.12 and newer, and for make simulate alone
+PINNED := --quiet --universal --generate-hashes --no-header --no-annotate
 
 audit-dependencies: .venv/ready ## Ask whether an advisory is known for any pinned version; fails too where nobody could be asked
 	@$(UV) tool run --quiet --from pip-audit==2.10.1 python -m tests.audit_dependencies requirements.txt requirements-dev.txt
@@ -46,6 +49,15 @@ walk: .venv/ready ## Take random walks from outside: SEEDS=200 of them, from SEE
 audit: .venv/ready ## Judge every purchase from outside while all changes under them: REQUESTS=300 from SEED=1
 	@$(PY) -m tests.walks.audit --requests $(or $(REQUESTS),300) --seed $(or $(SEED),1)
 
+simulate: .venv-simulation/ready ## Simulate lives of the app on a seeded loop: SEEDS=50 of them, from SEED=1 on; a seed lives the same way again
+	@$(PY_SIMULATION) -m tests.simulation --seeds $(or $(SEEDS),50) --seed $(or $(SEED),1)
+
+ablation: .venv-simulation/ready ## Take away each safeguard in turn, until a simulated life notices (SEEDS=60 SEED=1, WITHOUT="intent late" for some)
+	@$(PY_SIMULATION) -m tests.simulation --ablation --seeds $(or $(SEEDS),60) --seed $(or $(SEED),1) --without $(WITHOUT)
+
+chaos: .venv/ready ## Kill and freeze real processes while they buy: PURCHASES=200 from SEED=1, on PostgreSQL and on SQLite
+	@$(PY) -m tests.chaos --purchases $(or $(PURCHASES),200) --seed $(or $(SEED),1)
+
 pictures: .venv/ready ## Take every screen's picture in a real browser (build/screenshots), and the README's anew
 	@$(PY) -m pytest tests/e2e -k en
 	@$(PY) -m tests.e2e.gallery
@@ -60,7 +72,7 @@ country-names: .venv/ready ## Write bot/locale/countries.json anew (needs npm)
 	@$(PY) -m tests.country_names build/cldr/package
 
 clean: ## Remove what the other commands made
-	@rm -rf .venv .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-simulation .tools .sandbox build .pytest_cache .mypy_cache .ruff_cache
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ {printf "  make %-24s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,9 +86,17 @@ help: ## Say what there is
 	@$(UV) pip sync --quiet --require-hashes --python $(PY) requirements-dev.txt
 	@touch $@
 
+PY_SIMULATION := .venv-simulation/bin/python
+.venv-simulation/ready: requirements-dev.txt requirements-simulation.txt | $(UV)
+	@python=$$(python3 tests/simulation/python.py) && \
+	  echo "Installing the pinned dependencies into .venv-simulation ..." && \
+	  $(UV) venv --quiet --allow-existing --python "$$python" .venv-simulation
+	@$(UV) pip sync --quiet --require-hashes --python $(PY_SIMULATION) requirements-dev.txt requirements-simulation.txt
+	@touch $@
+
 .tools/bin/uv:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Number Desk needs Python 3.11 or newer; python3 is $$(python3 -V)." >&2; exit 1; }
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock audit-dependencies bench bench-acknowledgements bench-start bench-under-way bench-size walk audit pictures country-names clean help
+.PHONY: demo test lint run lock audit-dependencies bench bench-acknowledgements bench-start bench-under-way bench-size walk audit simulate ablation chaos pictures country-names clean help

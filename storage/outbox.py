@@ -248,6 +248,12 @@ class Outbox(Database):
                 .values(tries=col(Outgoing.tries) + 1, due_at=now() + retry_in)
             )
 
+    async def due_now(self) -> None:
+        """What was put off is tried now: by a clock that has stepped back since it would have to wait until that has come round again."""
+        async with self.writing() as session:
+            late = (col(Outgoing.done_at).is_(None), col(Outgoing.due_at) > now())
+            await session.exec(update(Outgoing).where(*late).values(due_at=now()))
+
     async def dropped(self, row: Outgoing, why: str, note: Owed | None = None) -> None:
         """It can never be delivered; note: where that is said, in the same transaction."""
         async with self.writing() as session:

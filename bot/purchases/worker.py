@@ -176,6 +176,7 @@ class Worker:
                     job.modify(next_run_time=datetime.now(UTC))
                 with contextlib.suppress(Exception):  # the rows are due at the latest within the hour
                     await self._store.wake_all()
+                    await self._store.due_now()
                 self.kick()
             expected = ahead
 

@@ -143,8 +143,10 @@ class Courier:
         self._stopping = False
 
     async def start(self) -> None:
-        """First what waits for a channel that the settings do not name any more is owed to the one that they name."""
+        """First what waits for a channel that the settings do not name any more is owed to the one that they name, and nothing is put
+        off any longer: who knows how the clock has stepped while nobody looked."""
         self._stopping = False
+        await self._store.due_now()
         for kind, channel in (
             ("card", self._settings.approvals_channel),
             ("bundle", self._settings.bundles_channel),

@@ -272,7 +272,7 @@ PIN = re.compile(r"[\w.-]+(\[[\w,-]+\])?==[\w.!+]+( ; [^:@]+)? \\")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "requirements-simulation.txt"])
 def test_every_pin_has_hashes_and_no_address(file: str) -> None:
     """Without an address, whatever index the machine is set up with is used."""
     text = (ROOT / file).read_text()

@@ -38,6 +38,56 @@ async def test_a_clock_that_steps_back_an_hour_stops_nothing(
         await until(bought, "the purchase goes on")
 
 
+async def test_an_intent_from_before_the_clock_stepped_back_a_day_is_settled_in_its_usual_time(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    """It would else be looked for until the day has come round again."""
+    await stage.twilio.post(
+        "faults", method="POST", path="*/IncomingPhoneNumbers.json", times=1, fault="cut_before"
+    )
+    number = await asks(requester)
+    await approver.clicks(await stage.card(), "approve")
+    card = await stage.card("in_progress")
+    purchase_id = card["metadata"]["event_payload"]["id"]
+
+    async def lost() -> bool:
+        return (await stage.store.purchase(purchase_id)).looks == 1
+
+    await until(lost, "the answer was lost, and Twilio asked")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1), tick=True):
+
+        async def looked() -> bool:
+            return (await stage.store.purchase(purchase_id)).looks == 2
+
+        await until(looked, "Twilio is asked once more")
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=140), tick=True):
+            stage.running.worker.kick()
+            await stage.card("complete")
+            assert await stage.bought() == [number]
+
+
+async def test_what_slack_did_not_take_before_the_clock_stepped_back_is_told_soon(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    """Put off for some seconds, it would else be due in an hour."""
+    await asks(requester)
+    card = await stage.card()
+    await stage.slack.post("faults", method="chat.postMessage", times=3, fault={"status": 500})
+    await approver.clicks(card, "deny")
+    await approver.view("card.deny")
+    await approver.submits(reason="Over budget")
+
+    async def refused() -> bool:
+        calls = await stage.slack.get("calls")
+        return (
+            sum(each.get("method") == "chat.postMessage" and each["error"] is not None for each in calls) == 3
+        )
+
+    await until(refused, "Slack has refused it three times")
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=1), tick=True):
+        await stage.in_thread(card, "Over budget")
+
+
 async def test_a_clock_that_steps_forward_a_week_stops_nothing(
     stage: Stage, requester: Person, approver: Person
 ) -> None:
