@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -283,6 +283,7 @@ spans = st.integers(1, 96).map(lambda hours: f"{hours}h")
 
 
 @given(st.integers(0, 2 * 365 * 24 * 3600))
+@example(12254341)  # 08:59:01 of a day on which work begins at nine
 def test_a_reminder_waits_for_working_hours_and_no_longer(seconds: int) -> None:
     at = NOON + timedelta(seconds=seconds)
     hours = Hours(zone="Europe/Berlin", days="mon-fri", hours="9-17")

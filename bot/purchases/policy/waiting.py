@@ -55,9 +55,10 @@ class Hours(Part):
         )
 
     def first_from(self, at: datetime) -> datetime:
-        """This moment within the working hours, or the first one after it, to the minute."""
-        found: datetime | None = self._trigger().get_next_fire_time(None, at)
-        return at if found is None or found - at < timedelta(minutes=1) else found.astimezone(UTC)
+        """This moment where it is within the working hours, or else when they begin next."""
+        minute = at.replace(second=0, microsecond=0)  # cron knows minutes: one that it names lies within
+        found: datetime | None = self._trigger().get_next_fire_time(None, minute)
+        return at if found is None or found == minute else found.astimezone(UTC)
 
     def month_of(self, at: datetime) -> datetime:
         """When the month of this moment began, where the team is."""
