@@ -10,20 +10,20 @@ from typing import Any
 from bot.app import main
 from bot.office import Office
 from storage.office import OfficeRow
-from storage.purchases import Purchases
+from storage.work import Work
 
 PAUSE = 0.25
 
 
 def slow_after_the_intent() -> None:
-    intend = Purchases.intend_to_buy
+    intend = Work.intend_to_buy
 
     async def slowly(*given: Any) -> Any:
         purchase = await intend(*given)
         await asyncio.sleep(PAUSE)
         return purchase
 
-    Purchases.intend_to_buy = slowly  # type: ignore[method-assign]
+    Work.intend_to_buy = slowly  # type: ignore[method-assign]
 
 
 def without_the_epoch() -> None:

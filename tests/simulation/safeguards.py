@@ -18,12 +18,15 @@ from bot.purchases import steps, worker
 from bot.slack import people
 from bot.slack.once import OnceApp
 from bot.twilio import catalogue, client, numbers
+from storage import purchases, services
+from storage.approvals import Approvals
+from storage.changes import Changes
+from storage.claims import CLAIM
 from storage.database import Database
 from storage.history import Happened
-from storage.known import Known
 from storage.models import Number, Outgoing, now
 from storage.outbox import Outbox
-from storage.purchases import Purchases
+from storage.work import Work
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Safeguard:
 
 
 def no_intent() -> None:
-    async def intend(self: Purchases, purchase: Any, price: Any, terms: dict[str, Any]) -> Any:
+    async def intend(self: Work, purchase: Any, price: Any, terms: dict[str, Any]) -> Any:
         details = {**terms, "price": str(price), "revision": purchase.revision}
         row = await self._change(
             purchase.id,
@@ -52,7 +55,7 @@ def no_intent() -> None:
         row.buying_at, row.charged = now(), price
         return row
 
-    Purchases.intend_to_buy = intend  # type: ignore[method-assign]
+    Work.intend_to_buy = intend  # type: ignore[method-assign]
 
 
 def no_asking() -> None:
@@ -96,12 +99,12 @@ def any_4xx() -> None:
 
 
 def unconditional() -> None:
-    change = Purchases._update
+    change = Changes._update
 
     async def changed(self: Any, session: Any, purchase_id: str, _: Any, values: Any, **more: Any) -> Any:
         return await change(self, session, purchase_id, [], values, **more)
 
-    Purchases._update = changed  # type: ignore[method-assign, assignment]
+    Changes._update = changed  # type: ignore[method-assign, assignment]
 
 
 def any_price() -> None:
@@ -116,20 +119,19 @@ def old_price() -> None:
 
 
 def any_quote() -> None:
-    approve = Purchases.approve
+    approve = Approvals.approve
 
     async def newest(self: Any, purchase_id: str, quote_no: int, *more: Any) -> Any:
         purchase = await self.purchase(purchase_id)
         return await approve(self, purchase_id, purchase.quote_no, *more)
 
-    Purchases.approve = newest  # type: ignore[method-assign]
+    Approvals.approve = newest  # type: ignore[method-assign]
 
 
 def counted_once() -> None:
-    async def still(purchase: Any, app: Any) -> bool:
-        return True
+    async def holds(purchase: Any, app: Any) -> None: ...
 
-    steps.still_approved = still
+    steps.check_approved = holds
 
 
 def old_lists() -> None:
@@ -141,24 +143,23 @@ def twice_per_payload() -> None:
 
 
 def not_held() -> None:
-    hold = Purchases._hold
+    hold = purchases._hold
 
     def free(*given: str) -> Number:
         number = hold(*given)
         number.released_at = now()
         return number
 
-    Purchases._hold = staticmethod(free)  # type: ignore[method-assign]
+    purchases._hold = free
 
 
 def unclaimed() -> None:
-    async def claimed(self: Any, service: Any, by: str) -> bool:
-        await self._update_service(
-            service, None, {"claimed_by": by, "claimed_until": now() + timedelta(minutes=1)}
-        )
+    async def claimed(session: Any, table: Any, row_id: Any, by: str, *_: Any) -> bool:
+        held = {"claimed_by": by, "claimed_until": now() + CLAIM}
+        await session.exec(update(table).where(table.id == row_id).values(**held))
         return True
 
-    Known.claim_service = claimed  # type: ignore[method-assign]
+    services.claim = claimed
 
 
 def told_later() -> None:
