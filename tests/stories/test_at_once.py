@@ -73,10 +73,21 @@ async def _asks(person: Person, number: str, nth: int) -> None:
     while number not in options(choose, "phone_number"):
         page += 1
         assert page < 6, "the number is not listed"
-        await person.presses("more")
-        choose = await person.view("buy_number.choose")
+        choose = await _more(person, options(choose, "phone_number"))
     await person.submits(phone_number=number)
     await person.view("buy_number.review")
     service = {"messaging_service": "new", "messaging_service_name": f"Team {nth % 5}"}
     answer = await sends(person, **service)
     assert answer["response_action"] == "clear", answer
+
+
+async def _more(person: Person, before: list[str]) -> dict[str, Any]:
+    """The page with other numbers than ``before``."""
+    await person.presses("more")
+
+    async def changed() -> dict[str, Any] | None:
+        page = await person.view("buy_number.choose")
+        return page if options(page, "phone_number") != before else None
+
+    found: dict[str, Any] = await until(changed, "other numbers are shown")
+    return found
