@@ -113,6 +113,15 @@ def at_quiet(
             yield f"{each['id']} is {each['state']}, which is not on record"
         if each["phone_number_sid"] and not {"charge", "taken_over"} & set(happened):
             yield f"{each['id']} is bought, which is not on record"
+    charged = {
+        json.loads(e["details"])["phone_number"]: e["purchase_id"] for e in events if e["what"] == "charge"
+    }
+    for card in list(
+        shown
+    ):  # of a number that another request has got since, a card may say that this one has not bought it
+        number = checks.number_in("\n".join(checks.texts(card["blocks"])))
+        if charged.get(number, checks.payload(card)["id"]) != checks.payload(card)["id"]:
+            shown.remove(card)
     for untrue in checks.untrue_first_lines(shown, state, "en"):
         if not (by_others and untrue.startswith(IN_SERVICE)):
             yield untrue

@@ -122,7 +122,7 @@ class Life(Audit):
             self.decide: 40,
             self.approve_what_waits: 14,
             self.change_meanwhile: 18,
-            self.change_mind: 10,
+            self.change_mind: 14,
             self.decide_by_old_cards: 6,
             self.lead_on: 14,
             self.end_some: 8,
