@@ -1,7 +1,7 @@
 """Shows an error where the person is looking: under the field, in the modal, as a message only they see."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from slack_bolt import BoltResponse
@@ -15,7 +15,7 @@ from bot.purchases.steps import refused
 from bot.refusals import SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.texts import N_, Said, Texts, person, say
 from bot.twilio.client import TwilioError
-from handlers import blocks, forms
+from handlers import blocks, forms, rich
 from handlers.blocks import View
 from storage.changes import Lost
 from storage.drafts import DraftMoved
@@ -38,25 +38,22 @@ async def shown(
     if isinstance(error, FormErrors) and kind == "view_submission":
         if here := under_fields(error, body["view"], t):
             return _answer({"response_action": "errors", "errors": here})
-        text = "\n".join(
-            t.said(each) for each in error.fields.values()
-        )  # the page has none of the fields yet
-        return _answer({"response_action": "push", "view": view(text, t)})
+        # the page has none of the fields yet
+        return _answer({"response_action": "push", "view": view(list(error.fields.values()), t)})
     said = await sentence(error, app)
-    text = t.said(said)
     if kind == "command":
-        return _answer({"response_type": "ephemeral", "text": text})
+        return _answer({"response_type": "ephemeral", **rich.message(said, t)})
     if kind == "view_submission":
-        return _answer({"response_action": "push", "view": view(text, t)})
+        return _answer({"response_action": "push", "view": view([said], t)})
     if kind == "block_suggestion":
         return _answer({"options": []})
     try:
         if kind == "block_actions" and (body.get("view") or {}).get("type") == "home":
-            await client.views_open(trigger_id=body["trigger_id"], view=view(text, t))
+            await client.views_open(trigger_id=body["trigger_id"], view=view([said], t))
         elif kind == "block_actions" and body.get("view"):
-            await client.views_push(trigger_id=body["trigger_id"], view=view(text, t))
+            await client.views_push(trigger_id=body["trigger_id"], view=view([said], t))
         elif kind == "block_actions":
-            await only_to(client, body, text)
+            await only_to(client, body, said, t)
     except SLACK_FAILS as failed:
         log.warning("an error could not be shown: %s", type(failed).__name__)
     return BoltResponse(status=200, body="")
@@ -72,13 +69,13 @@ def _answer(body: dict[str, Any]) -> BoltResponse:
     return BoltResponse(status=200, body=body)
 
 
-async def only_to(client: AsyncWebClient, body: dict[str, Any], text: str) -> None:
+async def only_to(client: AsyncWebClient, body: dict[str, Any], said: Said, t: Texts) -> None:
     """A message only the person who clicked sees, in the thread or channel of what was clicked."""
     container = body.get("container") or {}
     await client.chat_postEphemeral(
         channel=body["channel"]["id"],
         user=body["user"]["id"],
-        text=text,
+        **rich.message(said, t),
         thread_ts=container.get("thread_ts"),
     )
 
@@ -117,9 +114,10 @@ async def with_operators(why: Said, app: App) -> Said:
     return say(can, why=why, operators=[person(each) for each in operators])
 
 
-def view(text: str, t: Texts) -> View:
+def view(sentences: Sequence[Said], t: Texts) -> View:
     """On top of the page where it happened, which keeps what was typed."""
-    return blocks.modal("problem", t("That did not work"), [blocks.alert(text, "error")], close=t("Back"))
+    shown = [rich.alert(each, t) for each in sentences]
+    return blocks.modal("problem", t("That did not work"), shown, close=t("Back"))
 
 
 def unseen(what: str, app: App) -> Callable[[Exception], Awaitable[None]]:

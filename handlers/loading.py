@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import BundleGone, DraftGone, NotAsTwilioHasIt, SlackSlow
 from bot.refusals import SLACK_FAILS, Kind, of_slack
 from bot.texts import Said, Texts
-from handlers import blocks, errors
+from handlers import blocks, errors, rich
 from handlers.blocks import Block, View
 from handlers.turn import Turn
 from storage.drafts import DraftMoved
@@ -95,7 +95,7 @@ async def _show(turn: Turn, waiting: View, slow: View) -> None:
 
 
 def problem(said: Said, t: Texts, about: str = "", way_on: Block | None = None) -> View:
-    shown = [blocks.alert(t.said(said), "error")]
+    shown = [rich.alert(said, t)]
     if way_on is not None:
         shown.append(blocks.actions("buttons", way_on))
     return blocks.modal(PROBLEM, t("That did not work"), shown, close=t("Close"), about=about)

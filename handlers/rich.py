@@ -10,7 +10,7 @@ from string import Formatter
 from typing import Any
 
 from bot.texts import MOMENT, Said, Texts
-from handlers.blocks import LONGEST_TEXT, Block, context, cut
+from handlers.blocks import LONGEST_TEXT, Block, context, cut, note
 
 Element = dict[str, Any]
 Names = Mapping[str, str]
@@ -89,6 +89,19 @@ def warning(sentence: Said, t: Texts) -> Block:
     return block(section(emoji("warning"), text(" "), *said(sentence, t, {})))
 
 
+def alert(sentence: Said, t: Texts, level: str = "error") -> Block:
+    """For a modal: what went wrong, in which people's and Twilio's words stay as they are (rule 39). An alert takes bare text only."""
+    elements = said(sentence, t, None)
+    if all(each.keys() == {"type", "text"} for each in elements):
+        return note("".join(each["text"] for each in elements), level)
+    return block(section(emoji("warning"), text(" "), *elements))
+
+
+def message(sentence: Said, t: Texts) -> dict[str, Any]:
+    """A message that says this and nothing else: its blocks, and the notification."""
+    return {"text": t.said(sentence), "blocks": [block(section(*said(sentence, t, None)))]}
+
+
 def plainly(sentence: Said, t: Texts) -> str:
     """A kept sentence as bare text, for elements that have no formatting."""
     return "".join(each.get("text", "") for each in said(sentence, t, {}))
@@ -107,8 +120,8 @@ def bullets(rows: Sequence[Sequence[Element]], t: Texts, longest: int = LONGEST_
     return [block(made), *([context(t.n("and one more", "and {n} more", left))] if left else [])]
 
 
-def said(sentence: Said, t: Texts, names: Names) -> list[Element]:
-    """A kept sentence: its own markup counts, that of its values does not."""
+def said(sentence: Said, t: Texts, names: Names | None) -> list[Element]:
+    """A kept sentence: its own markup counts, that of its values does not. People become names, or mentions where no names are given."""
     return list(_parts(sentence, t, names))
 
 
@@ -120,7 +133,7 @@ def headline(sentence: Said, t: Texts, names: Names) -> list[Element]:
     ]
 
 
-def _parts(sentence: Said, t: Texts, names: Names) -> Iterator[Element]:
+def _parts(sentence: Said, t: Texts, names: Names | None) -> Iterator[Element]:
     for literal, field, _, _ in Formatter().parse(t.pattern(sentence["say"])):
         yield from _marked(literal)
         if field is not None:
@@ -139,7 +152,7 @@ def _marked(literal: str) -> Iterator[Element]:
         yield text(literal[end:])
 
 
-def _value(value: Any, t: Texts, names: Names) -> Iterator[Element]:
+def _value(value: Any, t: Texts, names: Names | None) -> Iterator[Element]:
     match value:
         case list():
             for i, each in enumerate(value):
@@ -150,6 +163,8 @@ def _value(value: Any, t: Texts, names: Names) -> Iterator[Element]:
             yield from _parts(value, t, names)
         case {"moment": seconds}:
             yield moment(datetime.fromtimestamp(seconds).astimezone(), value.get("form", MOMENT))
+        case {"person": str(user_id)} if names is None:
+            yield user(user_id)
         case {"mention": mentioned}:
             for i, each in enumerate(mentioned):
                 if i:
@@ -161,7 +176,7 @@ def _value(value: Any, t: Texts, names: Names) -> Iterator[Element]:
                     yield text(t.separator)
                 yield channel(each)
         case _:
-            shown = t.plainly(value, names)
+            shown = t.plainly(value, names or {})
             if shown:
                 yield text(shown)
 

@@ -65,7 +65,7 @@ async def taken_over(turn: Turn, of: OfPurchase) -> None:
 
     async def tell(error: Exception) -> None:
         said = await errors.sentence(error, turn.app)
-        await errors.only_to(turn.client, turn.body, turn.t.said(said))
+        await errors.only_to(turn.client, turn.body, said, turn.t)
 
     turn.app.later(work(), tell)
 

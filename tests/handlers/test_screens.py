@@ -24,7 +24,7 @@ from bot.purchases.policy import Approve, Policy
 from bot.readiness import CHECKS, Finding, Subject, Verdict
 from bot.settings import Settings
 from bot.slack.people import People
-from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, mention, money, phone, say
+from bot.texts import BUNDLE_STATES, LANGUAGES, Texts, country, mention, money, person, phone, say
 from bot.twilio import contents, destinations
 from bot.twilio.access import Access
 from bot.twilio.addresses import FIELDS, AddressProblem, Known
@@ -33,7 +33,7 @@ from bot.twilio.client import connect
 from bot.twilio.contents import FIELDS_ON_A_PAGE, GROUP, Contents, Document, EndUser, Page
 from bot.twilio.regulations import Part, Regulation
 from bot.twilio.senders import Sender
-from handlers import address_fields, atlas, blocks, country_field, loading
+from handlers import address_fields, atlas, blocks, country_field, loading, rich
 from handlers import errors as shown_errors
 from handlers.bundle import address as bundle_address
 from handlers.bundle import delete, details, document, document_set, start
@@ -305,7 +305,7 @@ def views(t: Texts) -> Iterator[tuple[str, Any]]:
     yield "end, bought", decide.end_page(purchase(phone_number_sid="PN0"), t)
     yield "loading", loading.page(t, t("Looking for numbers at Twilio…"), "0123456789ab")
     for error in every_error():
-        yield error.said["say"], shown_errors.view(t.said(error.said), t)
+        yield error.said["say"], shown_errors.view([error.said], t)
 
 
 # the pages of a bundle
@@ -824,6 +824,22 @@ def test_peoples_words_stand_as_they_typed_them_and_nothing_of_them_comes_alive(
     assert {"type": "text", "text": typed} in texts
     assert not any(each["type"] == "mrkdwn" for each in texts), "mrkdwn cannot escape a star"
     assert {"type": "text", "text": "*Ada*", "style": {"bold": True}} in texts, "who denied it"
+
+
+@pytest.mark.parametrize("sentence", ["{why}", "{why} Type `/twilio status`, or ask {who}."])
+def test_what_went_wrong_is_said_in_the_words_of_whoever_said_it_and_none_of_them_comes_alive(
+    sentence: str,
+) -> None:
+    typed = "<!channel> & *bold* ~x~"
+    t, said = Texts("en"), say(sentence, why=typed, who=person("U1"))
+    for view in (loading.problem(said, t), shown_errors.view([said], t)):
+        assert view_problems(view) == []
+        leaves = list(_leaves(view["blocks"]))
+        assert typed in "".join(each["text"] for each in leaves)
+        assert not any(each["type"] == "mrkdwn" for each in leaves), "mrkdwn cannot escape a star"
+    told = rich.message(said, t)
+    assert not any(each["type"] == "mrkdwn" for each in _leaves(told["blocks"]))
+    assert "<!channel>" not in told["text"]
 
 
 def _leaves(block: Any) -> Iterator[dict[str, Any]]:
