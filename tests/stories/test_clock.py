@@ -66,6 +66,34 @@ async def test_an_intent_from_before_the_clock_stepped_back_a_day_is_settled_in_
             assert await stage.bought() == [number]
 
 
+async def test_a_service_from_before_the_clock_stepped_back_a_day_is_made_in_its_usual_time(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    await stage.twilio.post("faults", method="POST", path="*/Services", times=1, fault="cut_before")
+    number = await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Leeds two"})
+    await approver.clicks(await stage.card(), "approve")
+
+    async def claimed() -> datetime | None:
+        purchase = await stage.store.purchase((await stage.card())["metadata"]["event_payload"]["id"])
+        row = await stage.store.service_named(purchase.workspace_id, purchase.account_sid, "Leeds two")
+        return row.claimed_until
+
+    first = await until(claimed, "its making was begun")
+    await stage.in_thread(await stage.card(), "bought")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1), tick=True):
+
+        async def anew() -> bool:
+            return (await claimed() or first) < first
+
+        await until(anew, "it is looked for from now on")
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=30), tick=True):
+            stage.running.worker.kick()
+            await stage.card("complete")
+            assert await stage.bought() == [number]
+    made = [each["friendly_name"] for each in (await stage.twilio.get("state"))["services"]]
+    assert made.count("Leeds two") == 1
+
+
 async def test_what_slack_did_not_take_before_the_clock_stepped_back_is_told_soon(
     stage: Stage, requester: Person, approver: Person
 ) -> None:
