@@ -12,7 +12,7 @@ from playwright.async_api import Browser, async_playwright
 from tests.conftest import ARGUMENTS, CHROMIUM
 from tests.e2e.screen import PICTURES, SOON
 from tests.stories import filling
-from tests.stories.stage import Person, Stage, options, sends, until
+from tests.stories.stage import Person, Stage, asks, options, sends, state_of, until
 from tests.stories.stage import stage as set_stage
 
 WIDE, NARROW = {"width": 1180, "height": 820}, {"width": 390, "height": 844}
@@ -201,7 +201,60 @@ async def bundles(album: Album, compliance: Person, requester: Person) -> None:
     await album.page_of(compliance)
     await compliance.types("bundles")
     await album.modal("bundles", compliance, "bundles.list")
+    await compliance.presses("details")
+    await album.modal("bundle-details", compliance, "bundles.details")
     await album.close(compliance)
+
+
+async def whatsapp(album: Album, approver: Person) -> None:
+    """Beside the account's first sender, which is made in the Console."""
+    await album.stage.twilio.post("senders", phone_number="+442079460001")
+    ready = next(each for each in await album.stage.cards() if state_of(each) == "complete")
+    await album.page_of(approver, "C0APPROVALS")
+    await approver.clicks(ready, "enable_whatsapp")
+    await album.modal("whatsapp", approver, "card.whatsapp")
+    await album.close(approver)
+
+
+async def doctor(album: Album, operator: Person) -> None:
+    await album.page_of(operator)
+    await operator.types("doctor")
+    await album.modal("doctor", operator, "doctor")
+    await album.close(operator)
+
+
+POLICY = """
+[[rule]]
+name = "Support"
+countries = ["US"]
+[[rule.stage]]
+name = "Team lead"
+people = ["U0APPROVER"]
+[[rule.stage]]
+name = "Finance"
+people = ["U0APPROVER2"]
+yearly_above = 10
+[emergency]
+people = ["U0APPROVER"]
+[approve]
+people = ["U0APPROVER"]
+"""
+
+
+async def stages(album: Album, requester: Person, approver: Person, file: Path) -> None:
+    stage = album.stage
+    await asyncio.to_thread(file.write_text, POLICY)
+    await stage.stop_app()
+    await stage.start_app(POLICY_FILE=str(file), CHANNEL_LANGUAGE=album.language)
+    number = await asks(requester)
+    card = await stage.card("awaiting_approval", number)
+    page = await album.page_of(approver, "C0APPROVALS", thread=card["ts"])
+    await approver.clicks(card, "approve")
+    await stage.in_thread(card, "Finance")
+    await album.take("card-stages", page)
+    await approver.chooses(card, "approve_alone")
+    await album.modal("emergency", approver, "card.approve_alone")
+    await album.close(approver)
 
 
 async def twilio(album: Album, person: Person) -> None:
@@ -213,7 +266,7 @@ async def twilio(album: Album, person: Person) -> None:
 PEOPLE = {"en": "requester", "ja": "requester_ja"}
 
 
-async def fill(album: Album) -> None:
+async def fill(album: Album, folder: Path) -> None:
     stage = album.stage
     requester, approver = stage.person(PEOPLE[album.language]), stage.person("approver")
     chapters: list[Callable[[], Awaitable[None]]] = [
@@ -224,6 +277,9 @@ async def fill(album: Album) -> None:
         lambda: lost(album, requester, approver),
         lambda: homes(album, requester, approver, stage.person("operator")),
         lambda: bundles(album, stage.person("compliance"), requester),
+        lambda: whatsapp(album, approver),
+        lambda: doctor(album, stage.person("operator")),
+        lambda: stages(album, requester, approver, folder / "stages.toml"),
         lambda: twilio(album, approver),
     ]
     for chapter in chapters:
@@ -242,7 +298,7 @@ async def main() -> int:
                         await stage.stop_app()
                         await stage.start_app(CHANNEL_LANGUAGE=language)
                     album = Album(browser, stage, language)
-                    await fill(album)
+                    await fill(album, Path(folder))
                     overflowing += album.overflowing
         await browser.close()
     for each in overflowing:

@@ -320,6 +320,6 @@ async def test_a_callback_that_twilio_has_not_signed_is_refused(
     assert status == 403 and await forger.row(card) == before
     assert "Twilio has not signed it" in caplog.text and token not in caplog.text
     calls = (await forger.stage.twilio.get("calls"))[asked:]
-    assert not [each for each in calls if "Bundles" in each["path"] or "Messages" in each["path"]]
+    assert not [each for each in calls if "Bundles/" in each["path"] or "Messages" in each["path"]]
     status, _ = await forger.posts(path, body, {**kind, "X-Twilio-Signature": twilios(url, form, token)})
     assert status == 204, "signed, it is taken"

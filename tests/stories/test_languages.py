@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.stories.stage import Person, Stage, asks, finds, reviews, sends, shown
+from tests.stories.stage import Person, Stage, asks, finds, reviews, sends, shown, until
 
 
 def japanese(text: str) -> bool:
@@ -28,9 +28,8 @@ async def test_a_japanese_person_reads_japanese(stage: Stage, requester_ja: Pers
     await stage.card("complete")
     assert await stage.bought() == [number]
 
-    await stage.told(requester_ja, "購入")
-    told = await requester_ja.direct_messages()
-    assert told and all(japanese(each) for each in told)
+    told = await until(requester_ja.direct_messages, "who asked is told directly")
+    assert all(japanese(each) for each in told)
     answer = await requester_ja.types("status")
     assert japanese(shown(answer["shown"][0]))
 
