@@ -196,7 +196,8 @@ async def test_a_page_waits_behind_its_loading_view_until_slack_takes_more_calls
     await requester.view("buy_number.choose")
     tried = [each for each in await stage.slack.get("calls") if each.get("method") == "views.update"]
     limited = [each for each in tried if each.get("error") == "ratelimited"]
-    assert len(limited) == 2 and "buy_number.choose" in str(tried[-1]["arguments"])
+    assert len(limited) == 2
+    assert any("buy_number.choose" in str(each["arguments"]) for each in tried if not each.get("error"))
 
 
 async def test_a_page_comes_behind_its_loading_view_after_slacks_bad_moment(
