@@ -785,7 +785,7 @@ class Walk:
         if where["state"] not in checks.LIVE or not menus:
             return
         user = self.dice.choice(APPROVERS)
-        option = menus[0].element["options"][0]
+        option = menus[0].element["options"][-1]  # what ends it stands last
         try:
             await self.press(user, menus[0], {"selected_option": option})
             view = await self.page(user)
