@@ -33,8 +33,7 @@ async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> 
 
 def _turn(stands: Standing, person_id: str, app: App) -> int:
     """The place of the stage that the person's yes is for. Raises NotYourTurn, OverLimit, AlreadyDecided."""
-    if stands.case.refused is not None:
-        raise standing.over_limit(stands.case.refused.said)
+    standing.check_limits(stands.case)
     mine = [each for each in stands.approvals if standing.key(each) == (person_id, False)]
     if not all(map(stands.policy.is_old, mine)):
         raise _approved_already()
@@ -52,11 +51,7 @@ def _approved_already() -> AlreadyDecided:
 
 async def check_emergency(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could approve this quote of it alone now. Raises as ``approve`` does."""
-    purchase = await existing(purchase_id, app)
-    await app.policy.check(Verb.APPROVE_ALONE, person_id, purchase, app.people)
-    if purchase.state != State.AWAITING_APPROVAL or purchase.quote_no != quote_no:
-        explain_loss(Lost(purchase), quote_no)
-    return purchase
+    return await _check(Verb.APPROVE_ALONE, purchase_id, quote_no, person_id, app)
 
 
 async def approve_alone(purchase_id: str, quote_no: int, person_id: str, reason: str, app: App) -> Purchase:
@@ -66,8 +61,7 @@ async def approve_alone(purchase_id: str, quote_no: int, person_id: str, reason:
         subject=purchase.subject, stage=EMERGENCY, person_id=person_id, approved_at=now(), reason=reason
     )
     stands = await standing.of(purchase, app, new=new)
-    if stands.case.refused is not None:
-        raise standing.over_limit(stands.case.refused.said)
+    standing.check_limits(stands.case)
     if stands.rule is None:
         raise NotPossibleNow()
     return await _given(stands, new, quote_no, app)
@@ -132,8 +126,12 @@ async def check_approved(purchase: Purchase, app: App) -> None:
 
 async def check_decidable(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase, if this person could decide about this quote of it now. Raises as ``approve`` does."""
+    return await _check(Verb.DENY, purchase_id, quote_no, person_id, app)
+
+
+async def _check(verb: Verb, purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     purchase = await existing(purchase_id, app)
-    await app.policy.check(Verb.DENY, person_id, purchase, app.people)
+    await app.policy.check(verb, person_id, purchase, app.people)
     if purchase.state != State.AWAITING_APPROVAL or purchase.quote_no != quote_no:
         explain_loss(Lost(purchase), quote_no)
     return purchase
@@ -150,7 +148,7 @@ async def deny(purchase_id: str, quote_no: int, person_id: str, reason: str, app
         reason=reason,
     )
     to_requester = news.direct(purchase, {**said, "offer": "ask_again"})
-    details = {"reason": reason, "rule": rule.name if rule else None, "policy_version": policy.version}
+    details = {"reason": reason, **policy.by_rule(rule)}
     happened = Happened("denied", person_id, details, (news.thread(app.settings, said), to_requester))
     try:
         purchase = await app.store.deny(purchase_id, quote_no, person_id, reason, happened)
@@ -220,8 +218,7 @@ def _next_stage(stands: Standing, counted: Progress, new: Approval | None, app: 
     """An edited card notifies nobody, so the thread calls those whose turn it is now."""
     place = counted.place or 0
     names: dict[str, Any] = {
-        "number": phone(stands.purchase.phone_number),
-        "price": money(stands.purchase.quote.price, stands.purchase.quote.currency),
+        **stands.names,
         "stage": (counted.stage.name if counted.stage else "") or str(place + 1),
     }
     text = N_("By the policy as it is now {number} ({price} a month) waits for the stage “{stage}”.")
@@ -229,7 +226,7 @@ def _next_stage(stands: Standing, counted: Progress, new: Approval | None, app: 
         text = N_("{approver} approves. Next comes the stage “{stage}”: {number} for {price} a month.")
         names["approver"] = person(new.person_id)
     called = [*stands.approvals, *([new] if new is not None else [])]
-    calls, told = stands.calls(app, counted, [each.person_id for each in called])
+    calls, told = stands.calls(app, stands.deciding(counted), [each.person_id for each in called])
     owed = news.called_back(app.settings, say(text, **names), calls, told)
     details = {**stands.by_rule, "stage": place + 1}
     return Happened("stage_reached", new.person_id if new else None, details, owed)
@@ -239,11 +236,7 @@ def _decided(
     stands: Standing, counted: Progress, last: str | None, new: Approval | None, app: App
 ) -> Happened:
     quote = stands.purchase.quote
-    names: dict[str, Any] = {
-        "number": phone(quote.phone_number),
-        "price": money(quote.price, quote.currency),
-        "ceiling": money(quote.ceiling, quote.currency),
-    }
+    names: dict[str, Any] = {**stands.names, "ceiling": money(quote.ceiling, quote.currency)}
     if last is None:
         said = say(N_("By the policy {number} for {price} a month needs nobody's approval."), **names)
         return Happened("unasked", None, stands.by_rule, (news.thread(app.settings, said),))

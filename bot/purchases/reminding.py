@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from bot import announcements as news
 from bot.core import App
 from bot.purchases import standing
 from bot.purchases.policy.lists import Lists
-from bot.purchases.policy.policy import own_of
 from bot.purchases.policy.waiting import Act, Waited, Waiting, next_act
 from bot.purchases.standing import Standing
-from bot.texts import N_, Said, money, phone, say
+from bot.texts import N_, Said, say
 from storage.changes import LONGEST_SLEEP
 from storage.history import Happened
 from storage.models import Purchase, State, now
@@ -60,7 +60,7 @@ async def _do(act: Act, stands: Standing, app: App) -> Purchase:
 
 async def _remind(stands: Standing, app: App) -> Purchase:
     purchase = stands.purchase
-    said = say(N_("{number} for {price} a month still waits for a decision."), **_names(stands))
+    said = say(N_("{number} for {price} a month still waits for a decision."), **stands.names)
     owed = _called(stands, stands.deciding(stands.progress), said, app)
     return await app.store.save_step(
         purchase,
@@ -78,7 +78,7 @@ async def _pass_on(stands: Standing, app: App) -> Purchase:
         N_(
             "Nobody has decided about {number} for {price} a month so far. It is passed on: you may decide, too."
         ),
-        **_names(stands),
+        **stands.names,
     )
     owed = _called(stands, [stands.policy.waiting.pass_on_to], said, app)
     purchase = stands.purchase
@@ -95,7 +95,7 @@ async def _lapse(stands: Standing, app: App) -> Purchase:
     purchase = stands.purchase
     said = say(
         N_("Nobody decided about {number} for {price} a month in time, so the request has lapsed."),
-        **_names(stands),
+        **stands.names,
     )
     owed = (news.thread(app.settings, said), news.direct(purchase, {**said, "offer": "ask_again"}))
     happened = Happened("lapsed", None, _details(stands), owed)
@@ -104,16 +104,9 @@ async def _lapse(stands: Standing, app: App) -> Purchase:
 
 def _called(stands: Standing, deciders: Sequence[Lists], said: Said, app: App) -> tuple[Owed, ...]:
     """In the thread, which notifies whom it mentions; the channel is not disturbed again."""
-    approved = {each.person_id for each in stands.approvals}
-    excluded = own_of(stands.purchase, stands.rule) | approved
-    calls, told = stands.policy.calls(deciders, excluded, app.people)
+    calls, told = stands.calls(app, deciders, (each.person_id for each in stands.approvals))
     return news.called_back(app.settings, said, calls, told, broadcast=False)
 
 
-def _names(stands: Standing) -> Said:
-    quote = stands.purchase.quote
-    return {"number": phone(quote.phone_number), "price": money(quote.price, quote.currency)}
-
-
-def _details(stands: Standing) -> Said:
+def _details(stands: Standing) -> dict[str, Any]:
     return {**stands.by_rule, "stage": stands.purchase.stage}

@@ -1,6 +1,6 @@
 """How a request stands with those who decide: the rule that applies to it, the stage it waits for, and whose approval counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from bot.purchases.policy.lists import Lists, Lookup
 from bot.purchases.policy.policy import EMERGENCY, Policy, own_of
 from bot.purchases.policy.rules import Case, Facts, Figures, Rule
 from bot.purchases.policy.waiting import Waited, next_act
-from bot.texts import Said
+from bot.texts import Said, money, phone
 from storage.changes import LONGEST_SLEEP
 from storage.commitments import Commitment
 from storage.models import Approval, Draft, Purchase, Quote, now
@@ -55,8 +55,14 @@ class Standing:
 
     @property
     def by_rule(self) -> dict[str, Any]:
-        """For the record: the rule and the version of the file by which it was decided."""
-        return {"rule": self.rule.name if self.rule else None, "policy_version": self.policy.version}
+        """For the record (``Policy.by_rule``)."""
+        return self.policy.by_rule(self.rule)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """For a sentence: the number, and what it costs a month."""
+        quote = self.purchase.quote
+        return {"number": phone(quote.phone_number), "price": money(quote.price, quote.currency)}
 
     @property
     def as_sent(self) -> dict[str, Any]:
@@ -72,12 +78,12 @@ class Standing:
         return self.policy.deciding(counted, self.purchase)
 
     def calls(
-        self, app: App, counted: Progress | None = None, approved: Sequence[str] = ()
+        self, app: App, deciders: Sequence[Lists] | None = None, approved: Iterable[str] = ()
     ) -> tuple[list[str], list[str]]:
-        """Whom it calls now (``Policy.calls``): those of the stage that it waits for, but who have ``approved``."""
-        counted = counted or self.progress
+        """Whom it calls (``Policy.calls``), but who have ``approved``. deciders: without them those of the stage that it waits for."""
+        deciders = self.deciding(self.progress) if deciders is None else deciders
         excluded = own_of(self.purchase, self.rule) | {*approved}
-        return self.policy.calls(self.deciding(counted), excluded, app.people)
+        return self.policy.calls(deciders, excluded, app.people)
 
     def named(self, app: App) -> Any:
         """For a sentence: who may decide now."""
@@ -117,8 +123,7 @@ async def before(draft: Draft, quote: Mapping[str, Any], app: App) -> Standing:
     if lack := policy.lack(facts, app.people):
         raise NobodyCouldApprove(lack["say"], **lack["with"])
     case = policy.case(facts, await _figures(policy, app, purchase))
-    if case.refused is not None:
-        raise over_limit(case.refused.said)
+    check_limits(case)
     return Standing(policy, purchase, case, (), {})
 
 
@@ -163,8 +168,11 @@ def so_far(draft: Draft, app: App, typed: Mapping[str, Any]) -> Facts:
     )
 
 
-def over_limit(said: Said) -> OverLimit:
-    return OverLimit(said["say"], **said["with"])
+def check_limits(case: Case) -> None:
+    """Raises OverLimit."""
+    if case.refused is not None:
+        said = case.refused.said
+        raise OverLimit(said["say"], **said["with"])
 
 
 # what counts against the limits

@@ -499,7 +499,7 @@ async def around(purchase: Purchase, app: App) -> Around:
 
 def _of_policy(stands: Standing, counted: Progress, app: App) -> dict[str, Any]:
     """What the policy says of one that waits: which rule applies, and for whom it waits."""
-    calls, _ = stands.calls(app, counted)
+    calls, _ = stands.calls(app, stands.deciding(counted))
     several = len(stands.case.stages) > 1
     against = [each.said for each in stands.case.over]
     if stands.rule is None:

@@ -54,6 +54,10 @@ class Policy(Part):
         """A short hash of the file's content, kept with each approval; empty for one that comes from no file."""
         return self._version
 
+    def by_rule(self, rule: Rule | None) -> dict[str, Any]:
+        """For the record: the rule, and the version of the file, by which something was decided."""
+        return {"rule": rule.name if rule else None, "policy_version": self.version}
+
     @property
     def notices(self) -> tuple[Said, ...]:
         """For the operators: what works, and should be changed in the file."""
