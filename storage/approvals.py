@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.changes import Changes, lost_to
 from storage.history import Happened
-from storage.models import Approval, Purchase, State, now
+from storage.models import EMERGENCY, Approval, Purchase, State, now
 
 
 class AlreadyApproved(Exception):
@@ -67,31 +67,32 @@ class Approvals(Changes):
             row = await self._locked(session, purchase_id)
             if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != quote_no:
                 raise lost_to(session, row)
-            await self._give(session, row, approval, old_before)
+            approvals = await self._give(session, row, approval, old_before)
             details = {name: value for name, value in approval.items() if value is not None}
             event = Happened("approval", approval["person_id"], {**details, "quote": quote_no})
             self._put_on_record(session, row, event)
-            return await self._judge(session, row, judge)
+            return await self._judge(session, row, judge, approvals)
 
     async def _give(
         self, session: AsyncSession, row: Purchase, approval: dict[str, Any], old_before: datetime | None
-    ) -> None:
-        """One yes a person and quote; besides, one in an emergency (stage 0). Raises AlreadyApproved."""
-        in_emergency = approval.get("stage") == 0
+    ) -> list[Approval]:
+        """The approvals with this one: one yes a person and quote; besides, one in an emergency. Raises AlreadyApproved."""
+        before = await self._approvals(session, row)
+        in_emergency = approval.get("stage") == EMERGENCY
         given = [
             each
-            for each in await self._approvals(session, row)
-            if each.person_id == approval["person_id"] and (each.stage == 0) == in_emergency
+            for each in before
+            if each.person_id == approval["person_id"] and (each.stage == EMERGENCY) == in_emergency
         ]
         if given and (old_before is None or given[-1].approved_at > old_before):
             raise AlreadyApproved
         for each in given:
             await session.delete(each)
         await session.flush()
-        session.add(
-            Approval(workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval)
-        )
+        new = Approval(workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval)
+        session.add(new)
         await session.flush()
+        return [*(each for each in before if each not in given), new]
 
     async def count_again(self, purchase: Purchase, judge: Judge) -> Purchase:
         """The purchase as its approvals make it by now: who may, how many are needed, or the rule has changed."""
@@ -99,10 +100,12 @@ class Approvals(Changes):
             row = await self._locked(session, purchase.id)
             if row is None or row.state != State.AWAITING_APPROVAL or row.quote_no != purchase.quote_no:
                 raise lost_to(session, row)
-            return await self._judge(session, row, judge)
+            return await self._judge(session, row, judge, await self._approvals(session, row))
 
-    async def _judge(self, session: AsyncSession, row: Purchase, judge: Judge) -> Purchase:
-        tally = judge(row, await self._approvals(session, row))
+    async def _judge(
+        self, session: AsyncSession, row: Purchase, judge: Judge, approvals: Sequence[Approval]
+    ) -> Purchase:
+        tally = judge(row, approvals)
         values = dict(tally.values)
         if tally.is_enough:
             values |= {

@@ -517,6 +517,10 @@ class Number(SQLModel, table=True):
     )
 
 
+EMERGENCY = 0
+"""The stage of an approval that stands for all of them."""
+
+
 class Approval(SQLModel, table=True):
     """A person's yes to something that asks. Whether it counts is looked at anew each time (rule 8)."""
 

@@ -9,14 +9,13 @@ from bot.errors import AlreadyDecided, ApprovalsVoid, CannotCheck, NotPossibleNo
 from bot.purchases import standing
 from bot.purchases.operations import existing, explain_loss
 from bot.purchases.policy.counting import Progress
-from bot.purchases.policy.policy import EMERGENCY
 from bot.purchases.policy.roles import Verb
 from bot.purchases.standing import Standing
 from bot.texts import N_, Said, money, person, phone, say
 from storage.approvals import AlreadyApproved, Judge, Tally
 from storage.changes import Lost
 from storage.history import Happened
-from storage.models import Approval, Purchase, State, now
+from storage.models import EMERGENCY, Approval, Purchase, State, now
 from storage.outbox import Owed
 
 

@@ -10,13 +10,13 @@ from bot.errors import NobodyCouldApprove, OverLimit
 from bot.purchases.policy.counting import Progress, Yes, progress
 from bot.purchases.policy.limits import Spent
 from bot.purchases.policy.lists import Lists, Lookup
-from bot.purchases.policy.policy import EMERGENCY, Policy, own_of
+from bot.purchases.policy.policy import Policy, own_of
 from bot.purchases.policy.rules import Case, Facts, Figures, Rule
 from bot.purchases.policy.waiting import Waited, next_act
 from bot.texts import Said, money, phone
 from storage.changes import LONGEST_SLEEP
 from storage.commitments import Commitment
-from storage.models import Approval, Draft, Purchase, Quote, now
+from storage.models import EMERGENCY, Approval, Draft, Purchase, Quote, now
 
 Key = tuple[str, bool]
 """An approval within those of one quote: the person, and whether it is one in an emergency."""

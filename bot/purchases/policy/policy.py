@@ -28,11 +28,9 @@ from bot.purchases.policy.shortage import undecidable, what_lacks
 from bot.purchases.policy.waiting import Emergency, Hours, StandIn, Waiting
 from bot.slack.people import People
 from bot.texts import Said, person
-from storage.models import Approval, Purchase, Quote, now
+from storage.models import EMERGENCY, Approval, Purchase, Quote, now
 
 OPERATORS_NAMED = 3
-EMERGENCY = 0
-"""The stage of an approval that stands for all of them."""
 
 
 class Policy(Part):
