@@ -157,21 +157,7 @@ class Purchases(Changes):
                 )
                 if taken.rowcount != 1:
                     raise Lost(None)
-                session.add(
-                    Purchase(
-                        id=draft.id,
-                        workspace_id=draft.workspace_id,
-                        account_sid=draft.account_sid,
-                        requester_id=draft.requester_id,
-                        owner_id=draft.requester_id,
-                        channel_id=draft.channel_id,
-                        purpose=purpose,
-                        state=State.AWAITING_APPROVAL,
-                        created_at=moment,
-                        updated_at=moment,
-                        **{"wake_at": moment, **values},
-                    )
-                )
+                session.add(purchase_of(draft, moment, purpose=purpose, **{"wake_at": moment, **values}))
                 await session.flush()
                 made = Quote(
                     workspace_id=draft.workspace_id,
@@ -331,6 +317,22 @@ class Purchases(Changes):
                 return row
         except IntegrityError as error:
             raise NumberHeld from error
+
+
+def purchase_of(draft: Draft, at: datetime, **more: Any) -> Purchase:
+    """The purchase that the draft becomes by being sent at that moment. more: further columns."""
+    return Purchase(
+        id=draft.id,
+        workspace_id=draft.workspace_id,
+        account_sid=draft.account_sid,
+        requester_id=draft.requester_id,
+        owner_id=draft.requester_id,
+        channel_id=draft.channel_id,
+        state=State.AWAITING_APPROVAL,
+        created_at=at,
+        updated_at=at,
+        **more,
+    )
 
 
 def _hold(account_sid: str, phone_number: str, purchase_id: str) -> Number:

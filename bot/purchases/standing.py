@@ -17,6 +17,7 @@ from bot.texts import Said, money, phone
 from storage.changes import LONGEST_SLEEP
 from storage.commitments import Commitment
 from storage.models import EMERGENCY, Approval, Draft, Purchase, Quote, now
+from storage.purchases import purchase_of
 
 Key = tuple[str, bool]
 """An approval within those of one quote: the person, and whether it is one in an emergency."""
@@ -118,25 +119,13 @@ async def asked_anew(purchase: Purchase, app: App, changed: Mapping[str, Any]) -
 
 async def before(draft: Draft, quote: Mapping[str, Any], app: App) -> Standing:
     """As it will stand once it is sent. Raises NobodyCouldApprove, OverLimit, CannotCheck."""
-    policy, purchase = app.policy, _as_sent(draft)
+    policy, purchase = app.policy, purchase_of(draft, now())
     facts = await policy.facts_of(draft.requester_id, draft.channel_id, Quote(**quote), app.people)
     if lack := policy.lack(facts, app.people):
         raise NobodyCouldApprove(lack["say"], **lack["with"])
     case = policy.case(facts, await _figures(policy, app, purchase))
     check_limits(case)
     return Standing(policy, purchase, case, (), {})
-
-
-def _as_sent(draft: Draft) -> Purchase:
-    return Purchase(
-        id=draft.id,
-        workspace_id=draft.workspace_id,
-        account_sid=draft.account_sid,
-        requester_id=draft.requester_id,
-        owner_id=draft.requester_id,
-        channel_id=draft.channel_id,
-        created_at=now(),
-    )
 
 
 async def limits_against(draft: Draft, app: App) -> list[Said]:
@@ -149,7 +138,7 @@ async def limits_against(draft: Draft, app: App) -> list[Said]:
     )
     if not policy.has_limits or facts.member_of is None:
         return []
-    case = policy.case(facts, await _figures(policy, app, _as_sent(draft)))
+    case = policy.case(facts, await _figures(policy, app, purchase_of(draft, now())))
     return [each.said for each in case.over]
 
 
