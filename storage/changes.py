@@ -1,10 +1,11 @@
 """The one way in which a purchase changes: a conditional UPDATE that has one winner, with its record and its messages."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -15,6 +16,12 @@ from storage.outbox import card_changed
 
 LONGEST_SLEEP = timedelta(hours=1)
 """Nothing that is not finished sleeps longer (rule 36)."""
+
+
+def has_come(wake_at: Mapped[datetime | None]) -> ColumnElement[bool]:
+    """A time that lies further ahead than anything may sleep was written before the clock stepped back: it has come."""
+    moment = now()
+    return or_(wake_at <= moment, wake_at > moment + 2 * LONGEST_SLEEP)
 
 
 class Lost(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from storage.changes import Lost
+from storage.changes import Lost, has_come
 from storage.history import Happened
 from storage.models import Event, Number, now
 from storage.office import OfficeRow
@@ -39,7 +39,7 @@ class Foreign(OfficeRow):
             return (
                 await session.exec(
                     select(Number)
-                    .where(col(Number.wake_at) <= now(), col(Number.released_at).is_(None))
+                    .where(has_come(col(Number.wake_at)), col(Number.released_at).is_(None))
                     .order_by(col(Number.wake_at))
                 )
             ).all()

@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import case, literal, or_, update
+from sqlalchemy import case, literal, update
 from sqlmodel import col, select
 
-from storage.changes import LONGEST_SLEEP, Changes, as_it_stood, untouched
+from storage.changes import LONGEST_SLEEP, Changes, as_it_stood, has_come, untouched
 from storage.columns import Utc
 from storage.history import Happened
 from storage.models import MOVES, Purchase, State, now
@@ -18,22 +18,13 @@ class Work(Changes):
     async def due(self, limit: int, in_hand: Collection[str]) -> Sequence[Purchase]:
         """Purchases that are not finished and whose time has come, but those that the worker has in hand: what waits longest first,
         and after that those that are bought and only looked at again, the newest first, for their people look for it still.
-
-        A time that lies further ahead than anything may sleep was written before the clock stepped back: it has come.
         """
-        moment = now()
         is_bought = col(Purchase.state) == State.COMPLETE
         async with self.reading() as session:
             return (
                 await session.exec(
                     select(Purchase)
-                    .where(
-                        or_(
-                            col(Purchase.wake_at) <= moment,
-                            col(Purchase.wake_at) > moment + 2 * LONGEST_SLEEP,
-                        ),
-                        col(Purchase.id).not_in(in_hand),
-                    )
+                    .where(has_come(col(Purchase.wake_at)), col(Purchase.id).not_in(in_hand))
                     .order_by(
                         case((is_bought, 1), else_=0),
                         case((~is_bought, col(Purchase.wake_at))),

@@ -639,6 +639,15 @@ async def test_what_wakes_further_ahead_than_anything_may_sleep_is_due(store: St
     assert [each.id for each in await store.due(10, [])] == [purchase.id]
 
 
+async def test_a_number_that_nobody_asked_for_here_is_due_by_the_same_clock(store: Store) -> None:
+    await store.add_owned(ACCOUNT, NUMBER, PN)
+    number = await store.number_of_nobody(ACCOUNT, NUMBER)
+    assert number is not None
+    for ahead, due in ((timedelta(minutes=1), []), (timedelta(days=7), [number.id])):
+        number = await store.change_number(number, WORKSPACE, wake_at=now() + ahead)
+        assert [each.id for each in await store.numbers_due()] == due
+
+
 async def test_what_is_finished_is_never_due(store: Store) -> None:
     await store.finish(await claimed(store), State.COMPLETE, DONE, phone_number_sid=PN)
     assert await store.due(10, []) == []
