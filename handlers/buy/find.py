@@ -58,7 +58,7 @@ def page(
         kind = typed.get("number_type")
         shown.append(country_field.types(offers, kind, t, mark=f"{mark}~{draft.country}", dispatch=True))
     if nobody:
-        shown.append(blocks.alert(t.said(nobody)))
+        shown.append(rich.alert(nobody, t, "warning"))
     shown += [
         *_capabilities(draft, offers, app, t, mark),
         *_destinations(draft, offers, app, t, mark),

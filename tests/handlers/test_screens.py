@@ -842,6 +842,14 @@ def test_what_went_wrong_is_said_in_the_words_of_whoever_said_it_and_none_of_the
     assert "<!channel>" not in told["text"]
 
 
+def test_the_words_of_the_policy_on_page_1_stay_as_the_operator_wrote_them() -> None:
+    app: Any = Some(Shop(False))
+    nobody = say("The rule “{rule}” names nobody.", rule="<!channel> *Support*")
+    page = find.page(draft(), app, Texts("en"), nobody=nobody)
+    said = [each for each in _leaves(page["blocks"]) if "*Support*" in each["text"]]
+    assert [each["type"] for each in said] == ["plain_text"], "mrkdwn cannot escape a star"
+
+
 def _leaves(block: Any) -> Iterator[dict[str, Any]]:
     if isinstance(block, dict) and isinstance(block.get("text"), str):
         yield block
