@@ -84,15 +84,20 @@ async def follow(app: App) -> None:
     """The duty: what became of those that were sent."""
     for number in await app.store.numbers_due():
         try:
-            known, again = await proof.followed(number.proof or {}, number.phone_number, app)
-            wait = None if again is None else max(again - now(), timedelta(0))
-            await _keep(number, known, wait, app, by_worker=True)
+            await _follow(number, app)
         except Lost:
             log.info("number %s was changed meanwhile", number.phone_number_sid)
-        except TwilioError as error:
-            log.warning("the test message of %s could not be looked at: %s", number.phone_number_sid, error)
-            wait = timedelta(seconds=max(10, error.retry_after or 0))
-            await _keep(number, number.proof or {}, wait, app, by_worker=True)
+
+
+async def _follow(number: Number, app: App) -> None:
+    known = number.proof or {}
+    try:
+        known, again = await proof.followed(known, number.phone_number, app)
+        wait = None if again is None else max(again - now(), timedelta(0))
+    except TwilioError as error:
+        log.warning("the test message of %s could not be looked at: %s", number.phone_number_sid, error)
+        wait = timedelta(seconds=max(10, error.retry_after or 0))
+    await _keep(number, known, wait, app, by_worker=True)
 
 
 async def _keep(
