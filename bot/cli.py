@@ -9,7 +9,6 @@ import csv
 import json
 import logging
 import os
-import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -21,7 +20,7 @@ from typing import Any, TypeVar
 from bot import life, scripts, settings
 from bot.doctor import examine, setup
 from bot.doctor.probe import Finding
-from bot.folding import folded
+from bot.folding import dialled
 from bot.purchases import policy
 from bot.starting import CannotStart, Problem, SettingsError, in_plain_words
 from bot.texts import LANGUAGES, Texts
@@ -284,7 +283,7 @@ def _explain(given: Namespace) -> int:
 
 async def _tell_lives(asked: str, t: Texts) -> int:
     async with _store() as store:
-        found = await store.purchases_known_as(re.sub(r"[\s()-]", "", folded(asked)))
+        found = await store.purchases_known_as(dialled(asked))
         if not found:
             sys.stderr.write(t("There is no request {purchase} in this database.", purchase=asked) + "\n")
             return 1

@@ -194,6 +194,21 @@ class AccountRefused(BotError):
     )
 
 
+# while a number is chosen
+
+
+class NothingOnSale(BotError):
+    text = N_("No number matches all of that.")
+
+
+class NotOnSale(BotError):
+    text = N_("{number} is not among the numbers that Twilio offers for this now.")
+
+
+class HeldByAnother(BotError):
+    text = N_("Somebody else is buying {number} already. Choose another one.")
+
+
 # before and while buying; each sends the purchase to where somebody can act
 
 

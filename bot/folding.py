@@ -16,6 +16,11 @@ def folded(text: str) -> str:
     return _SPACES.sub(" ", _HYPHENS.sub("-", plain)).strip()
 
 
+def dialled(text: str) -> str:
+    """A phone number without what people write between its digits."""
+    return re.sub(r"[\s()-]", "", folded(text))
+
+
 def loose(text: str) -> str:
     """For comparing names: folded, without case, accents and punctuation, ``&`` written out, and no article in front."""
     decomposed = unicodedata.normalize("NFKD", folded(text).replace("&", " and ").casefold())

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Any
 from bot import settings
 from bot.beside import app_beside
 from bot.errors import BotError, FormErrors, TwilioAway
-from bot.folding import folded
+from bot.folding import dialled
 from bot.purchases import asking, policy
 from bot.purchases.asking import Wish
 from bot.purchases.draft import NEW, NONE
@@ -91,7 +90,7 @@ async def status(given: Namespace, store: Store) -> int:
     if given.person:
         found = await store.requests_of(given.person, MOST)
     else:
-        found = await store.purchases_known_as(re.sub(r"[\s()-]", "", folded(given.purchase)))
+        found = await store.purchases_known_as(dialled(given.purchase))
         if not found:
             return _wrong(T("There is no request {purchase} in this database.", purchase=given.purchase))
     for purchase in found:
@@ -152,7 +151,7 @@ def _wish(given: Namespace, services: Sequence[Service]) -> Wish:
             "price_limit": given.price_limit,
             "agree": ["yes"] if given.agree else [],
         },
-        re.sub(r"[\s()-]", "", folded(given.number)) if given.number else None,
+        dialled(given.number) if given.number else None,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.bundles import operations as bundles
 from bot.core import App
-from bot.errors import UNSEEN_CHARACTERS, BotError, FormErrors, NothingKnownYet
+from bot.errors import UNSEEN_CHARACTERS, FormErrors, HeldByAnother, NothingKnownYet, NothingOnSale, NotOnSale
 from bot.folding import has_control_characters
 from bot.purchases import operations
 from bot.purchases.draft import asked_for, search_of
@@ -18,18 +18,6 @@ from storage.purchases import NumberHeld
 
 LONGEST = {"purpose": 500, "messaging_service_name": 64}
 """Letters, as the form's fields take them."""
-
-
-class NothingOnSale(BotError):
-    text = N_("No number matches all of that.")
-
-
-class NotOnSale(BotError):
-    text = N_("{number} is not among the numbers that Twilio offers for this now.")
-
-
-class HeldByAnother(BotError):
-    text = N_("Somebody else is buying {number} already. Choose another one.")
 
 
 @dataclass(frozen=True)

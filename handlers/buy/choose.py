@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 from bot.core import App
-from bot.errors import FormErrors
+from bot.errors import FormErrors, HeldByAnother
 from bot.purchases.draft import Search, search_of
 from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
 from bot.twilio.numbers import LIMIT, Available, available, from_kept
@@ -230,9 +230,7 @@ async def submitted(turn: Turn, choice: Choice) -> None:
 
 
 def just_taken(phone_number: str, t: Texts) -> str:
-    return t.said(
-        say(N_("Somebody else is buying {number} already. Choose another one."), number=phone(phone_number))
-    )
+    return t.said(HeldByAnother(number=phone(phone_number)).said)
 
 
 SCREEN = Screen(
