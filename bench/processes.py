@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from yarl import URL
 
 from bench.slack import SECRET, Slack
 from sandbox.environment import settings
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 TICK = os.sysconf("SC_CLK_TCK")
@@ -105,12 +105,6 @@ class Twilio:
     async def end(self) -> None:
         await self._session.close()
         await self._process.end()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def environment(

@@ -57,8 +57,6 @@ POLICY_LOOK = 1.0
 """Seconds between two looks at the policy file."""
 FIRST_LOOK = timedelta(seconds=15)
 """How long a first start waits for Twilio's list of countries before it lets people in."""
-
-
 HAND_OVER = 7.0
 """Seconds from SIGTERM until this process is the worker no more. Hosts kill after ten, and another process waits for the office."""
 CONNECTED = "connected"

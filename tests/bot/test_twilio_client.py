@@ -32,6 +32,7 @@ from bot.twilio.client import (
     connect,
     kind_of,
 )
+from tests.ports import free_port
 
 ACCOUNT, KEY, SECRET = "AC" + "0" * 32, "SK" + "0" * 32, "not-to-be-told"
 PN, MG, BU, IT, RD = (prefix + "1" * 32 for prefix in ("PN", "MG", "BU", "IT", "RD"))
@@ -88,9 +89,7 @@ class Server:
         self.cuts_used_connections = False
         self._over = asyncio.Event()
         self._runner: web.AppRunner | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     async def open(self) -> None:

@@ -12,14 +12,8 @@ from pathlib import Path
 import aiohttp
 
 from tests.catalogue import ROOT
+from tests.ports import free_port
 from tests.stories.stage import until
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager

@@ -1,10 +1,8 @@
 """What a story may name: the stage, the people on it, Twilio's control."""
 
 import os
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 import time_machine
 
 from tests.contract import Contract, documents
+from tests.ports import free_port
 from tests.stories.process import LAUNCHER
 from tests.stories.stage import Control, Person, Stage
 from tests.stories.stage import stage as set_stage
@@ -102,10 +101,7 @@ def clock(stage: Stage) -> Iterator[Clock]:
 @pytest.fixture
 def port() -> int:
     """That nobody listens on."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    return int(number)
+    return free_port()
 
 
 @pytest.fixture

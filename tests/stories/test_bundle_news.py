@@ -5,7 +5,6 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import socket
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.texts import Texts
 from handlers.bundle import news as alerts_of
 from storage.models import Bundle, Card, Outgoing, State, now
 from tests import rows
+from tests.ports import free_port
 from tests.stories import filling
 from tests.stories.conftest import Clock
 from tests.stories.filling import PNG, TYPED, Filler, alerts
@@ -266,12 +266,6 @@ async def calls_since(stage: Stage, number: int) -> list[dict[str, Any]]:
 
 
 # callbacks
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 async def with_callbacks(stage: Stage) -> str:

@@ -6,7 +6,6 @@ would prove nothing.
 
 import copy
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from twilio.request_validator import RequestValidator
 from sandbox.slack import payloads
 from sandbox.slack.payloads import Place
 from sandbox.slack.signed_http import encoded, signature
+from tests.ports import free_port
 from tests.stories.stage import APPROVALS, Person, Stage, asks, reviews
 from tests.stories.stage import stage as set_stage
 
@@ -84,9 +84,7 @@ class Forger:
 async def forger(tmp_path: Path) -> AsyncIterator[Forger]:
     async with set_stage(tmp_path) as stage:
         await stage.stop_app()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         stage.environment.pop("SLACK_APP_TOKEN")
         await stage.start_app(
             PORT=str(port), SLACK_SIGNING_SECRET=SECRET, PUBLIC_URL=f"http://127.0.0.1:{port}"

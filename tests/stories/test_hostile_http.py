@@ -6,7 +6,6 @@ import gzip
 import json
 import random
 import re
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from bot import door
 from sandbox.slack.signed_http import signature
+from tests.ports import free_port
 from tests.stories.process import AppProcess
 from tests.stories.stage import Stage, asks, until
 from tests.stories.stage import stage as set_stage
@@ -81,9 +81,7 @@ class Port:
 async def port(tmp_path: Path) -> AsyncIterator[Port]:
     async with set_stage(tmp_path) as stage:
         await stage.stop_app()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            number = free.getsockname()[1]
+        number = free_port()
         stage.environment.pop("SLACK_APP_TOKEN")
         stage.environment |= {"PORT": str(number), "SLACK_SIGNING_SECRET": SECRET}
         await stage.slack.post(

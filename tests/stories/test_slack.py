@@ -1,7 +1,6 @@
 """What Slack may do to the app: be away, deliver twice, be slow, be reached over HTTP instead."""
 
 import asyncio
-import socket
 
 import aiohttp
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from bot import announcements as news
 from bot.refusals import TABLE, Refusal
 from bot.texts import say
+from tests.ports import free_port
 from tests.stories.stage import Person, Stage, asks, field_ids, finds, options, sends, shown, state_of, until
 from tests.stories.stage import stage as set_stage
 
@@ -120,9 +120,7 @@ async def test_an_unexpected_error_has_a_reference_and_tells_the_operators(
 
 
 async def test_over_http_with_signatures(stage: Stage) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     await stage.stop_app()
     stage.environment.pop("SLACK_APP_TOKEN")
     await stage.start_app(PORT=str(port), SLACK_SIGNING_SECRET="a-signing-secret")

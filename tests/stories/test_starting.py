@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 from bot.settings import Settings
 from sandbox.environment import settings as sandbox_settings
 from storage.database import driver_url
+from tests.ports import free_port
 from tests.postgres import new_database, server
 from tests.proxy import closed_proxy
 from tests.stories.process import ROOT, AppProcess, Ended
@@ -302,9 +303,7 @@ async def test_with_a_channel_that_does_not_work_it_stays_up_and_says_so(
 ) -> None:
     """One that does not exist, or that the app is not in: it may be invited at any time."""
     empty.slack_twin.workspace.add_channel("C0ELSEWHERE", "elsewhere", ["U0OPERATOR"], with_app=False)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     app = app_of(empty, tmp_path, PORT=str(port), **{setting: channel})
     await app.start()
     async with aiohttp.ClientSession() as session:

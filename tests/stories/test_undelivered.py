@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import sqlite3
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlmodel import col, select
 from sandbox.slack.workspace import BOT_USER
 from storage.models import Outgoing
 from storage.outbox import Owed
+from tests.ports import free_port
 from tests.stories.stage import APPROVALS, Person, Stage, asks, reviews, sends, until
 
 OPERATORS = "C0OPERATORS"
@@ -253,12 +253,6 @@ async def _told_twice(person: Person) -> bool:
 # the token
 
 
-async def _port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 async def asked(port: int, path: str) -> tuple[int, Any]:
     async with (
         aiohttp.ClientSession() as session,
@@ -268,7 +262,7 @@ async def asked(port: int, path: str) -> tuple[int, Any]:
 
 
 async def test_a_revoked_token_drops_nothing_and_shows_in_health(stage: Stage, requester: Person) -> None:
-    port = await _port()
+    port = free_port()
     await stage.stop_app()
     await stage.start_app(PORT=str(port))
     stage.running.courier.probe = 0.3
