@@ -1,5 +1,6 @@
 """Every text in every language: none missing, none unused, the same placeholders, within Slack's limits."""
 
+import re
 import string
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,9 @@ import pytest
 
 from bot.texts import LANGUAGES, Texts
 from tests.catalogue import in_code, languages, translations
+
+JAPANESE = "[ぁ-んァ-ヶ一-龥々ー]"
+BESIDE_LATIN = re.compile(rf"[A-Za-z0-9_}}#%)\]] {JAPANESE}|{JAPANESE} [A-Za-z0-9_{{#(\[]")
 
 
 def placeholders(text: str) -> set[str]:
@@ -53,6 +57,13 @@ def test_japanese_sentences_end_politely(language: str) -> None:
         other for _, other in entries(language) if other.endswith(("だ。", "である。", "する。", "ない。"))
     ]
     assert plain == []
+
+
+@pytest.mark.parametrize("language", languages())
+def test_japanese_has_no_space_beside_latin_letters(language: str) -> None:
+    """A command in backticks may have one around it."""
+    spaced = [other for _, other in entries(language) if BESIDE_LATIN.search(other)]
+    assert spaced == []
 
 
 def test_no_text_hides_in_an_f_string() -> None:
