@@ -264,6 +264,7 @@ async def twilio(album: Album, person: Person) -> None:
 
 
 PEOPLE = {"en": "requester", "ja": "requester_ja"}
+OTHERS = ("U0APPROVER", "U0COMPLIANCE", "U0OPERATOR")
 
 
 async def fill(album: Album, folder: Path) -> None:
@@ -296,7 +297,10 @@ async def main() -> int:
                 async with set_stage(Path(folder)) as stage:
                     if language != "en":
                         await stage.stop_app()
-                        await stage.start_app(CHANNEL_LANGUAGE=language)
+                        for each in OTHERS:  # else they would read their own English in these pictures
+                            await stage.slack.post(f"people/{each}", locale="ja-JP")
+                        fresh = f"sqlite:///{folder}/{language}.db"  # the other one knows which language they read
+                        await stage.start_app(CHANNEL_LANGUAGE=language, DATABASE_URL=fresh)
                     album = Album(browser, stage, language)
                     await fill(album, Path(folder))
                     overflowing += album.overflowing
