@@ -307,25 +307,29 @@ def _looked_at(purchase: Purchase, t: Texts) -> list[Element]:
     """Of one that is bought: when it was checked last, and when a test message was delivered."""
     if purchase.state != State.COMPLETE or not purchase.findings or purchase.checked_at is None:
         return []
-    elements = [rich.text(t("Checked") + " "), rich.moment(purchase.checked_at)]
+    elements = rich.said(say(N_("Checked {when}"), when=moment(purchase.checked_at)), t, {})
     if purchase.proven_at is not None:
-        elements += [rich.text(" · " + t("test message delivered") + " "), rich.moment(purchase.proven_at)]
+        delivered = say(N_("test message delivered {when}"), when=moment(purchase.proven_at))
+        elements += [rich.text(" · "), *rich.said(delivered, t, {})]
     return elements
 
 
 def _since(purchase: Purchase, around: Around, t: Texts) -> list[Element]:
     """How long it waits, for how many, and who has approved. A date of Slack's: it needs no redraw."""
     counted = t.n("one approval needed", "{n} approvals needed", around.missing)
-    asked = rich.moment(purchase.created_at)
-    elements = [rich.text(t("Asked for") + " "), asked, rich.text(f" · {counted}")]
+    asked = say(N_("Asked for {when}"), when=moment(purchase.created_at))
+    elements = [*rich.said(asked, t, {}), rich.text(f" · {counted}")]
     if around.stage:
         elements.append(rich.text(" · " + t("stage “{stage}”", stage=around.stage)))
     if around.rule:
         elements.append(rich.text(" · " + t("rule “{rule}”", rule=around.rule)))
     if around.balance is not None:
-        balance = t.money(around.balance.amount, around.balance.currency)
-        read = rich.moment(around.balance.read_at, "{time}")
-        elements += [rich.text(" · " + t("balance {balance}, read", balance=balance) + " "), read]
+        balance = say(
+            N_("balance {balance}, read {when}"),
+            balance=money(around.balance.amount, around.balance.currency),
+            when=moment(around.balance.read_at, "{time}"),
+        )
+        elements += [rich.text(" · "), *rich.said(balance, t, {})]
     if around.approved_by:
         given = t.listed(around.names.get(each, each) for each in around.approved_by)
         elements.append(rich.text(" · " + t("approved by {names}", names=given)))
