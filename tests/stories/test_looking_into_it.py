@@ -88,9 +88,10 @@ async def test_outside_a_terminal_the_log_is_json_unless_it_is_told_otherwise(
         await stage.stop_app()
         app = AppProcess({**stage.environment, **given}, stage.slack, tmp_path / "app.log", level="INFO")
         await app.start()
+        log = tmp_path / "app.log"
+        await until(lambda: "Number Desk is ready" in log.read_text(), "it says that it is ready")
         assert await app.stop() == 0
-    lines = (tmp_path / "app.log").read_text().splitlines()
-    assert any("Number Desk is ready" in each for each in lines)
+    lines = log.read_text().splitlines()
     assert all(each.startswith("{") == is_json for each in lines)
     if is_json:
         assert all({"timestamp", "level", "logger", "event"} <= json.loads(each).keys() for each in lines)
