@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from storage.store import Store
+from tests.ports import free_port
 from tests.postgres import new_database, server
+from tests.stories.balancer import balancer
 from tests.stories.process import AppProcess
 from tests.stories.stage import Stage, asks, state_of, until
 from tests.stories.stage import stage as set_stage
@@ -153,3 +156,65 @@ async def test_a_worker_that_is_told_to_stop_hands_over_what_it_has_begun(
 
     await until(done, "every purchase is complete")
     assert Counter(await stage.bought()) == Counter(numbers), "each once"
+
+
+async def test_of_two_replicas_behind_one_address_one_is_killed_and_nobody_notices_but_the_log(
+    tmp_path: Path,
+) -> None:
+    """Over HTTP, as hosts run them. The worker is killed between the approval and the end of the purchase, while it
+    answers nobody: a press that it has not acknowledged Slack would not send again."""
+    ports = [free_port(), free_port()]
+    logs = [tmp_path / f"replica{n}.log" for n in range(2)]
+    with server() as postgres:
+        async with set_stage(tmp_path) as stage, balancer(*ports) as address:
+            await stage.stop_app()
+            stage.environment.pop("SLACK_APP_TOKEN")
+            stage.environment |= {
+                "DATABASE_URL": new_database(postgres),
+                "PUBLIC_URL": address.url,
+                "SLACK_SIGNING_SECRET": "shared",
+            }
+            replicas = [
+                AppProcess(stage.environment | {"PORT": str(port)}, stage.slack, log, "INFO", fresh=True)
+                for port, log in zip(ports, logs, strict=True)
+            ]
+            for each in replicas:
+                await each.launch()
+            await asyncio.gather(*(listening(each) for each in ports))
+            await stage.slack.post("http", request_url=f"{address.url}/slack/events", signing_secret="shared")
+            store = Store(stage.environment["DATABASE_URL"])
+            requester, approver = stage.person("requester"), stage.person("approver")
+
+            first = await asks(requester)
+            assert set(address.answered) == set(ports), "both answer Slack"
+            dies = await worker(replicas, store)
+            epoch, _ = await office(store)
+            slowly = {"method": "GET", "path": "*/AvailablePhoneNumbers/*", "times": 1}
+            await stage.twilio.post("faults", **slowly, fault={"delay": 3})
+            await approver.clicks(await stage.card("awaiting_approval"), "approve")
+            dies.kill()
+            assert await dies.stop() == -signal.SIGKILL
+            second = await asks(requester)  # each page is a press that somebody has to answer
+            assert "error" not in await requester.types("status")
+            await approver.clicks(await stage.card("awaiting_approval", second), "approve")
+            assert await taken_over(store, epoch) < TAKEN_OVER
+            for number in (first, second):
+                await stage.card("complete", number)
+            assert Counter(await stage.bought()) == Counter((first, second)), "each once"
+            assert await stage.messages("C0OPERATORS") == []
+            stays = next(log for each, log in zip(replicas, logs, strict=True) if each is not dies)
+            assert "this process is the worker" in stays.read_text()
+
+            await store.close()
+            for each in replicas:
+                await each.stop()
+
+
+async def listening(port: int) -> None:
+    async def ready() -> bool:
+        with contextlib.suppress(aiohttp.ClientConnectionError):
+            async with aiohttp.request("GET", f"http://127.0.0.1:{port}/readyz") as answer:
+                return answer.status == 200
+        return False
+
+    await until(ready, f"the replica on port {port} is ready")
