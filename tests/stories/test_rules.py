@@ -309,6 +309,24 @@ lapse_after = "4d"
     assert "Reminders" in str(await requester.view("buy_number.find"))
 
 
+async def test_a_reminder_waits_for_the_hours_in_which_the_team_works(
+    stage: Stage, file: Path, requester: Person, requester2: Person, clock: Clock
+) -> None:
+    day = (datetime.now(UTC) + timedelta(days=2)).replace(hour=9, minute=0, second=0, microsecond=0)
+    weekday = f"{day:%a}".lower()
+    hours = f'[hours]\nzone = "UTC"\ndays = "{weekday}"\nhours = "9-16"\n'
+    await by(stage, file, PLAIN + '[waiting]\nremind_after = "1h"\nremind_at_most = 1\n' + hours)
+    await asks(requester)
+    card = await judged(stage)
+    before = day - timedelta(minutes=10)
+    await clock.forward((before - datetime.now(UTC)).total_seconds())
+    number = await asks(requester2)
+    await stage.card("awaiting_approval", number)
+    assert not [each for each in await stage.thread(card) if "still waits" in each], "nobody works yet"
+    await clock.forward(11 * 60)
+    assert "<@U0APPROVER>" in await stage.in_thread(card, "still waits for a decision")
+
+
 async def test_an_approval_that_has_grown_old_is_asked_for_again(
     stage: Stage, file: Path, requester: Person, approver: Person, approver2: Person, clock: Clock
 ) -> None:
