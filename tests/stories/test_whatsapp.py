@@ -539,11 +539,14 @@ async def killable(tmp_path: Path) -> AsyncIterator[tuple[Stage, AppProcess]]:
         assert await app.stop() == 0, "SIGTERM ends it in order"
 
 
-@pytest.mark.parametrize("path", [SENDERS, f"{SENDERS}/", "/ChannelSenders"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", SENDERS), ("POST", f"{SENDERS}/"), ("POST", "/ChannelSenders"), ("GET", SENDERS)],
+)
 async def test_killed_after_a_call_it_goes_on_without_a_second_sender(
-    killable: tuple[Stage, AppProcess], path: str
+    killable: tuple[Stage, AppProcess], method: str, path: str
 ) -> None:
-    """After the registration, after the code, after the sender was put into its service."""
+    """After the registration, after the code, after the sender was put into its service, after a look at it."""
     stage, app = killable
     requester, approver = stage.person("requester"), stage.person("approver")
     await stage.twilio.post("senders", phone_number=FIRST)
@@ -559,7 +562,7 @@ async def test_killed_after_a_call_it_goes_on_without_a_second_sender(
     def kill_after(exchange: Any) -> list[str]:
         """Twilio has done the work; the app dies before it has the answer."""
         there = exchange.path == path if path == SENDERS else path in exchange.path
-        if exchange.method == "POST" and there and not killed.is_set():
+        if exchange.method == method and there and not killed.is_set():
             killed.set()
             app.kill()
         return check(exchange) if check else []
