@@ -151,7 +151,7 @@ def at_quiet(
 
 
 def answered_once(world: World, presses: list[str]) -> Iterator[str]:
-    """Nobody reads that they have done already what they did once. presses: who has pressed Approve, each time."""
+    """Nobody reads that they have done already what they did once. presses: who has pressed a button that decides, each time."""
     with world.reading() as database:
         given = [each["person_id"] for each in database.execute("SELECT person_id FROM approvals")]
     for person, pressed in Counter(presses).items():

@@ -47,6 +47,8 @@ ANSWERS: tuple[Json, ...] = (
     {"status": 408, "plain": True, "processed": True},
     {"cut": "broken"},
 )
+SLOWEST = 45
+"""Seconds within which Twilio has answered."""
 REFUSED: Json = {"status": 400, "code": 21422}
 """The number is sold to somebody else."""
 TWICE: Json = {"deliver": "twice", "times": 3}
@@ -72,7 +74,7 @@ STILL = 9.0
 SETTLED_AFTER = 6
 """So many times two and a half minutes pass before what has not come to its end counts as stuck: an intent is looked for at 130 s, three times."""
 TRUE_WITHIN = 60.0
-APPROVED = ("pressed", "approve")
+DECIDED = ("approve", "deny", "withdraw")
 
 
 def seen(card: Json) -> str:
@@ -168,7 +170,7 @@ class Life(Audit):
                 self.bar_somebody,
             ):
                 del kinds[each]
-            kinds |= {self.step_clock: 25, self.doze: 25}
+            kinds |= {self.step_clock: 25, self.doze: 25, self.kill: 8}
         return self.dice.choices(list(kinds), list(kinds.values()))[0]
 
     def check(self) -> None:
@@ -333,6 +335,10 @@ class Life(Audit):
         self.save_policy(audit.policy(self.rules))
         self.tell("the app is killed")
         self.world.kill()
+        if self.backwards and self.dice.random() < 0.5:  # nobody minds it
+            seconds = self.dice.choice(STEPS_BACK)
+            self.tell(f"{seconds} seconds pass")
+            self.world.step_clock(seconds)
 
     async def step_clock(self) -> None:
         await self.later(
@@ -342,8 +348,13 @@ class Life(Audit):
         )
 
     async def later(self, seconds: int) -> None:
-        """The clocks step. Not before an edit of the policy has had its seconds."""
+        """The clocks step. Not before an edit of the policy has had its seconds; and where time passes, not before Twilio has done what it is
+        slow about, which would last longer than anybody waits for it."""
         await asyncio.sleep(max(0.1, self.quiet_at - self.world.loop.time() - 1000))
+        for _ in range(SLOWEST):
+            if seconds < 0 or not self.world.twilio_twin.in_flight:
+                break
+            await asyncio.sleep(1)
         self.tell(f"{seconds} seconds pass")
         before = self.now()
         self.world.step_clock(seconds)
@@ -420,7 +431,7 @@ class Life(Audit):
             each["sid"] for each in self.done if each["what"] == "service" and each["at"] != LONG_AGO
         }
         state = await self.world.twilio.get("state")
-        presses = [each["person"] for each in self.done if (each["what"], each.get("verb")) == APPROVED]
+        presses = [each["person"] for each in self.done if each.get("verb") in DECIDED]
         return [
             *invariants.at_quiet(self.world, state, await self.said(), by_others),
             *invariants.answered_once(self.world, presses),
