@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from sqlalchemy import text, update
 from sqlalchemy.exc import StatementError
 from sqlmodel import SQLModel, col, select
@@ -870,6 +871,14 @@ async def test_a_messaging_service_has_one_row_and_one_maker(store: Store, other
     await store.service_made(rows[0], "MG1")
     assert (await store.service_named(WORKSPACE, ACCOUNT, "Support")).sid == "MG1"
     assert not await store.claim_service(rows[0], "three"), "it was made since that row was read"
+
+
+async def test_a_claim_from_before_the_clock_stepped_back_a_day_has_run_out(store: Store) -> None:
+    service = await store.service_named(WORKSPACE, ACCOUNT, "Support")
+    with time_machine.travel(now() + timedelta(days=1)):
+        assert await store.claim_service(service, "one")
+    assert await store.claim_service(service, "two")
+    assert not await store.claim_service(service, "three")
 
 
 async def test_what_two_processes_keep_at_once_is_kept(store: Store, other: Store) -> None:

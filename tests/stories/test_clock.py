@@ -87,7 +87,7 @@ async def test_a_service_from_before_the_clock_stepped_back_a_day_is_made_in_its
             return (await claimed() or first) < first
 
         await until(anew, "it is looked for from now on")
-        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=30), tick=True):
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=130), tick=True):
             stage.running.worker.kick()
             await stage.card("complete")
             assert await stage.bought() == [number]
@@ -123,6 +123,23 @@ async def test_a_test_message_from_before_the_clock_stepped_back_a_day_is_given_
             stage.running.worker.kick()
             await stage.in_thread(card, "Send it again")
     assert (await stage.twilio.get("state"))["messages"] == []
+
+
+async def test_what_twilio_does_not_show_yet_is_not_gone_because_the_clock_stepped_back_a_day(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    path = "*/v1/Services/MG*/PhoneNumbers"
+    await stage.twilio.post("faults", method="POST", path=path, times=2, fault={"status": 404})
+    await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Leeds two"})
+    await approver.clicks(await stage.card(), "approve")
+    purchase_id = (await stage.card())["metadata"]["event_payload"]["id"]
+
+    async def looked() -> bool:
+        return (await stage.store.purchase(purchase_id)).tries == 1
+
+    await until(looked, "it is looked for again")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1), tick=True):
+        await stage.card("complete")
 
 
 async def test_what_slack_did_not_take_before_the_clock_stepped_back_is_told_soon(
