@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.twilio import console
 from tests.stories.conftest import Clock
 from tests.stories.process import AppProcess
 from tests.stories.stage import Control, Person, Stage, field_ids, shown, until
@@ -181,7 +182,7 @@ async def test_where_the_account_has_no_first_sender_it_goes_on_once_somebody_ma
     await enables(approver, card)
     card = await reads(stage, "cannot write on WhatsApp yet")
     said = await stage.in_thread(card, "its first one has to be made by a person")
-    assert "https://console.twilio.com" in said and "Meta's sign-up" in said
+    assert console.WHATSAPP_SENDERS in said and "Meta's sign-up" in said
     assert await registrations(stage) == 0
     await passes(clock, 3601)
     assert await registrations(stage) == 0 and await sender_of(stage, number) is None
