@@ -906,6 +906,13 @@ async def test_a_messaging_service_has_one_row_and_one_maker(store: Store, other
     assert not await store.claim_service(rows[0], "three"), "it was made since that row was read"
 
 
+async def test_a_claim_by_a_clock_that_is_a_second_ahead_is_a_claim(store: Store, other: Store) -> None:
+    service = await store.service_named(WORKSPACE, ACCOUNT, "Support")
+    with time_machine.travel(now() + timedelta(seconds=1)):
+        assert await store.claim_service(service, "one")
+    assert not await other.claim_service(service, "two")
+
+
 async def test_a_claim_from_before_the_clock_stepped_back_a_day_has_run_out(store: Store) -> None:
     service = await store.service_named(WORKSPACE, ACCOUNT, "Support")
     with time_machine.travel(now() + timedelta(days=1)):
