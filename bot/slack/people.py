@@ -22,7 +22,7 @@ from storage.models import Barred, Person, now
 log = logging.getLogger(__name__)
 
 KNOWN_FOR = timedelta(days=1)
-"""Language, name, and, while Slack is silent, whether somebody is barred."""
+"""Language and name."""
 RIGHTS_FOR = timedelta(minutes=5)
 """What is older lets nobody in."""
 REFRESH_AFTER = timedelta(minutes=3)
@@ -197,6 +197,7 @@ class People:
         return person.dm_channel
 
     async def _read_person(self, person_id: str) -> Person:
+        asked_at = now()
         values: dict[str, Any]
         try:
             answer = await self._client.users_info(user=person_id, include_locale=True)
@@ -218,7 +219,7 @@ class People:
             user_id=person_id,
             workspace_id=self._workspace_id,
             dm_channel=before.dm_channel if before else None,
-            read_at=now(),
+            read_at=asked_at,
             **values,
         )
         await self._remember(person)
@@ -235,7 +236,7 @@ class People:
     ) -> Said | None:
         """Why this person may do nothing here unless the policy names them; None for one of ours. Raises CannotCheck.
 
-        Looked up again after five minutes; while Slack is silent, what it said within a day holds.
+        What is older than five minutes is looked up again, and lets nobody in (rule 16).
         """
         if payload_team is not None and not self._is_ours(payload_team, payload_enterprise):
             return say(BARRED[Barred.ELSEWHERE])
@@ -245,7 +246,7 @@ class People:
         if person is None or _age(person.read_at) > RIGHTS_FOR:
             await self._soon(person_id, self._read_person, RIGHTS)
             person = self._people.get(person_id)
-        if person is None or _age(person.read_at) > KNOWN_FOR:
+        if person is None or _age(person.read_at) > RIGHTS_FOR:
             raise CannotCheck()
         return self.known_bar(person_id)
 
