@@ -33,12 +33,12 @@ async def claim(
 ) -> bool:
     """Whether the row is ``by``'s for ``CLAIM`` from now on: nobody had it, or whoever had it did for too long, or ``by`` itself.
 
-    One that would last longer than ``CLAIM`` is from before the clock stepped back: it has run out."""
+    One that would last far longer than ``CLAIM`` is from before the clock stepped back: it has run out."""
     moment = now()
     free = or_(
         col(table.claimed_until).is_(None),
         col(table.claimed_until) < moment,
-        col(table.claimed_until) > moment + CLAIM,
+        col(table.claimed_until) > moment + 2 * CLAIM,  # of two at once one may have waited for the other
         col(table.claimed_by) == by,
     )
     done = await session.exec(
