@@ -82,10 +82,11 @@ class Worker:
         self._duties.append((seconds, work))
 
     async def start(self) -> None:
-        """May follow a ``stop``: the office can come back."""
+        """May follow a ``stop``: the office can come back. Nothing sleeps on: who knows how the clock has stepped while nobody looked."""
         self._stopping = False
         if self._store.is_sqlite:
             await self._store.free_all_claims()
+        await self._store.wake_all()
         self._scheduler = AsyncIOScheduler(  # type: ignore[no-untyped-call]  # it carries no types
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )

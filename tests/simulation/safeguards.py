@@ -37,8 +37,6 @@ class Safeguard:
     without: str
     """... how the app is without it."""
     remove: Callable[[], None]
-    needless: str = ""
-    """Why nothing misses it, where that is known."""
 
 
 def no_intent() -> None:

@@ -229,7 +229,13 @@ class World:
             connection.close()
 
 
-SESSION = ("Failed to check the current session", "Failed to connect")
+SESSION = (
+    "Failed to check the current session",
+    "Failed to connect",
+    "Failed to retrieve WSS URL",
+    "Failed to run message listeners",
+)
+"""What the SDK says with a traceback while Slack wants a new connection and refuses it; it tries again by itself."""
 
 
 class Log(logging.Handler):

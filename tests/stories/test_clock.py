@@ -39,6 +39,21 @@ async def test_a_clock_that_steps_back_an_hour_stops_nothing(
         await until(bought, "the purchase goes on")
 
 
+async def test_a_clock_that_stepped_back_an_hour_while_the_app_was_down_stops_nothing(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    number = await asks(requester)
+    await stage.twilio.post("account", balance="0.50")
+    await approver.clicks(await stage.card(), "approve")
+    await stage.in_thread(await stage.card("in_progress"), "does not cover")
+    await stage.stop_app()
+    await stage.twilio.post("account", balance="50.00")
+    with time_machine.travel(datetime.now(UTC) - timedelta(hours=1), tick=True):
+        await stage.start_app()
+        await stage.card("complete")
+        assert await stage.bought() == [number]
+
+
 async def test_an_intent_from_before_the_clock_stepped_back_a_day_is_settled_in_its_usual_time(
     stage: Stage, requester: Person, approver: Person
 ) -> None:
