@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.purchases.owned import OwnedNumbers
+from bot.purchases.steps import LAG
 from storage.models import State
 from storage.store import Store
 from tests.stories.conftest import Clock
@@ -278,6 +279,27 @@ async def test_one_that_was_released_in_the_console_meanwhile_is_nobodys_deed(
     assert "was released in the Twilio account" in released["text"]
     await stage.in_thread(card, "it was released there")
     assert not await stage.calls_to_twilio("DELETE", NUMBER)
+
+
+async def test_a_404_for_a_number_that_was_bought_just_now_does_not_mean_that_it_is_gone(
+    stage: Stage, requester: Person, approver: Person, clock: Clock
+) -> None:
+    card = await completed(stage, requester, approver)
+    late = {"status": 404, "code": 20404}
+    await stage.twilio.post("faults", method="GET", path=f"*{NUMBER}*", times=None, fault=late)
+    before = len(await stage.calls_to_twilio("GET", NUMBER))
+    await releases(approver, card)
+
+    async def asleep() -> bool:
+        purchase = await row(stage, card)
+        asked = len(await stage.calls_to_twilio("GET", NUMBER)) > before
+        return asked and purchase.wake_at == purchase.bought_at + LAG
+
+    await until(asleep, "it is looked at again once Twilio shows everything")
+    assert await told(stage, card, requester, "released") == (0, 0)
+    await stage.twilio.delete("faults")
+    await clock.forward(LAG.total_seconds() + 1)
+    await is_released(stage, card, requester)
 
 
 async def test_a_bought_number_that_has_stopped_is_released_instead_of_left_to_cost_money(
