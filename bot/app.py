@@ -31,8 +31,8 @@ from bot.purchases.policy import Policy, PolicyFile
 from bot.purchases.worker import Worker
 from bot.refusals import APP_TOKEN, BOT_TOKEN, SLACK_FAILS, Kind, of_slack, of_twilio
 from bot.settings import SLACK, Settings
-from bot.slack import calls
-from bot.slack.courier import LOOK, Courier
+from bot.slack import calls, troubles
+from bot.slack.courier import Courier
 from bot.slack.homes import PAUSE, Homes
 from bot.slack.once import OnceApp
 from bot.slack.people import People
@@ -167,7 +167,7 @@ async def running(config: Settings, policy: Policy) -> AsyncIterator[Running]:
         worker.every(3600, partial(_sweep_out, store))
         worker.every(1, courier.tick)
         worker.every(PAUSE, homes.tick)
-        worker.every(LOOK, courier.look_again)
+        worker.every(troubles.LOOK, courier.troubles.look_again)
         worker.every(access.LOOK, app.access.look)
         worker.every(3600, courier.forget_old)
         store.on_commit += [(Purchase, worker.kick), (Outgoing, courier.kick)]

@@ -4,10 +4,13 @@ The reference is the failure's, not the occasion's: the same one stands wherever
 told once a day.
 """
 
+import asyncio
 import hashlib
 import logging
 import traceback
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from bot import announcements as news
 from bot.core import App
@@ -18,6 +21,9 @@ log = logging.getLogger(__name__)
 
 AGAIN = timedelta(days=1)
 OURS = ("bot", "handlers", "storage")
+
+
+Result = TypeVar("Result")
 
 
 def note(what: str, error: Exception) -> str:
@@ -46,6 +52,18 @@ async def tell(app: App, what: str, error: Exception) -> tuple[str, bool]:
         log.exception("the operators could not be told of %s", reference)
         return reference, False
     return reference, True
+
+
+async def surely(app: App, what: str, write: Callable[[], Awaitable[Result]]) -> Result:
+    """What was done elsewhere is written down, whatever the database says at first: else it would be done again."""
+    wait = 0.2
+    while True:
+        try:
+            return await write()
+        except Exception as error:
+            await tell(app, what, error)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 30)
 
 
 def reference_of(error: Exception) -> str:

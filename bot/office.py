@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from storage.database import Unavailable
 from storage.office import HELD_FOR, OutOfOffice
 from storage.store import Store
 
@@ -65,6 +66,8 @@ class Office:
                 if not self._holds and monotonic() - reloaded > RELOAD:
                     reloaded = monotonic()
                     await self._reload()
+            except Unavailable as error:
+                log.warning("the office could not be looked at: %s", type(error).__name__)
             except Exception:
                 log.exception("the office could not be looked at")
 

@@ -14,7 +14,7 @@ from bot.bundles.possible import usable
 from bot.core import App
 from bot.refusals import Kind, of_twilio
 from bot.texts import BUNDLE_STATES, CAPABILITIES, N_, Said, country, moment, say
-from bot.twilio import senders
+from bot.twilio import console, senders
 from bot.twilio.account import commitment, is_trial
 from bot.twilio.catalogue import HIGH_RISK
 from bot.twilio.client import TwilioError
@@ -96,7 +96,6 @@ class Check:
     """without an answer to it nothing can be said of the number at all"""
 
 
-CONSOLE = "https://console.twilio.com/us1/"
 CAMPAIGN, TOLL_FREE, GEO, WHATSAPP = "us_campaign", "toll_free", "geo", "whatsapp"
 ACCOUNT, BALANCE = "account", "balance"
 ENABLE_GEO, SET_INBOUND, MOVE_SERVICE = "enable_geo", "set_inbound", "move_service"
@@ -143,13 +142,13 @@ async def _ask_service(subject: Subject, app: App) -> Any:
 
 
 def _judge_inbound(subject: Subject, answer: Any) -> Finding:
-    link = f"{CONSOLE}service/sms/{subject.service_sid}/process"
     if answer is not None and not answer.inbound_request_url and not answer.use_inbound_webhook_on_number:
         said = say(
             N_(
                 "Replies are dropped: the messaging service has no address for incoming messages. Set one in the Console under Integration, or let the number's own settings decide."
             )
         )
+        link = console.messaging_service(str(subject.service_sid))
         return Finding("inbound", Verdict.MISSING, said, link=link, mend=SET_INBOUND)
     return Finding("inbound", Verdict.FINE, say(N_("Replies are handed on.")))
 
@@ -180,7 +179,7 @@ def _judge_campaign(_: Subject, answer: Any) -> Finding:
     by_status = {str(each.campaign_status): each for each in campaigns}
     if "VERIFIED" in by_status:
         return Finding(CAMPAIGN, Verdict.FINE, say(N_("The A2P 10DLC campaign is verified.")), blocks=True)
-    link = f"{CONSOLE}develop/sms/regulatory-compliance/a2p-10dlc/campaigns"
+    link = console.A2P_10DLC
     move = MOVE_SERVICE if elsewhere else None
     to = {"services": [{"sid": each.sid, "name": each.name} for each in elsewhere]}
     for status in ("IN_PROGRESS", "PENDING"):
@@ -215,7 +214,7 @@ async def _ask_verification(subject: Subject, app: App) -> Any:
 
 
 def _judge_verification(_: Subject, answer: Any) -> Finding:
-    link = f"{CONSOLE}develop/sms/regulatory-compliance/toll-free"
+    link = console.REGISTRATIONS
     found = next(iter(answer or ()), None)
     status = str(found.status) if found is not None else ""
     if status == "TWILIO_APPROVED":
@@ -263,13 +262,12 @@ def _judge_geo(subject: Subject, answer: Any) -> Finding:
         )
     risky = [each for each in closed if by_code.get(each, {}).get("message") == HIGH_RISK]
     here = [each for each in closed if each not in risky]
-    link = f"{CONSOLE}develop/sms/settings/geo-permissions"
     return Finding(
         GEO,
         Verdict.MISSING,
         not_permitted(here, risky),
         True,
-        link,
+        console.GEO_PERMISSIONS,
         ENABLE_GEO if here else None,
         {"countries": here},
     )
@@ -302,7 +300,7 @@ async def _ask_senders(subject: Subject, app: App) -> Any:
 
 def _judge_sender(subject: Subject, answer: Any) -> Finding:
     verdict, said = senders.standing(answer or (), subject.sender_id, subject.whatsapp)
-    return Finding(WHATSAPP, Verdict(verdict), said, True, senders.CONSOLE)
+    return Finding(WHATSAPP, Verdict(verdict), said, True, console.WHATSAPP_SENDERS)
 
 
 # the account
@@ -315,9 +313,9 @@ async def _ask_account(subject: Subject, app: App) -> Any:
 def _judge_account(_: Subject, answer: Any) -> Finding:
     status = str(getattr(answer, "status", "active")).casefold()
     if status != "active":
-        return Finding(ACCOUNT, Verdict.MISSING, say(SHUT_OUT), True, CONSOLE)
+        return Finding(ACCOUNT, Verdict.MISSING, say(SHUT_OUT), True, console.HOME)
     if is_trial(answer):
-        return Finding(ACCOUNT, Verdict.MISSING, say(TRIAL), link=f"{CONSOLE}billing")
+        return Finding(ACCOUNT, Verdict.MISSING, say(TRIAL), link=console.BILLING)
     return Finding(ACCOUNT, Verdict.FINE, say(N_("The account is active, and no trial account.")))
 
 
@@ -347,7 +345,7 @@ def _judge_balance(_: Subject, answer: Any) -> Finding:
         return Finding(BALANCE, Verdict.UNKNOWN, say(said))
     amount, due = answer
     if amount < due:
-        return Finding(BALANCE, Verdict.MISSING, say(TOO_LOW), amount <= 0, f"{CONSOLE}billing")
+        return Finding(BALANCE, Verdict.MISSING, say(TOO_LOW), amount <= 0, console.BILLING)
     return Finding(BALANCE, Verdict.FINE, say(N_("The balance covers the next month.")))
 
 
@@ -365,7 +363,7 @@ async def _ask_bundle(subject: Subject, app: App) -> Any:
 
 
 def _judge_bundle(_: Subject, answer: Any) -> Finding:
-    link = f"{CONSOLE}phone-numbers/regulatory-compliance/bundles"
+    link = console.BUNDLES
     if answer is None or not usable(answer):
         lapsed = answer is not None and answer.status == BundleState.APPROVED
         status = say(N_("lapsed")) if lapsed else say(BUNDLE_STATES.get(getattr(answer, "status", ""), "–"))
@@ -452,7 +450,7 @@ async def look_from_outside(subject: Subject, app: App, only: Collection[str] | 
             raise
         await app.access.refused(error)
     unseen = [_unseen(each) for each in CHECKS if each.applies(subject) and each.name != ACCOUNT]
-    return [Finding(ACCOUNT, Verdict.MISSING, say(SHUT_OUT), True, CONSOLE), *unseen]
+    return [Finding(ACCOUNT, Verdict.MISSING, say(SHUT_OUT), True, console.HOME), *unseen]
 
 
 def _unseen(check: Check) -> Finding:

@@ -14,8 +14,8 @@ from bot.doctor import database
 from bot.door import Door
 from bot.settings import BUNDLES_PATH, MESSAGES_PATH
 from bot.slack import signed
-from bot.slack.courier import TOKEN
 from bot.slack.once import OnceApp
+from bot.slack.troubles import TOKEN
 from bot.starting import PortTaken, Problem
 from bot.twilio.callbacks import is_twilio
 

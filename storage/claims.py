@@ -31,13 +31,20 @@ async def claim(
     by: str,
     *also: ColumnElement[bool],
 ) -> bool:
-    """Whether the row is ``by``'s for ``CLAIM`` from now on: nobody had it, or whoever had it did for too long, or ``by`` itself."""
+    """Whether the row is ``by``'s for ``CLAIM`` from now on: nobody had it, or whoever had it did for too long, or ``by`` itself.
+
+    One that would last much longer than ``CLAIM`` is from before the clock stepped back: it has run out. Not a little longer:
+    of two at once the one that was quicker may have read its clock later, and two processes' clocks differ."""
+    moment = now()
     free = or_(
-        col(table.claimed_until).is_(None), col(table.claimed_until) < now(), col(table.claimed_by) == by
+        col(table.claimed_until).is_(None),
+        col(table.claimed_until) < moment,
+        col(table.claimed_until) > moment + 2 * CLAIM,
+        col(table.claimed_by) == by,
     )
     done = await session.exec(
         update(table)
         .where(col(table.id) == row_id, free, *also)
-        .values(claimed_by=by, claimed_until=now() + CLAIM)
+        .values(claimed_by=by, claimed_until=moment + CLAIM)
     )
     return bool(done.rowcount == 1)

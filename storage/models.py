@@ -257,7 +257,7 @@ class Purchase(SQLModel, table=True):
 
     __tablename__ = "purchases"
     __table_args__ = (
-        partial("ix_purchases_wake_at", "wake_at", where=_UNFINISHED),
+        partial("ix_purchases_state_wake_at", "state", "wake_at", where=_UNFINISHED),
         partial("ix_purchases_account_sid_intents", "account_sid", where=_INTENT),
         Index("ix_purchases_requester_id_updated_at", "requester_id", "updated_at"),
     )

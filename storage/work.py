@@ -3,36 +3,60 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, literal, update
+import sqlalchemy
+from sqlalchemy import Integer, bindparam, case, literal, union_all, update
 from sqlmodel import col, select
 
-from storage.changes import LONGEST_SLEEP, Changes, as_it_stood, has_come, untouched
+from storage.changes import LONGEST_SLEEP, Changes, as_it_stood, untouched
 from storage.columns import Utc
 from storage.history import Happened
-from storage.models import MOVES, Purchase, State, now
+from storage.models import MOVES, UNFINISHED, Purchase, State, now
+
+
+@cache
+def _due() -> Any:
+    """Made once. Of each state no more rows are read than are wanted, however many are due: an index has them in this order."""
+    wake_at = col(Purchase.wake_at)
+    has_come = (wake_at <= bindparam("moment", type_=Utc), wake_at > bindparam("too_far", type_=Utc))
+    of_each = [
+        select(col(Purchase.id))
+        .where(col(Purchase.state) == state, when)
+        .order_by(wake_at.desc())
+        .limit(bindparam("enough", type_=Integer))
+        .subquery()
+        for state in (*UNFINISHED, State.COMPLETE)
+        for when in has_come
+    ]
+    found = union_all(*(sqlalchemy.select(each.c.id) for each in of_each))
+    return (
+        select(Purchase)
+        .where(col(Purchase.id).in_(found), col(Purchase.id).not_in(bindparam("in_hand", expanding=True)))
+        .order_by(case((col(Purchase.state) == State.COMPLETE, 1), else_=0), wake_at.desc())
+        .limit(bindparam("limit", type_=Integer))
+    )
 
 
 class Work(Changes):
     async def due(self, limit: int, in_hand: Collection[str]) -> Sequence[Purchase]:
-        """Purchases that are not finished and whose time has come, but those that the worker has in hand: what waits longest first,
-        and after that those that are bought and only looked at again, the newest first, for their people look for it still.
+        """Purchases that are not finished and whose time has come, but those that the worker has in hand; after the others those that
+        are bought and only looked at again.
+
+        Whose time came last is first: what somebody has just done does not wait until all that is looked at once an hour was.
         """
-        is_bought = col(Purchase.state) == State.COMPLETE
+        moment = now()
+        values = {
+            "moment": moment,
+            "too_far": moment + 2 * LONGEST_SLEEP,
+            "in_hand": list(in_hand),
+            "enough": limit + len(in_hand),
+            "limit": limit,
+        }
         async with self.reading() as session:
-            return (
-                await session.exec(
-                    select(Purchase)
-                    .where(has_come(col(Purchase.wake_at)), col(Purchase.id).not_in(in_hand))
-                    .order_by(
-                        case((is_bought, 1), else_=0),
-                        case((~is_bought, col(Purchase.wake_at))),
-                        col(Purchase.created_at).desc(),
-                    )
-                    .limit(limit)
-                )
-            ).all()
+            found: Sequence[Purchase] = (await session.exec(_due(), params=values)).all()
+            return found
 
     async def wake(self, purchase_id: str, happened: Happened) -> None:
         """Somebody has learned something about it: the worker looks now."""

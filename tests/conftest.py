@@ -1,16 +1,18 @@
-"""What tests of several folders share: one headless Chromium for the whole run, what hypothesis may expect of a machine, less
+"""What tests of several folders share: one headless Chromium and one PostgreSQL for the whole run, what hypothesis may expect of a machine, less
 garbage collection, and SQL that is made once."""
 
 import gc
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser, async_playwright
 from sqlalchemy import Connection, Engine, event
+
+from tests.postgres import server
 
 # how fast an example is made and tried says something about the machine only
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,6 +57,13 @@ COMPILED = Compiled()
 @event.listens_for(Engine, "engine_connect")
 def compile_once(connection: Connection) -> None:
     connection.execution_options(compiled_cache=COMPILED)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a server; ``new_database`` makes a test one of its own."""
+    with server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -55,8 +55,8 @@ LOOKS = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 130))
 BUYING_ROUNDS = 3
 LAG = timedelta(minutes=2)
 """So long Twilio may not show what was written: a 404 means "look again" (rule 32)."""
-MADE_AGAIN = timedelta(seconds=20)
-"""So long a service whose making was cut off is looked for before it is made again: two of one name need a person."""
+LAGGING_LOOKS = 8
+"""So many of the growing waits last as long: they count where the clock has stepped back and tells nothing."""
 SILENT_TRIES = 3
 """A wait is said on the card once it has lasted about a minute (rule 34)."""
 
@@ -101,7 +101,7 @@ class Step:
 
 def lagging(purchase: Purchase, *written: datetime | None) -> Wait | None:
     """A wait that grows, while one of these moments lies so near that Twilio may not show what was written then."""
-    if not any(map(_lately, written)):
+    if not any(_lately(at, purchase.tries) for at in written):
         return None
     why = say(N_("Twilio does not show it yet. Looking again.")) if purchase.tries > SILENT_TRIES else None
     return Wait(why, _in(min(2**purchase.tries, 30)), purchase.tries + 1)
@@ -421,28 +421,45 @@ async def ensure_service(purchase: Purchase, app: App) -> Done | Wait:
     row = made
     sid = service_for(purchase, known, row)
     if sid is None:
-        if cut_off and row.claimed_until is not None:
-            began = row.claimed_until - CLAIM
-            if began > now():  # the clock has stepped back since (rule 36): it is looked for from now on
-                await app.store.claim_service(row, purchase.id)
-            if now() < began + MADE_AGAIN:
-                return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
+        if row.claimed_by is not None:
+            wait = await _begun_already(row, purchase, app)
+            if wait is not None:
+                return wait
         if not await app.store.claim_service(row, purchase.id):
-            return Wait(
-                say(N_("Another request is creating the messaging service “{name}”."), name=name), _in(2)
-            )
+            return _made_by_another(name)
         try:
             created = await app.twilio.messaging.v1.services.create_async(friendly_name=name)
         except TwilioError as error:
             if not error.doubtful:
                 await app.store.service_made(row, None)
                 raise
-            return Wait(say(N_("Twilio's answer was lost. Looking for the messaging service.")), _in(5))
+            return _looking_for_service(purchase)
         sid = str(created.sid)
         await app.market.service_made(sid, name)
     if row.sid != sid:
         await app.store.service_made(row, sid)
     return _in_service(sid, name)
+
+
+async def _begun_already(row: MessagingService, purchase: Purchase, app: App) -> Wait | None:
+    """Its making was begun, and how that ended is not known: it is looked for as long as Twilio may show it late (rule 32), for two of one
+    name need a person. What another purchase began, or this one before the clock stepped back, is looked for from now on."""
+    assert row.claimed_until is not None
+    began = row.claimed_until - CLAIM
+    if row.claimed_by != purchase.id or began > now():
+        taken_over = await app.store.claim_service(row, purchase.id)
+        return _looking_for_service(purchase) if taken_over else _made_by_another(row.name)
+    return _looking_for_service(purchase) if now() - began < LAG else None
+
+
+def _looking_for_service(purchase: Purchase) -> Wait:
+    why = say(N_("Twilio's answer was lost. Looking for the messaging service."))
+    return Wait(why, _in(min(2**purchase.tries, 30)), purchase.tries + 1)
+
+
+def _made_by_another(name: str) -> Wait:
+    why = say(N_("Another request is creating the messaging service “{name}”."), name=name)
+    return Wait(why, _in(2))
 
 
 def _in_service(sid: str | None, name: str) -> Done:
@@ -523,8 +540,11 @@ async def check_readiness(purchase: Purchase, app: App) -> Done | Wait:
     )
 
 
-def _lately(at: datetime | None) -> bool:
-    return at is not None and abs(now() - at) < LAG
+def _lately(at: datetime | None, looks: int = 0) -> bool:
+    """looks: since then, which count where it lies ahead: the clock has stepped back (rule 36)."""
+    if at is None:
+        return False
+    return now() - at < LAG if at <= now() else looks < LAGGING_LOOKS
 
 
 def _in(seconds: float) -> datetime:

@@ -201,8 +201,7 @@ class Worker:
                 task = asyncio.create_task(self.advance(purchase))
                 self._in_hand[purchase.id] = task
                 task.add_done_callback(partial(self._advanced, purchase.id))
-            if not due:
-                await asyncio.sleep(BREATH)
+            await asyncio.sleep(BREATH)  # where thousands are due, who presses something comes in between
 
     def _advanced(self, purchase_id: str, _: asyncio.Task[None]) -> None:
         self._in_hand.pop(purchase_id, None)

@@ -6,107 +6,37 @@ anew and that is said, or the operators are told and everything waits for the da
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import announcements as news
 from bot import failures, logs
 from bot.core import BREATH, App
 from bot.measuring import DELIVERY, measured
-from bot.refusals import BOT_TOKEN, NO_RIGHT, Kind, Refusal, of_slack
+from bot.refusals import Kind, of_slack
 from bot.slack.pace import Pace
-from bot.texts import N_, Said, moment, person, phone, say
-from storage.models import Card, Outgoing, Purchase, Trouble, now
-from storage.outbox import Lane, Owed
+from bot.slack.troubles import Answer, Troubles, setting_of
+from bot.texts import N_, Said, person, say
+from storage.models import Card, Outgoing, Purchase, now
+from storage.outbox import Lane
 
 log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
 Result = TypeVar("Result")
 
-PROBE = 20
-"""Seconds between two tries where something of the installation is broken."""
-LOOK = 30
-"""Seconds between two looks at whether Slack still takes the token."""
 KEPT = timedelta(days=30)
 ODD_TRIES = 8
 """How often a message is tried that Slack refuses with a word we do not know."""
 LAG_TRIES = 3
 """How often a card has to be unknown to whoever asks for its link: directly after it was posted Slack may lag."""
-EVERYWHERE = ""
-CHANNELS = ("approvals_channel", "bundles_channel", "operators_channel")
-TOKEN = "slack:SLACK_BOT_TOKEN"
-APPROVALS = "slack:APPROVALS_CHANNEL"
-OPERATORS = "slack:OPERATORS_CHANNEL"
 DIRECT = ("direct", "bundle_direct")
 ON_A_CARD = ("card", "thread", "link")
-
-
-_CHANNEL = {
-    "is_archived": N_(
-        "Nothing can be posted in the channel of {setting}: it is archived. Unarchive it and invite the app, "
-        "or name another channel."
-    ),
-    "not_in_channel": N_(
-        "Nothing can be posted in the channel of {setting}: the app is not in it. Invite it there with /invite."
-    ),
-    "channel_not_found": N_(
-        "Nothing can be posted in the channel of {setting}: Slack does not know it, or it is private and the app "
-        "is not in it. Check the id, and invite the app there with /invite."
-    ),
-}
-_RESTRICTED = N_("Nothing can be posted in the channel of {setting}: Slack refuses it ({error}).")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What Slack said to a call, or that it said nothing. refusal: what follows from it."""
-
-    refusal: Refusal
-    method: str = ""
-    scope: str = ""
-    retry_after: float = 0
-
-    @classmethod
-    def of(cls, error: Exception, channel: str | None = None) -> "Answer":
-        """channel: the setting that names the channel it was about; elsewhere one that is gone is a matter of the message alone."""
-        refusal = of_slack(error, channel)
-        response = error.response if isinstance(error, SlackApiError) else None
-        if not isinstance(response, AsyncSlackResponse) or not isinstance(response.data, dict):
-            return cls(refusal)
-        wait = str((response.headers or {}).get("Retry-After", "0"))
-        return cls(
-            refusal,
-            response.api_url.rpartition("/")[2],
-            str(response.data.get("needed") or ""),
-            float(wait) if wait.isdigit() else 0,
-        )
-
-    @property
-    def code(self) -> str:
-        return str(self.refusal.code)
-
-    @property
-    def kind(self) -> Kind:
-        """What is turned off for direct messages, or on Home, stops nothing else: it is noted where it was owed."""
-        about_us = self.refusal.of_channel or self.refusal.setting == BOT_TOKEN
-        return (
-            Kind.OF_THIS if self.refusal.kind is Kind.OF_INSTALLATION and not about_us else self.refusal.kind
-        )
-
-    @property
-    def is_of_token(self) -> bool:
-        return self.refusal.setting == BOT_TOKEN and self.code not in NO_RIGHT
-
-
 INVALID = ("invalid_blocks", "invalid_blocks_format")
 
 
@@ -131,14 +61,12 @@ class Courier:
         self._compose = compose
         self._begun_again = begun_again
         self._delivered = delivered
-        self.probe: float = PROBE
         self._owed = asyncio.Event()
+        self.troubles = Troubles(app, client, mended=self.kick)
         self._lanes: dict[tuple[str, Lane], asyncio.Task[None]] = {}
         self._again: set[tuple[str, Lane]] = set()
         self._posts: dict[str, Pace] = {}
         self._updates = Pace(app.settings.updates_per_minute / 60, app.settings.updates_at_once)
-        self._troubles: dict[str, Trouble] = {}
-        self._closed: dict[str, float] = {}
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -153,8 +81,7 @@ class Courier:
             ("operators", self._settings.operators_channel),
         ):
             await self._store.readdress(kind, channel)
-        self._troubles = {each.key: each for each in await self._store.troubles()}
-        await self.check_channels(CHANNELS)
+        await self.troubles.start()
         self._loop = asyncio.create_task(self._run())
         self.kick()
 
@@ -198,8 +125,8 @@ class Courier:
             if self._stopping:
                 return
             try:
-                if APPROVALS in self._troubles:
-                    await self._store.tell_held(self._settings.approvals_channel, self._held)
+                if self.troubles.of_approvals:
+                    await self._store.tell_held(self._settings.approvals_channel, self.troubles.held)
                 owed = await self._store.lanes_owed()
             except Exception as error:
                 await failures.tell(self._app, "reading what Slack is owed", error)
@@ -213,9 +140,9 @@ class Courier:
         if key in self._lanes:
             self._again.add(key)  # it may have looked just before this was owed: let it look once more
             return
-        if self._is_closed(address) or self._is_closed(EVERYWHERE):
+        if self.troubles.is_closed(address):
             return
-        if TOKEN in self._troubles and self._lanes:
+        if self.troubles.of_token and self._lanes:
             return  # one call shows whether it is mended
         self._again.discard(key)
         self._lanes[key] = task = asyncio.create_task(self._drain(address, lane))
@@ -240,12 +167,6 @@ class Courier:
                     return
         except Exception as error:
             await failures.tell(self._app, "delivering to Slack", error)
-
-    def _close(self, address: str, seconds: float) -> None:
-        self._closed[address] = time.monotonic() + seconds
-
-    def _is_closed(self, address: str) -> bool:
-        return self._closed.get(address, 0) > time.monotonic()
 
     # one delivery
 
@@ -293,11 +214,11 @@ class Courier:
         if card.ts is not None:
             await self._client.chat_update(channel=card.channel_id, ts=card.ts, **message)
             await self._surely(lambda: self._store.card_drawn(row, purchase.version))
-            await self._works(row.address, card.channel_id)
+            await self.troubles.works(row.address, card.channel_id)
             return
         ts = await self._sent(card.channel_id, message)
         link = await self._surely(lambda: self._store.card_posted(row, purchase.version, ts))
-        await self._works(row.address, card.channel_id)
+        await self.troubles.works(row.address, card.channel_id)
         self.kick()  # its thread lines may follow, or it has changed again
         await self._try(link)
 
@@ -325,7 +246,7 @@ class Courier:
             channel = await self._app.people.dm_channel(row.address, anew=True)
             ts = await self._sent(channel, message)
         await self._surely(lambda: self._store.delivered(row, ts))
-        await self._works(row.address, channel)
+        await self.troubles.works(row.address, channel)
 
     async def _answered(self, url: str, message: Message) -> bool:
         """Whether the command's ``response_url`` took it: five times in half an hour, to that person alone, and without a receipt.
@@ -346,15 +267,7 @@ class Courier:
         return str(posted["ts"])
 
     async def _surely(self, write: Callable[[], Awaitable[Result]]) -> Result:
-        """What was done in Slack is written down, whatever the database says at first: else it would be done again."""
-        wait = 0.2
-        while True:
-            try:
-                return await write()
-            except Exception as error:
-                await failures.tell(self._app, "writing down what became of a delivery", error)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 30)
+        return await failures.surely(self._app, "writing down what became of a delivery", write)
 
     # what cannot be delivered
 
@@ -365,24 +278,23 @@ class Courier:
         # without the answer's body: it repeats what was sent, people's words included
         log.warning("%s %s: %s %s (%s)", row.kind, row.id, type(error).__name__, answer.code, kind)
         if kind is Kind.OF_INSTALLATION:
-            await self._surely(lambda: self._trouble(row, answer))
+            await self._surely(lambda: self.troubles.found(row.address, answer))
             return False
         if kind is Kind.OF_THIS:
             await self._surely(lambda: self._way_on(row, answer, error))
-            await self._works(row.address, "")
+            await self.troubles.works(row.address, "")
             return True
         seconds = max(min(2.0**row.tries, 60), answer.retry_after)
         await self._surely(lambda: self._store.put_off(row, timedelta(seconds=seconds)))
         if answer.retry_after:
-            self._close(row.address, answer.retry_after)
+            self.troubles.close(row.address, answer.retry_after)
         return not answer.retry_after
 
     def _setting_of(self, row: Outgoing) -> str | None:
         """That names the channel; none for a direct message, or where it names another one by now."""
         if row.kind in DIRECT:
             return None
-        named = (each for each in CHANNELS if getattr(self._settings, each) == row.address)
-        return next((each.upper() for each in named), None)
+        return setting_of(self._settings, row.address)
 
     async def _way_on(self, row: Outgoing, answer: Answer, error: Exception) -> None:
         """For what no patience helps: a card is posted anew, a person who cannot be reached is named in the thread."""
@@ -420,149 +332,3 @@ class Courier:
         else:
             await self._store.card_lost(card, self._settings.approvals_channel, line)
         self.kick()
-
-    # troubles of the installation
-
-    async def _trouble(self, row: Outgoing, answer: Answer) -> None:
-        if answer.is_of_token:
-            self._close(EVERYWHERE, self.probe)
-            await self._token_trouble(answer.code)
-        elif answer.code in NO_RIGHT:
-            self._close(row.address, self.probe)
-            scope = answer.scope or answer.method
-            said = say(
-                N_(
-                    "{setting} lacks the scope {scope}, so that nobody gets what needs it ({method}). "
-                    "Add it to the app's manifest, and install the app again."
-                ),
-                setting="SLACK_BOT_TOKEN",
-                scope=scope,
-                method=answer.method,
-                address=row.address,  # where it shows whether it is mended
-            )
-            await self._open(f"{TOKEN}:{scope}", said, tell=answer.method != "chat.postMessage")
-        else:
-            self._close(row.address, self.probe)
-            await self._channel_trouble(row.address, answer.code)
-
-    async def _token_trouble(self, code: str) -> None:
-        said = say(N_("Slack refuses {setting}: {error}."), setting="SLACK_BOT_TOKEN", error=code)
-        await self._open(TOKEN, said, tell=False)
-
-    async def _channel_trouble(self, channel: str, code: str) -> None:
-        name = next(each for each in CHANNELS if getattr(self._settings, each) == channel).upper()
-        said = say(_CHANNEL.get(code, _RESTRICTED), setting=name, error=code)
-        await self._open(f"slack:{name}", said, tell=channel != self._settings.operators_channel)
-
-    async def _open(self, key: str, said: Said, *, tell: bool) -> None:
-        """tell: whether the operators can be reached at all."""
-        if key in self._troubles:
-            return
-        trouble = Trouble(key=key, workspace_id=self._app.workspace_id, since=now(), said=said)
-        owed = [news.operators(self._settings, said)] if tell else []
-        if await self._store.open_trouble(trouble, owed):
-            log.error("%s: %s", key, said["say"].format(**said["with"]))
-        self._troubles[key] = trouble
-        self.kick()
-
-    def _held(self, purchase: Purchase) -> Owed:
-        """To the requester, once: where the request is, and who knows of it."""
-        told = not {TOKEN, OPERATORS} & set(self._troubles) and (
-            self._settings.operators_channel != self._settings.approvals_channel
-        )
-        text = (
-            N_(
-                "Your request for {number} could not be posted in the approvals channel. The operators have been told; "
-                "it is posted as soon as the channel works again."
-            )
-            if told
-            else N_(
-                "Your request for {number} could not be posted in the approvals channel. It is posted as soon as the "
-                "channel works again."
-            )
-        )
-        return Owed("direct", purchase.requester_id, say(text, number=phone(purchase.phone_number)))
-
-    async def _works(self, address: str, channel: str) -> None:
-        """What was delivered, or refused for a reason of its own, ends the troubles that it disproves.
-
-        address: as in the outbox; channel: where it really went.
-        """
-        for trouble in list(self._troubles.values()):
-            setting = trouble.key.split(":")[1]
-            if (
-                trouble.key == TOKEN
-                or trouble.said["with"].get("address") == address
-                or getattr(self._settings, setting.lower(), None) == channel
-            ):
-                await self._surely(lambda ended=trouble: self._mended(ended))  # type: ignore[misc]
-
-    async def _mended(self, trouble: Trouble) -> None:
-        since = moment(trouble.since)
-        setting = trouble.said["with"]["setting"]
-        if trouble.key == TOKEN:
-            said = say(
-                N_(
-                    "Slack takes {setting} again. Nothing could be posted since {moment}; what waited is being posted."
-                ),
-                setting=setting,
-                moment=since,
-            )
-        elif trouble.key.startswith(TOKEN):
-            said = say(
-                N_("{setting} has the scope {scope} now; what waited since {moment} is being posted."),
-                setting=setting,
-                scope=trouble.said["with"]["scope"],
-                moment=since,
-            )
-        else:
-            said = say(
-                N_("The channel of {setting} works again; what waited since {moment} is being posted."),
-                setting=setting,
-                moment=since,
-            )
-        if await self._store.close_trouble(trouble, [news.operators(self._settings, said)]):
-            log.info("%s is mended", trouble.key)
-        self._troubles.pop(trouble.key, None)
-        self._closed.clear()
-        self.kick()
-
-    # looking without being asked
-
-    async def check_channels(self, names: Iterable[str]) -> None:
-        """Whether the app can post there, before anything has to be. What is owed there finds out by itself."""
-        for name in names:
-            channel = getattr(self._settings, name)
-            try:
-                found = (await self._client.conversations_info(channel=channel))["channel"]
-                code = ""
-                if found.get("is_archived"):
-                    code = "is_archived"
-                elif not found.get("is_member"):
-                    code = "not_in_channel"
-            except Exception as error:
-                code = str(of_slack(error).code)
-                if code not in _CHANNEL:
-                    log.warning("%s could not be looked at: %s %s", name.upper(), type(error).__name__, code)
-                    continue
-            if code:
-                await self._channel_trouble(channel, code)
-            elif not await self._store.is_owed(channel):
-                await self._works("", channel)
-
-    async def look_again(self) -> None:
-        """A duty: whether Slack takes the token, and whether what nothing waits for is mended."""
-        if self._is_closed(EVERYWHERE):
-            return
-        try:
-            await self._client.auth_test()
-        except Exception as error:
-            answer = Answer.of(error)
-            if answer.is_of_token:
-                self._close(EVERYWHERE, self.probe)
-                await self._token_trouble(answer.code)
-            return
-        if TOKEN in self._troubles and not await self._store.lanes_owed():
-            await self._mended(self._troubles[TOKEN])
-        broken = {key.split(":")[1].lower() for key in self._troubles}
-        await self.check_channels(name for name in CHANNELS if name in broken)

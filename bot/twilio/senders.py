@@ -13,6 +13,7 @@ from twilio.rest import Client
 from twilio.rest.messaging.v2.channels_sender import ChannelsSenderList
 
 from bot.texts import N_, Said, say
+from bot.twilio import console
 from bot.twilio.client import TwilioError
 
 PREFIX = "whatsapp:"
@@ -56,7 +57,6 @@ UNDER_REVIEW = N_("Cannot write on WhatsApp yet: Twilio is reviewing the sender.
 NO_FIRST = N_(
     "Cannot write on WhatsApp yet: the Twilio account has no WhatsApp sender, and its first one has to be made by a person. Open {link} in the Console, choose “Create new sender”, pick this number and follow Meta's sign-up. Number Desk looks for it once an hour and then goes on by itself; Check again looks now."
 )
-CONSOLE = "https://console.twilio.com/us1/develop/sms/senders/whatsapp-senders"
 CODE_WANTED = N_(
     "Cannot write on WhatsApp yet: WhatsApp asks for a code that Number Desk has not found. Enter it with the button on the card."
 )
@@ -207,7 +207,11 @@ def standing(senders: Sequence[Sender], sender_id: str | None, whatsapp: dict[st
     if sender is None or (sender.is_online and whatsapp.get("why")):
         if whatsapp.get("why"):
             return "missing", whatsapp["why"]
-        return ("waiting", say(SETTING_UP)) if senders else ("missing", say(NO_FIRST, link=CONSOLE))
+        return (
+            ("waiting", say(SETTING_UP))
+            if senders
+            else ("missing", say(NO_FIRST, link=console.WHATSAPP_SENDERS))
+        )
     if sender.is_online:
         return "fine", say(IS_ONLINE)
     if sender.status == OFFLINE:

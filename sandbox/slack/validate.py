@@ -1,6 +1,5 @@
 """What Slack would refuse of a view or a message, in Slack's wording. The rules are data: ``limits.json``."""
 
-import copy
 import json
 import re
 import secrets
@@ -70,24 +69,24 @@ def message_problems(blocks: Any, text: str | None) -> list[str]:
 
 def filled_in(blocks: list[Json]) -> list[Json]:
     """A copy with what Slack adds when it echoes blocks: missing ids, ``emoji`` and ``verbatim``."""
-    made = copy.deepcopy(blocks)
+    made: list[Json] = _echoed(blocks)
     for block in made:
         block.setdefault("block_id", secrets.token_urlsafe(4))
-    _defaults(made)
     return made
 
 
-def _defaults(part: Any) -> None:
+def _echoed(part: Any) -> Any:
     if isinstance(part, list):
-        for each in part:
-            _defaults(each)
-    elif isinstance(part, dict):
-        if part.get("type") == "plain_text" and isinstance(part.get("text"), str):
-            part.setdefault("emoji", True)
-        elif part.get("type") == "mrkdwn" and isinstance(part.get("text"), str):
-            part.setdefault("verbatim", False)
-        for value in part.values():
-            _defaults(value)
+        return [_echoed(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    made = {name: _echoed(value) for name, value in part.items()}
+    if isinstance(made.get("text"), str):
+        if made.get("type") == "plain_text":
+            made.setdefault("emoji", True)
+        elif made.get("type") == "mrkdwn":
+            made.setdefault("verbatim", False)
+    return made
 
 
 def _shapes() -> Json:

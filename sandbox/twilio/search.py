@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from sandbox.twilio.errors import TwilioError, not_found
 from sandbox.twilio.inventory import (
@@ -113,9 +114,10 @@ def search(call: Call) -> Answer:
     if size is not None and not 1 <= size <= 1000:
         raise TwilioError(20007)
     keep = list(_filters(call, country.code, number_type.stock.values()))
-    found = [n for n in number_type.stock.values() if all(k(n) for k in keep)]
+    found = (n for n in number_type.stock.values() if all(k(n) for k in keep))
     # No paging keys at all, and no next page.
-    return 200, {"available_phone_numbers": [number_json(n) for n in found[: size or 50]], "uri": call.path}
+    shown = [number_json(n) for n in islice(found, size or 50)]
+    return 200, {"available_phone_numbers": shown, "uri": call.path}
 
 
 def _filters(call: Call, country: str, stock: Iterable[Available]) -> Iterable[Keep]:

@@ -16,9 +16,8 @@ from bot.slack.people import People
 from sandbox.slack.files import BOT_TOKEN
 from sandbox.slack.twin import SlackTwin
 from sandbox.slack.workspace import TEAM_ID
-from storage.schema import prepare
 from storage.store import Store
-from tests.stories.stage import Control
+from tests.stories.stage import Control, migrated
 
 
 @dataclass
@@ -53,9 +52,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         await twin.start()
         stack.push_async_callback(twin.stop)
         session = await stack.enter_async_context(aiohttp.ClientSession())
+        (tmp_path / "people.db").write_bytes(migrated())
         store = Store(f"sqlite:///{tmp_path}/people.db")
         stack.push_async_callback(store.close)
-        await prepare(store)
         client = AsyncWebClient(
             BOT_TOKEN,
             f"{twin.url}/api/",

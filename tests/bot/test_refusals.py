@@ -9,7 +9,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.refusals import APP_TOKEN, BOT_TOKEN, TABLE, Kind, Platform, Refusal, of_slack, of_twilio
 from bot.settings import Settings
-from bot.slack.courier import Answer
+from bot.slack.troubles import Answer
 from bot.twilio.client import TwilioError
 
 TWILIO = [row for row in TABLE if row.platform is Platform.TWILIO]

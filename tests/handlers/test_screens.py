@@ -53,10 +53,10 @@ from sandbox.twilio.regulations import REGULATIONS
 from storage.bundle_states import BundleState
 from storage.history import Happened
 from storage.models import Bundle, Draft, Purchase, State, now
-from storage.schema import prepare
 from storage.store import Store
 from tests import rows
 from tests.sandbox.twilio_world import ACCOUNT, KEY, SECRET, World, running
+from tests.stories.stage import migrated
 
 LONG = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch & <Sons> *of* 北海道札幌市 " * 6
 LONGER = LONG * 8
@@ -656,9 +656,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         environment = sandbox_settings(url, world.twin.url) | {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}
         values: dict[str, Any] = {name.lower(): each for name, each in environment.items()}
         config = Settings(_env_file=None, **values)
+        (tmp_path / "x.db").write_bytes(migrated())
         store = Store(config.database_url)
         stack.push_async_callback(store.close)
-        await prepare(store)
         twilio = await stack.enter_async_context(connect(ACCOUNT, KEY, SECRET, world.twin.url))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         client = AsyncWebClient("xoxb-x", config.slack_api_url, session=http)

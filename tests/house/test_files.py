@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.twilio import console
 from tests.house.tree import ROOT, files, name, python_files
 
 FOLDERS = ("bot", "handlers", "storage", "sandbox", "tests")
@@ -123,3 +124,25 @@ def test_git_ignores_nothing_that_the_project_needs() -> None:
     ).stdout
     ignored = [line[3:] for line in listed.split("\0") if line.startswith("!!")]
     assert [each for each in ignored if not each.endswith(("__pycache__/", ".pyc"))] == []
+
+
+CONSOLE = "bot/twilio/console.py"
+
+
+def test_every_address_of_twilios_console_stands_in_one_place() -> None:
+    """Twilio moves its pages: there they are looked up, and nowhere else."""
+    places = {
+        name(file) for file in python_files("bot", "handlers") if "console.twilio.com" in file.read_text()
+    }
+    assert places == {CONSOLE}
+
+
+def test_every_page_of_the_console_belongs_to_the_new_one_and_is_used() -> None:
+    pages = {
+        each: page for each, page in vars(console).items() if each.isupper() and not each.startswith("_")
+    }
+    pages["messaging_service"] = console.messaging_service("MG0")
+    old = [each for each, page in pages.items() if not page.startswith("https://1console.twilio.com")]
+    assert old == []
+    code = "".join(file.read_text() for file in python_files("bot", "handlers"))
+    assert [each for each in pages if f"console.{each}" not in code] == []

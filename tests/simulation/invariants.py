@@ -25,6 +25,10 @@ TOLD = {
 """What stands in the card's thread once this is on record."""
 IN_SERVICE = "not in the service"
 """A service that others have renamed since is shown by its new name once the number is looked at again, within the hour."""
+ALREADY = "have approved this already", "has approved this already"
+"""What whoever presses reads who comes too late."""
+TAKEN_AWAY = "ServiceGone", "NotInService"
+"""Why a request stops once somebody has deleted its service, or has taken its number out."""
 OVER = {"denied": "denied", "withdrawn": "withdrawn", "complete": "complete", "ended": "ended"}
 """States, and the line of the record without which nothing is in them."""
 
@@ -113,6 +117,11 @@ def at_quiet(
             yield f"{each['id']} is {each['state']}, which is not on record"
         if each["phone_number_sid"] and not {"charge", "taken_over"} & set(happened):
             yield f"{each['id']} is bought, which is not on record"
+        problems = [json.loads(event["details"]).get("problem") for event in of[each["id"]]]
+        if not by_others:  # what Twilio shows late is not gone (rule 32)
+            yield from (
+                f"{each['id']}: {what}, and nobody has done so" for what in problems if what in TAKEN_AWAY
+            )
     charged = {
         json.loads(e["details"])["phone_number"]: e["purchase_id"] for e in events if e["what"] == "charge"
     }
@@ -122,6 +131,10 @@ def at_quiet(
         number = checks.number_in("\n".join(checks.texts(card["blocks"])))
         if charged.get(number, checks.payload(card)["id"]) != checks.payload(card)["id"]:
             shown.remove(card)
+    taken_over = {json.loads(e["details"])["phone_number_sid"] for e in events if e["what"] == "taken_over"}
+    for each in state["owned_numbers"]:
+        if each["sid"] in taken_over:  # by hand once, and ours now
+            each["friendly_name"] = ""
     for untrue in checks.untrue_first_lines(shown, state, "en"):
         if not (by_others and untrue.startswith(IN_SERVICE)):
             yield untrue
@@ -135,6 +148,17 @@ def at_quiet(
     for each in outbox:
         if each["outcome"] == "delivered" and each["kind"] == "thread" and each["ts"] not in everything:
             yield f"thread line {each['id']} counts as told, and is not there"
+
+
+def answered_once(world: World, presses: list[str]) -> Iterator[str]:
+    """Nobody reads that they have done already what they did once. presses: who has pressed a button that decides, each time."""
+    with world.reading() as database:
+        given = [each["person_id"] for each in database.execute("SELECT person_id FROM approvals")]
+    for person, pressed in Counter(presses).items():
+        read = [each["text"] for each in world.slack_twin.workspace.shown_since(person, "")]
+        already = sum(any(words in each for words in ALREADY) for each in read)
+        if given.count(person) + already > pressed:
+            yield f"{person} has pressed {pressed} times, approved {given.count(person)}, and reads {already} times that it is done already"
 
 
 def _told_elsewhere(what: str, purchase: Any, events: list[Any]) -> bool:

@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.simulation import invariants
@@ -26,7 +26,17 @@ AIMS: dict[tuple[str, str], int] = {
     ("GET", "*/Services/*/PhoneNumbers/*"): 1,
 }
 """Calls to Twilio that a purchase makes, by method and path."""
-HOW: dict[str, int] = {"dies before": 3, "dies after": 4, "cut_before": 2, "cut_after": 5, "answers": 6}
+HOW: dict[str, int] = {"before": 3, "after": 4, "cut_before": 2, "cut_after": 5, "answers": 6}
+"""What happens there: a strike right before or after it, or how it is answered."""
+COMMITS: dict[str, tuple[int, int]] = {
+    "": (2, 30),
+    "record": (4, 8),
+    "outbox": (3, 8),
+    "purchases": (1, 6),
+    "messaging_services": (1, 2),
+}
+"""Commits, by a table that they write ("": any), with how often and up to which of the next ones is aimed: the record is written where
+something happens, the outbox where Slack is owed it."""
 ANSWERS: tuple[Json, ...] = (
     {"status": 500, "processed": True},
     {"status": 503},
@@ -37,8 +47,11 @@ ANSWERS: tuple[Json, ...] = (
     {"status": 408, "plain": True, "processed": True},
     {"cut": "broken"},
 )
+SLOWEST = 45
+"""Seconds within which Twilio has answered."""
 REFUSED: Json = {"status": 400, "code": 21422}
 """The number is sold to somebody else."""
+TWICE: Json = {"deliver": "twice", "times": 3}
 SLACK: tuple[Json, ...] = (
     {"method": "*", "times": 25, "fault": {"status": 500}},
     {"method": "chat.postMessage", "times": 2, "fault": "cut_after"},
@@ -46,19 +59,22 @@ SLACK: tuple[Json, ...] = (
     {"method": "chat.*", "times": 3, "fault": "cut_before"},
     {"method": "chat.update", "times": 3, "fault": {"status": 429, "retry_after": 2}},
     {"method": "chat.*", "times": 3, "fault": {"delay": 4}},
-    {"deliver": "twice", "times": 3},
-    {"deliver": "twice", "times": 3},
+    TWICE,
+    TWICE,
     {"deliver": "disconnect", "times": 2},
 )
 STEPS_OF_THE_CLOCK = (70, 310, 3700, 90_000)
 STEPS_BACK = (-70, -900, -3700, -90_000)
 BY_THE_CLOCK = ("on record at", "asked for again after it was bought")
 """Findings of the judge that compare times: where the clock steps back they say nothing."""
+OVERSLEPT = 15.0
+"""Seconds after which what is not awake yet has overslept: the app may have to be started first."""
 STILL = 9.0
 """Seconds in which nothing more is begun when all is quiet."""
 SETTLED_AFTER = 6
 """So many times two and a half minutes pass before what has not come to its end counts as stuck: an intent is looked for at 130 s, three times."""
 TRUE_WITHIN = 60.0
+DECIDED = ("approve", "deny", "withdraw")
 
 
 def seen(card: Json) -> str:
@@ -74,6 +90,8 @@ class Life(Audit):
         self.found: list[str] = []
         self.backwards = seed % 5 == 0
         """Whether the clock may step back; nothing else changes then of what is judged by its time."""
+        self.due: dict[tuple[str, datetime], float] = {}
+        """What sleeps, until when, and when that is by what counts seconds."""
         audit.DRAWN_WITHIN = 8.0
 
     def now(self) -> datetime:
@@ -88,12 +106,16 @@ class Life(Audit):
 
     async def live(self, world: World) -> None:
         self.world = world
+        world.on_step = self.stepping
         await world.begin()
         await self.look_around()
         for n in range(ROUNDS):
             self.dice = random.Random(f"{self.seed}/{n}")
-            await self.attempt(self.dice.choice([self.asks, self.ask_alike]), self.dice.choice([1, 1, 2]))
-            self.take_aim()
+            ask = self.dice.choice([self.asks, self.ask_alike, self.ask_together])
+            await self.attempt(ask, self.dice.choice([1, 1, 2]))
+            await self.take_aim()
+            if ask == self.ask_together:
+                await self.attempt(self.go_on_together)
             for _ in range(self.dice.randint(2, 4)):
                 await self.attempt(self.one_of_many())
                 self.check()
@@ -148,13 +170,25 @@ class Life(Audit):
                 self.bar_somebody,
             ):
                 del kinds[each]
-            kinds[self.step_clock] = 25
+            kinds |= {self.step_clock: 25, self.doze: 25, self.kill: 8}
         return self.dice.choices(list(kinds), list(kinds.values()))[0]
 
     def check(self) -> None:
         by_hand = {each["number"] for each in self.done if each["what"] == "by_hand"}
         for each in invariants.at_any_moment(self.world, by_hand):
             self.find(each)
+        self.look_who_sleeps()
+
+    def look_who_sleeps(self) -> None:
+        """Nothing sleeps longer because the clock has stepped back (rule 36)."""
+        at, due = self.world.loop.time(), {}
+        for what, until in self.world.asleep():
+            left = (until - self.now()).total_seconds()
+            if left > 0:
+                due[what, until] = then = min(at + left, self.due.get((what, until), at + left))
+                if at > then + OVERSLEPT:
+                    self.find(f"{what} has overslept: the clock has stepped back, and nobody has woken it")
+        self.due = due
 
     # people
 
@@ -165,6 +199,14 @@ class Life(Audit):
         like = f"{self.seed}/request/{self.began}"
         asked = (self.ask(each, f"Alike {self.began}", random.Random(like)) for each in people)
         await self._at_once(asked)
+
+    async def ask_together(self, _: int) -> None:
+        """Two, for numbers of their own that go into one new service."""
+        people = self.dice.sample([each for each in audit.REQUESTERS if each not in self.gone], k=2)
+        self.began += 1
+        each_his = {each: random.Random(f"{self.seed}/request/{self.began}/{each}") for each in people}
+        what = f"Together {self.began}"
+        await self._at_once(self.ask(person, what, dice, what) for person, dice in each_his.items())
 
     async def approve_what_waits(self) -> None:
         """By two at once, and by one of them twice."""
@@ -197,21 +239,26 @@ class Life(Audit):
 
     async def change_meanwhile(self) -> None:
         """What was approved has to wait for the balance; when it may go on, something is not as it was."""
-        await self.world.twilio.post("account", balance="0.50")
-        await self.approve_what_waits()
-        await asyncio.sleep(1)
         changes = [self.end_some, self.take_numbers, self.change_bundles]
         if not self.backwards:
             changes += [self.lose_the_right] * 3 + [self.raise_prices] * 3 + [self.change_services]
         changed = self.dice.choice(changes)
-        await self.attempt(changed)
-        await asyncio.sleep(8)
+        await self.go_on_together(changed)
+        if changed == self.raise_prices:
+            await self.decide_by_old_cards()
+
+    async def go_on_together(self, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+        """What is approved has to wait for the balance, and all of it is at the next step in the same moment."""
+        await self.world.twilio.post("account", balance="0.50")
+        await self.approve_what_waits()
+        await asyncio.sleep(1)
+        if meanwhile is not None:
+            await self.attempt(meanwhile)
+            await asyncio.sleep(8)
         self.tell("the balance suffices again")
         await self.world.twilio.post("account", balance="5000.00")
         await self.later(61)
         await asyncio.sleep(4)
-        if changed == self.raise_prices:
-            await self.decide_by_old_cards()
 
     async def lose_the_right(self) -> None:
         """Whoever has approved may not any more: by the policy, or by a list once that has grown old."""
@@ -230,31 +277,42 @@ class Life(Audit):
 
     # what goes wrong
 
-    def take_aim(self) -> None:
-        """At a call of the next purchases, or at a commit."""
-        twin = self.world.twilio_twin
+    async def take_aim(self) -> None:
+        """At a call of the next purchases, at a commit, or at what people press next."""
         if self.dice.random() < 0.15:
             return
-        if self.dice.random() < 0.2:
-            self.world.strike = Strike(
-                self.dice.choice(["before", "after"]), commits=self.dice.randint(1, 30)
-            )
-            self.tell(f"aimed: {self.world.strike}")
-            return
+        if self.dice.random() < 0.35:
+            seconds = self.world.twilio_twin.lag = self.dice.choice([4.0, 15.0, 45.0])
+            self.tell(f"Twilio shows what is written {seconds:.0f} s late")
+        at = self.dice.choices([self.at_call, self.at_commit, self.at_press], [11, 8, 1])[0]
+        self.tell(f"aimed: {await at()}")
+
+    async def at_call(self) -> str:
         method, path = self.dice.choices(list(AIMS), list(AIMS.values()))[0]
         how = self.dice.choices(list(HOW), list(HOW.values()))[0]
-        if how.startswith("dies"):
-            self.world.strike = Strike(how.removeprefix("dies "), method, path)
-            self.tell(f"aimed: {self.world.strike}")
-            return
+        if how in ("before", "after"):
+            return self.strike(Strike(how, method, path))
         answers = (*ANSWERS, REFUSED, REFUSED) if (method, path) == ("POST", BUY) else ANSWERS
         fault: Any = self.dice.choice(answers) if how == "answers" else how
-        if self.dice.random() < 0.35:
-            twin.lag = self.dice.choice([4.0, 15.0, 45.0])
-            self.tell(f"Twilio shows what is written {twin.lag:.0f} s late")
         times = self.dice.choice([1, 1, 2])
-        self.tell(f"aimed: {times} times {json.dumps(fault)} at {method} {path}")
-        twin.faults.add({"method": method, "path": path, "times": times, "fault": fault})
+        order = {"method": method, "path": path, "times": times, "fault": fault}
+        self.world.twilio_twin.faults.add(order)
+        return f"{times} times {json.dumps(fault)} at {method} {path}"
+
+    async def at_commit(self) -> str:
+        table = self.dice.choices(list(COMMITS), [often for often, _ in COMMITS.values()])[0]
+        moment = self.dice.choice(["before", "after"])
+        return self.strike(Strike(moment, commits=self.dice.randint(1, COMMITS[table][1]), table=table))
+
+    def strike(self, strike: Strike) -> str:
+        if self.backwards and self.dice.random() < 0.5:
+            strike.clock = self.dice.choice(STEPS_BACK)
+        self.world.strike = strike
+        return str(strike)
+
+    async def at_press(self) -> str:
+        await self.world.slack.post("faults", **TWICE)
+        return json.dumps(TWICE)
 
     async def fail(self) -> None:
         if self.dice.random() < 0.3:
@@ -277,6 +335,10 @@ class Life(Audit):
         self.save_policy(audit.policy(self.rules))
         self.tell("the app is killed")
         self.world.kill()
+        if self.backwards and self.dice.random() < 0.5:  # nobody minds it
+            seconds = self.dice.choice(STEPS_BACK)
+            self.tell(f"{seconds} seconds pass")
+            self.world.step_clock(seconds)
 
     async def step_clock(self) -> None:
         await self.later(
@@ -286,13 +348,30 @@ class Life(Audit):
         )
 
     async def later(self, seconds: int) -> None:
-        """The clocks step. Not before an edit of the policy has had its seconds."""
+        """The clocks step. Not before an edit of the policy has had its seconds; and where time passes, not before Twilio has done what it is
+        slow about, which would last longer than anybody waits for it."""
         await asyncio.sleep(max(0.1, self.quiet_at - self.world.loop.time() - 1000))
+        for _ in range(SLOWEST):
+            if seconds < 0 or not self.world.twilio_twin.in_flight:
+                break
+            await asyncio.sleep(1)
         self.tell(f"{seconds} seconds pass")
-        self.world.loop.step_clock(seconds)
-        for each in self.done:  # what was so before is so still
-            each["at"], each["by"] = min(each["at"], self.now()), min(each["by"], self.now())
+        before = self.now()
+        self.world.step_clock(seconds)
+        if not self.backwards:
+            self.note("jump", at=before)
         await asyncio.sleep(1)
+
+    def stepping(self, seconds: int) -> None:
+        """What was so before is so still, and what sleeps shall not oversleep."""
+        self.look_who_sleeps()
+        then = self.now() + timedelta(seconds=seconds)
+        for each in self.done:
+            each["at"], each["by"] = min(each["at"], then), min(each["by"], then)
+
+    async def doze(self) -> None:
+        """Nothing is done for a while: what was put off has to come by itself."""
+        await asyncio.sleep(self.dice.choice([25, 40]))
 
     # the end
 
@@ -352,7 +431,11 @@ class Life(Audit):
             each["sid"] for each in self.done if each["what"] == "service" and each["at"] != LONG_AGO
         }
         state = await self.world.twilio.get("state")
-        return list(invariants.at_quiet(self.world, state, await self.said(), by_others))
+        presses = [each["person"] for each in self.done if each.get("verb") in DECIDED]
+        return [
+            *invariants.at_quiet(self.world, state, await self.said(), by_others),
+            *invariants.answered_once(self.world, presses),
+        ]
 
     async def said(self) -> dict[str, list[Json]]:
         """The approvals channel, and the thread of each of its cards by ts."""

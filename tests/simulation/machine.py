@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import random
+import re
 import sqlite3
 import time
 from collections import defaultdict
@@ -27,10 +28,13 @@ from simloop._loop import _host_of
 from simloop._net import _current_host
 from simloop._transports import _SimStreamTransport
 
+from storage.sqlite import Cursor
+
 BEGIN = datetime(2026, 12, 1, 9, tzinfo=UTC).timestamp()
 LATENCY = (0.001, 0.012)
 """Seconds from one machine to another, each way."""
 COMMITTED_WITHIN = 0.003
+WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
 
 class Nothing:
@@ -49,10 +53,12 @@ class Loop(SimLoop):
         self._ahead = 0.0
         self._dead: set[str] = set()
         self._connections: dict[str, list[sqlite3.Connection]] = defaultdict(list)
+        self._written: dict[Any, set[str]] = defaultdict(set)
         self._kept: list[Any] = []
         self.chance = random.Random(f"{seed}/disk")
-        self.at_commit: Callable[[str], bool] = lambda _: False
-        """Asked before and after each commit, with "before" or "after": whether the process that commits dies now."""
+        self.at_commit: Callable[[str, set[str]], bool] = lambda *_: False
+        """Asked before and after each commit, with "before" or "after" and the tables that it has written: whether the process that
+        commits dies now."""
         self.net.set_defaults(latency=LATENCY)
         self.set_exception_handler(self._in_the_log)
 
@@ -99,8 +105,8 @@ class Loop(SimLoop):
 
     def execute(self, process: str, future: Any, function: Callable[[], Any]) -> None:
         """What aiosqlite's thread would do."""
-        commits = getattr(getattr(function, "func", None), "__name__", "") == "commit"
-        if process in self._dead or (commits and self.at_commit("before")):
+        commits, written = self._writes(function)
+        if process in self._dead or (commits and self.at_commit("before", written)):
             return
         try:
             result = function()
@@ -110,7 +116,7 @@ class Loop(SimLoop):
             answer = partial(aiosqlite.core.set_result, future, result)
             if isinstance(result, sqlite3.Connection):
                 self._connections[process].append(result)
-        if commits and self.at_commit("after"):
+        if commits and self.at_commit("after", written):
             return
         if future is None:
             return
@@ -118,6 +124,16 @@ class Loop(SimLoop):
             self.call_later(self.chance.uniform(0, COMMITTED_WITHIN), answer)
         else:
             self.call_soon(answer)
+
+    def _writes(self, function: Any) -> tuple[bool, set[str]]:
+        """Whether it commits, and the tables that the transaction has written until then."""
+        asked = getattr(function, "func", None)
+        name, of = getattr(asked, "__name__", ""), getattr(asked, "__self__", None)
+        if name in ("commit", "rollback"):
+            return name == "commit", self._written.pop(of, set())
+        if isinstance(of, Cursor) and (found := WRITES.search(function.args[1])):
+            self._written[of._connection._conn].add(found[1])
+        return False, set()
 
     # servers, and what goes wrong unseen
 

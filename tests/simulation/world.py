@@ -6,6 +6,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -34,16 +35,22 @@ STARTED_AGAIN_AFTER = (0.5, 4.0)
 
 @dataclass
 class Strike:
-    """The app dies at its next call of this kind: ``before`` Twilio hears of it, or ``after`` Twilio has done it; or at one of its next commits."""
+    """The app dies at its next call of this kind: ``before`` Twilio hears of it, or ``after`` Twilio has done it; or at one of its next commits.
+
+    table: only commits that have written it. clock: in place of the death, the clock steps by so many seconds.
+    """
 
     moment: str
     method: str = ""
     path: str = ""
     commits: int = 0
+    table: str = ""
+    clock: int = 0
 
     def __str__(self) -> str:
-        what = f"{self.method} {self.path}" if self.path else f"the {self.commits}th commit from now"
-        return f"the app dies {self.moment} {what}"
+        of = f" that writes {self.table}" if self.table else ""
+        what = f"{self.method} {self.path}" if self.path else f"commit {self.commits} from now{of}"
+        return f"{f'{self.clock} seconds pass' if self.clock else 'the app dies'} {self.moment} {what}"
 
 
 class World:
@@ -66,6 +73,8 @@ class World:
         self.strike: Strike | None = None
         self.sold: list[str] = []
         """Numbers, each time that Twilio has answered a call that would buy it with yes."""
+        self.on_step: Callable[[int], None] = lambda _: None
+        """Hears that the clock is about to step, and by how many seconds."""
         self._died = asyncio.Event()
         self._log = Log()
         self.slack: Twin
@@ -126,6 +135,14 @@ class World:
                 raise RuntimeError("the app does not start")
             await asyncio.sleep(0.25)
 
+    def step_clock(self, seconds: int) -> None:
+        """Time passes, or the app's clock is put back: then Twilio does not show any later what it is about to show."""
+        self.on_step(seconds)
+        self.loop.step_clock(seconds)
+        if seconds < 0:
+            shown_at = self.twilio_twin._shown_at
+            shown_at.update({sid: at + timedelta(seconds=seconds) for sid, at in shown_at.items()})
+
     # where it dies
 
     def _aim(self) -> None:
@@ -133,7 +150,7 @@ class World:
         planned = faults.for_request
 
         def for_request(method: str, path: str) -> Fault | None:
-            if self._struck("before", method, path):
+            if self._struck("before", method, path) and self._died.is_set():
                 return Fault(cut="cut_before")
             return planned(method, path)
 
@@ -156,20 +173,26 @@ class World:
         self._strike()
         return True
 
-    def _at_commit(self, moment: str) -> bool:
+    def _at_commit(self, moment: str, tables: set[str]) -> bool:
         strike = self.strike
         if strike is None or not strike.commits or strike.moment != moment:
+            return False
+        if strike.table and strike.table not in tables:
             return False
         strike.commits -= 1
         if strike.commits:
             return False
         self._strike()
-        return True
+        return self._died.is_set()
 
     def _strike(self) -> None:
-        self._tell(f"-- {self.strike}".replace("0th commit from now", "a commit"))
-        self.strike = None
-        self.kill()
+        strike, self.strike = self.strike, None
+        assert strike is not None
+        self._tell(f"-- {strike}".replace("commit 0 from now", "a commit"))
+        if strike.clock:
+            self.step_clock(strike.clock)
+        else:
+            self.kill()
 
     # what is there
 
@@ -184,6 +207,16 @@ class World:
         """Every number as Twilio offers it."""
         everything = self.twilio_twin.world.market.everything
         return {number: dict(number_json(each)) for number, each in everything.items()}
+
+    def asleep(self) -> Iterator[tuple[str, datetime]]:
+        """What waits for a time, and for which."""
+        with self.reading() as database:
+            found = database.execute(
+                """SELECT 'request ' || id, wake_at FROM purchases WHERE wake_at IS NOT NULL
+                UNION ALL SELECT kind || ' ' || id, due_at FROM outbox WHERE done_at IS NULL"""
+            ).fetchall()
+        for what, until in found:
+            yield what, datetime.fromisoformat(until).replace(tzinfo=UTC)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -1,7 +1,7 @@
 """A database of either kind: every test here runs on both. ``empty`` is one of its own, ``store`` one that is ready."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,7 @@ from sqlmodel import SQLModel
 
 from storage.schema import migrate
 from storage.store import Store
-from tests.postgres import new_database, server
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with server() as url:
-        yield url
+from tests.postgres import new_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -89,9 +89,12 @@ async def test_partial_indexes_cover_what_the_models_say(database: Store) -> Non
         await connection.run_sync(SQLModel.metadata.drop_all)
         await connection.run_sync(SQLModel.metadata.create_all)
         assert migrated == await connection.run_sync(conditions)
-    assert {"uq_numbers_live", "ix_purchases_wake_at", "ix_outbox_address", "uq_outbox_one_drawing"} <= set(
-        migrated
-    )
+    assert {
+        "uq_numbers_live",
+        "ix_purchases_state_wake_at",
+        "ix_outbox_address",
+        "uq_outbox_one_drawing",
+    } <= set(migrated)
 
 
 async def test_the_migrations_of_the_first_releases_can_be_taken_back_and_made_again(database: Store) -> None:
@@ -567,14 +570,14 @@ async def test_a_number_of_the_release_before_can_be_released_from_then_on(datab
     await run(database, lambda config: command.upgrade(config, "0002"))
     async with database.engine.begin() as connection:
         await connection.run_sync(put, {**FIRST, "bundles": {**FIRST["bundles"], "addresses": {}}})
-    await run(database, lambda config: command.upgrade(config, "0015"))
+    await run(database, lambda config: command.upgrade(config, "0016"))
     await run(database, lambda config: command.upgrade(config, "head"))
     await run(database, command.check)
     purchase = await database.purchase("p1")
     assert purchase is not None and purchase.releasing is None and not purchase.is_being_released
     intent = {"by": "U1", "reason": "Not used", "asked_at": "2026-01-01T12:00:00+00:00"}
     assert (await database.amend(purchase, releasing=intent)).releasing == intent
-    await run(database, lambda config: command.downgrade(config, "0015"))
+    await run(database, lambda config: command.downgrade(config, "0016"))
     await run(database, lambda config: command.upgrade(config, "head"))
     purchase = await database.purchase("p1")
     assert purchase is not None and purchase.releasing is None

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+import time_machine
+from sqlalchemy import event, text, update
 from sqlalchemy.exc import StatementError
 from sqlmodel import SQLModel, col, select
 
@@ -620,32 +621,65 @@ async def test_the_worker_takes_a_purchase_only_where_it_may_go(to: State, store
 # the worker
 
 
-async def test_only_what_is_due_is_found_and_what_waits_longest_first(store: Store) -> None:
-    wakes = {"later": timedelta(hours=1), "second": PAST, "first": 2 * PAST}
+async def test_only_what_is_due_is_found_and_whose_time_came_last_first(store: Store) -> None:
+    """What somebody has just done does not wait until all that is only looked at was."""
+    wakes = {"later": timedelta(hours=1), "second": 2 * PAST, "first": PAST}
     found, moment = {}, now()
     for nth, (name, wake_in) in enumerate(wakes.items()):
         found[name] = await approved(store, phone_number=f"+4477009003{nth:02}", purpose=name)
         await put(store, found[name].id, wake_at=moment + wake_in)
     assert [each.purpose for each in await store.due(10, [])] == ["first", "second"]
     assert [each.purpose for each in await store.due(1, [])] == ["first"]
-    assert [each.purpose for each in await store.due(10, [found["first"].id])] == ["second"], "not in hand"
+    assert [each.purpose for each in await store.due(1, [found["first"].id])] == ["second"], "not in hand"
 
 
-async def test_what_is_bought_is_looked_at_again_after_what_is_not_the_newest_wish_first(
-    store: Store,
-) -> None:
-    """At the hour hundreds may be due: whoever asked lately waits for it, and nobody's purchase waits behind them."""
+async def test_what_is_bought_is_looked_at_again_after_what_is_not(store: Store) -> None:
+    """At the hour hundreds may be due: nobody's purchase waits behind them."""
     assert await store.take_office()
-    for nth, name in enumerate(("oldest", "newest", "middle", "under way")):
+    for nth, name in enumerate(("pressed", "at its hour", "under way")):
         purchase = await approved(store, phone_number=f"+4477009003{nth:02}", purpose=name)
-        age = {"oldest": 3, "newest": 1, "middle": 2, "under way": 9}[name]
-        await put(store, purchase.id, created_at=now() - timedelta(days=age))
         if name != "under way":
             await store.finish(purchase, State.COMPLETE, DONE, phone_number_sid=f"{PN}{nth}")
         await put(store, purchase.id, wake_at=now() - timedelta(seconds=nth))
     found = [each.purpose for each in await store.due(10, [])]
-    assert found == ["under way", "newest", "middle", "oldest"]
+    assert found == ["under way", "pressed", "at its hour"]
     assert [each.purpose for each in await store.due(2, [])] == found[:2]
+
+
+async def test_looking_for_what_is_due_reads_no_more_where_more_is_due(store: Store) -> None:
+    """It is done after each that was looked at: else a round of all would grow with its square."""
+    if not store.is_sqlite:
+        pytest.skip("counts the steps of SQLite's machine")
+    few = await steps_of_due(store, due=40)
+    many = await steps_of_due(store, due=400)
+    assert many < 1.2 * few
+
+
+async def steps_of_due(store: Store, due: int) -> int:
+    async with store.writing() as session:
+        for _ in range(due):
+            await rows.add(session, rows.purchase(state=State.IN_PROGRESS, wake_at=now() + PAST))
+    asked: list[Any] = []
+    event.listen(
+        store.engine.sync_engine,
+        "before_cursor_execute",
+        lambda _, __, statement, values, *___: asked.append((statement, values)),
+    )
+    await store.due(1, [])
+    statement, values = asked[-1]
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    async with store.engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        await driver.set_progress_handler(count, 1)
+        await connection.exec_driver_sql(statement, values)
+        await driver.set_progress_handler(None, 0)
+    return steps
 
 
 async def test_what_wakes_further_ahead_than_anything_may_sleep_is_due(store: Store) -> None:
@@ -886,6 +920,21 @@ async def test_a_messaging_service_has_one_row_and_one_maker(store: Store, other
     await store.service_made(rows[0], "MG1")
     assert (await store.service_named(WORKSPACE, ACCOUNT, "Support")).sid == "MG1"
     assert not await store.claim_service(rows[0], "three"), "it was made since that row was read"
+
+
+async def test_a_claim_by_a_clock_that_is_a_second_ahead_is_a_claim(store: Store, other: Store) -> None:
+    service = await store.service_named(WORKSPACE, ACCOUNT, "Support")
+    with time_machine.travel(now() + timedelta(seconds=1)):
+        assert await store.claim_service(service, "one")
+    assert not await other.claim_service(service, "two")
+
+
+async def test_a_claim_from_before_the_clock_stepped_back_a_day_has_run_out(store: Store) -> None:
+    service = await store.service_named(WORKSPACE, ACCOUNT, "Support")
+    with time_machine.travel(now() + timedelta(days=1)):
+        assert await store.claim_service(service, "one")
+    assert await store.claim_service(service, "two")
+    assert not await store.claim_service(service, "three")
 
 
 async def test_what_two_processes_keep_at_once_is_kept(store: Store, other: Store) -> None:

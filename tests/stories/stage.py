@@ -45,17 +45,34 @@ PATIENCE = float(os.environ.get("PATIENCE", 50))
 less than the minute after which the app looks for itself at what an event should have told it."""
 
 
+ON_STAGE: list[SlackTwin | TwilioTwin] = []
+
+
+def heard() -> list[int]:
+    """Other than before once a twin was called, or has answered."""
+    return [id(each.calls[-1]) for each in ON_STAGE if each.calls] + [
+        each.in_flight for each in ON_STAGE if isinstance(each, TwilioTwin)
+    ]
+
+
 async def until(asked: Callable[[], Any], what: str, within: float = PATIENCE) -> Any:
-    """What ``asked`` gives as soon as it is true. Fails with ``what`` when it does not come to that."""
+    """What ``asked`` gives as soon as it is true. Fails with ``what`` when it does not come to that.
+
+    Asked again when a twin has heard from the app, and else ten times a second: asking costs as much as what is looked at.
+    """
     give_up_at = time.monotonic() + within
     while True:
+        before = heard()
         answer = asked()
         if asyncio.iscoroutine(answer):
             answer = await answer
         if answer:
             return answer
         assert time.monotonic() < give_up_at, f"it did not come to this: {what}"
-        await asyncio.sleep(0.02)
+        for _ in range(5):
+            await asyncio.sleep(0.02)
+            if heard() != before:
+                break
 
 
 class Control:
@@ -410,6 +427,7 @@ async def stage(
         twilio_twin.checker = contract.check
     await slack_twin.start()
     await twilio_twin.start()
+    ON_STAGE.extend((slack_twin, twilio_twin))
     (folder / "numberdesk.db").write_bytes(migrated())
     environment = {
         **sandbox_settings(slack_twin.url, twilio_twin.url),
@@ -435,6 +453,8 @@ async def stage(
             await made.stop_app()
             root.removeHandler(log)
             root.setLevel(level)
+            ON_STAGE.remove(slack_twin)
+            ON_STAGE.remove(twilio_twin)
             await slack_twin.stop()
             await twilio_twin.stop()
     kept = {**privacy.everything_in(folder), "the log": "\n".join(log.lines).encode()}

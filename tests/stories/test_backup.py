@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from sqlalchemy import make_url
 from storage.database import sqlite_file
 from storage.models import State
 from tests.house.tree import ROOT
-from tests.postgres import binaries, new_database, server
+from tests.postgres import binaries, new_database
 from tests.stories.stage import Stage, asks, finds, until
 from tests.stories.test_home import opens, presses, shows
 
@@ -26,12 +25,6 @@ def command(name: str, number: int = 0) -> str:
     page = (ROOT / "docs/operations.md").read_text()
     found = re.findall(rf"^    ({name} .*)$", page, re.MULTILINE)
     return str(found[number])
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    with server() as url:
-        yield url
 
 
 async def runs(line: str, **environment: str) -> None:

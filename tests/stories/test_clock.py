@@ -10,6 +10,7 @@ from bot import clock
 from storage.history import Happened
 from storage.models import now
 from tests.stories.stage import Person, Stage, asks, until
+from tests.stories.test_ready import bought, texts
 
 
 async def test_a_clock_that_steps_back_an_hour_stops_nothing(
@@ -86,12 +87,59 @@ async def test_a_service_from_before_the_clock_stepped_back_a_day_is_made_in_its
             return (await claimed() or first) < first
 
         await until(anew, "it is looked for from now on")
-        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=30), tick=True):
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=130), tick=True):
             stage.running.worker.kick()
             await stage.card("complete")
             assert await stage.bought() == [number]
     made = [each["friendly_name"] for each in (await stage.twilio.get("state"))["services"]]
     assert made.count("Leeds two") == 1
+
+
+async def test_a_test_message_from_before_the_clock_stepped_back_a_day_is_given_up_in_its_usual_time(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    card = await bought(stage, requester, approver, "CA")
+    purchase_id = card["metadata"]["event_payload"]["id"]
+    await stage.twilio.post("faults", method="POST", path="*/Messages.json", times=1, fault="cut_before")
+    await texts(stage, requester, card)
+
+    async def begun() -> str:
+        return str(((await stage.store.purchase(purchase_id)).proof or {}).get("at", ""))
+
+    first = await until(begun, "the intent is written")
+
+    async def cut() -> bool:
+        calls = await stage.twilio.get("calls")
+        return any(each["path"].endswith("/Messages.json") and each["method"] == "POST" for each in calls)
+
+    await until(cut, "the message was lost on its way")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1), tick=True):
+
+        async def anew() -> bool:
+            return await begun() < first
+
+        await until(anew, "it is looked for from now on")
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=63), tick=True):
+            stage.running.worker.kick()
+            await stage.in_thread(card, "Send it again")
+    assert (await stage.twilio.get("state"))["messages"] == []
+
+
+async def test_what_twilio_does_not_show_yet_is_not_gone_because_the_clock_stepped_back_a_day(
+    stage: Stage, requester: Person, approver: Person
+) -> None:
+    path = "*/v1/Services/MG*/PhoneNumbers"
+    await stage.twilio.post("faults", method="POST", path=path, times=2, fault={"status": 404})
+    await asks(requester, review={"messaging_service": "new", "messaging_service_name": "Leeds two"})
+    await approver.clicks(await stage.card(), "approve")
+    purchase_id = (await stage.card())["metadata"]["event_payload"]["id"]
+
+    async def looked() -> bool:
+        return (await stage.store.purchase(purchase_id)).tries == 1
+
+    await until(looked, "it is looked for again")
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1), tick=True):
+        await stage.card("complete")
 
 
 async def test_what_slack_did_not_take_before_the_clock_stepped_back_is_told_soon(

@@ -47,6 +47,26 @@ async def sent(stage: Stage) -> list[dict[str, Any]]:
     return list((await stage.twilio.get("state"))["messages"])
 
 
+@pytest.mark.parametrize("person", ["approver", "requester_ja"])
+async def test_a_number_that_cannot_text_has_nothing_to_test(
+    stage: Stage, tmp_path: Path, person: str
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[approve]\npeople = ["U0REQUESTERJA", "U0APPROVER"]\n')
+    await stage.stop_app()
+    await stage.start_app(POLICY_FILE=str(policy))
+    stock = stage.twilio_twin.world.market.countries["DE"].sold["local"].stock
+    number = next(each.phone_number for each in stock.values() if "sms" not in each.capabilities)
+    await stage.twilio.post("owned", phone_number=number, friendly_name="By hand")
+    page = await problem(stage.person(person), number)
+    said = {
+        "approver": "cannot send texts, so there is nothing to test",
+        "requester_ja": "メッセージを送信できないため、テストできません",
+    }
+    assert said[person] in shown(page)
+    assert await sent(stage) == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_from_the_command_to_a_delivered_message(
     stage: Stage, number: str, tmp_path: Path, language: str

@@ -378,7 +378,7 @@ async def test_the_messaging_steps_survive_lost_answers(
     for _ in range(40):
         if (await stage.cards())[-1]["metadata"]["event_payload"]["state"] == "complete":
             break
-        await clock.forward(2)
+        await clock.forward(4)
         await asyncio.sleep(0.1)
     await stage.card("complete")
     state = await stage.twilio.get("state")

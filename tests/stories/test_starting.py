@@ -19,7 +19,7 @@ from bot.settings import Settings
 from sandbox.environment import settings as sandbox_settings
 from storage.database import driver_url
 from tests.ports import free_port
-from tests.postgres import new_database, server
+from tests.postgres import new_database
 from tests.proxy import closed_proxy
 from tests.stories.process import ROOT, AppProcess, Ended
 from tests.stories.stage import Control, Stage, asks, migrated, until
@@ -240,16 +240,15 @@ async def test_an_older_number_desk_is_not_told_to_migrate_a_newer_database(tmp_
     assert "a newer Number Desk" in ended.said and "numberdesk migrate" not in ended.said
 
 
-async def test_a_database_in_which_no_table_can_be_made_is_named(tmp_path: Path) -> None:
-    with server() as postgres:
-        url = new_database(postgres)
-        engine = create_engine(driver_url(url))
-        with engine.begin() as connection:
-            connection.execute(text("CREATE ROLE reader LOGIN"))
-            connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
-        engine.dispose()
-        as_reader = make_url(url).set(username="reader").render_as_string(hide_password=False)
-        ended = await alone(tmp_path, DATABASE_URL=as_reader)
+async def test_a_database_in_which_no_table_can_be_made_is_named(tmp_path: Path, postgres: str) -> None:
+    url = new_database(postgres)
+    engine = create_engine(driver_url(url))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE ROLE reader LOGIN"))
+        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+    engine.dispose()
+    as_reader = make_url(url).set(username="reader").render_as_string(hide_password=False)
+    ended = await alone(tmp_path, DATABASE_URL=as_reader)
     assert names(ended) == ["DATABASE_URL"] and "permission denied" in ended.said
 
 

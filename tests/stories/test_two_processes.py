@@ -14,7 +14,7 @@ import pytest
 
 from storage.store import Store
 from tests.ports import free_port
-from tests.postgres import new_database, server
+from tests.postgres import new_database
 from tests.stories.balancer import balancer
 from tests.stories.process import AppProcess
 from tests.stories.stage import Stage, asks, state_of, until
@@ -25,22 +25,18 @@ TAKEN_OVER = 10.0
 
 
 @pytest.fixture
-async def two(tmp_path: Path) -> AsyncIterator[tuple[Stage, list[AppProcess], Store]]:
+async def two(tmp_path: Path, postgres: str) -> AsyncIterator[tuple[Stage, list[AppProcess], Store]]:
     """Both started at once, on an empty database."""
-    with server() as postgres:
-        async with set_stage(tmp_path) as stage:
-            await stage.stop_app()
-            stage.environment |= {"DATABASE_URL": new_database(postgres), "TEST_CLOCK": "true"}
-            apps = [
-                AppProcess(stage.environment, stage.slack, tmp_path / f"app{n}.log", fresh=True)
-                for n in (1, 2)
-            ]
-            await asyncio.gather(*(each.start() for each in apps))
-            store = Store(stage.environment["DATABASE_URL"])
-            yield stage, apps, store
-            await store.close()
-            for each in apps:
-                await each.stop()
+    async with set_stage(tmp_path) as stage:
+        await stage.stop_app()
+        stage.environment |= {"DATABASE_URL": new_database(postgres), "TEST_CLOCK": "true"}
+        apps = [AppProcess(stage.environment, stage.slack, tmp_path / f"app{n}.log") for n in (1, 2)]
+        await asyncio.gather(*(each.start() for each in apps))
+        store = Store(stage.environment["DATABASE_URL"])
+        yield stage, apps, store
+        await store.close()
+        for each in apps:
+            await each.stop()
 
 
 async def office(store: Store) -> tuple[int, int]:
@@ -159,55 +155,56 @@ async def test_a_worker_that_is_told_to_stop_hands_over_what_it_has_begun(
 
 
 async def test_of_two_replicas_behind_one_address_one_is_killed_and_nobody_notices_but_the_log(
-    tmp_path: Path,
+    tmp_path: Path, postgres: str
 ) -> None:
     """Over HTTP, as hosts run them. The worker is killed between the approval and the end of the purchase, while it
     answers nobody: a press that it has not acknowledged Slack would not send again."""
     ports = [free_port(), free_port()]
     logs = [tmp_path / f"replica{n}.log" for n in range(2)]
-    with server() as postgres:
-        async with set_stage(tmp_path) as stage, balancer(*ports) as address:
-            await stage.stop_app()
-            stage.environment.pop("SLACK_APP_TOKEN")
-            stage.environment |= {
-                "DATABASE_URL": new_database(postgres),
-                "PUBLIC_URL": address.url,
-                "SLACK_SIGNING_SECRET": "shared",
-            }
-            replicas = [
-                AppProcess(stage.environment | {"PORT": str(port)}, stage.slack, log, "INFO", fresh=True)
-                for port, log in zip(ports, logs, strict=True)
-            ]
-            for each in replicas:
-                await each.launch()
-            await asyncio.gather(*(listening(each) for each in ports))
-            await stage.slack.post("http", request_url=f"{address.url}/slack/events", signing_secret="shared")
-            store = Store(stage.environment["DATABASE_URL"])
-            requester, approver = stage.person("requester"), stage.person("approver")
+    async with (
+        set_stage(tmp_path) as stage,
+        balancer(*ports) as address,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        await stage.stop_app()
+        stage.environment.pop("SLACK_APP_TOKEN")
+        stage.environment |= {
+            "DATABASE_URL": new_database(postgres),
+            "PUBLIC_URL": address.url,
+            "SLACK_SIGNING_SECRET": "shared",
+        }
+        replicas = [
+            AppProcess(stage.environment | {"PORT": str(port)}, stage.slack, log, "INFO")
+            for port, log in zip(ports, logs, strict=True)
+        ]
+        for each in replicas:
+            await each.launch()
+            stack.push_async_callback(each.stop)
+        await asyncio.gather(*(listening(each) for each in ports))
+        await stage.slack.post("http", request_url=f"{address.url}/slack/events", signing_secret="shared")
+        store = Store(stage.environment["DATABASE_URL"])
+        stack.push_async_callback(store.close)
+        requester, approver = stage.person("requester"), stage.person("approver")
 
-            first = await asks(requester)
-            assert set(address.answered) == set(ports), "both answer Slack"
-            dies = await worker(replicas, store)
-            epoch, _ = await office(store)
-            slowly = {"method": "GET", "path": "*/AvailablePhoneNumbers/*", "times": 1}
-            await stage.twilio.post("faults", **slowly, fault={"delay": 3})
-            await approver.clicks(await stage.card("awaiting_approval"), "approve")
-            dies.kill()
-            assert await dies.stop() == -signal.SIGKILL
-            second = await asks(requester)  # each page is a press that somebody has to answer
-            assert "error" not in await requester.types("status")
-            await approver.clicks(await stage.card("awaiting_approval", second), "approve")
-            assert await taken_over(store, epoch) < TAKEN_OVER
-            for number in (first, second):
-                await stage.card("complete", number)
-            assert Counter(await stage.bought()) == Counter((first, second)), "each once"
-            assert await stage.messages("C0OPERATORS") == []
-            stays = next(log for each, log in zip(replicas, logs, strict=True) if each is not dies)
-            assert "this process is the worker" in stays.read_text()
-
-            await store.close()
-            for each in replicas:
-                await each.stop()
+        first = await asks(requester)
+        assert set(address.answered) == set(ports), "both answer Slack"
+        dies = await worker(replicas, store)
+        epoch, _ = await office(store)
+        slowly = {"method": "GET", "path": "*/AvailablePhoneNumbers/*", "times": 1}
+        await stage.twilio.post("faults", **slowly, fault={"delay": 3})
+        await approver.clicks(await stage.card("awaiting_approval"), "approve")
+        dies.kill()
+        assert await dies.stop() == -signal.SIGKILL
+        second = await asks(requester)  # each page is a press that somebody has to answer
+        assert "error" not in await requester.types("status")
+        await approver.clicks(await stage.card("awaiting_approval", second), "approve")
+        assert await taken_over(store, epoch) < TAKEN_OVER
+        for number in (first, second):
+            await stage.card("complete", number)
+        assert Counter(await stage.bought()) == Counter((first, second)), "each once"
+        assert await stage.messages("C0OPERATORS") == []
+        stays = next(log for each, log in zip(replicas, logs, strict=True) if each is not dies)
+        assert "this process is the worker" in stays.read_text()
 
 
 async def listening(port: int) -> None:

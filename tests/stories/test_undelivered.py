@@ -22,7 +22,7 @@ HELD = "could not be posted in the approvals channel"
 @pytest.fixture(autouse=True)
 async def soon(stage: Stage) -> None:
     """Whether it is mended is tried often."""
-    stage.running.courier.probe = 0.3
+    stage.running.courier.troubles.probe = 0.3
 
 
 def throw_out(stage: Stage, channel: str) -> None:
@@ -102,7 +102,7 @@ async def test_nobody_is_told_that_the_operators_know_when_they_can_not(
 ) -> None:
     throw_out(stage, OPERATORS)
     throw_out(stage, APPROVALS)
-    await stage.running.courier.check_channels(["operators_channel"])
+    await stage.running.courier.troubles.check_channels(["operators_channel"])
     assert await open_troubles(stage) == ["slack:OPERATORS_CHANNEL"]
     await asks(requester)
     assert "operators" not in await stage.told(requester, HELD)
@@ -136,7 +136,7 @@ async def test_a_channel_that_is_wrong_at_the_start_is_told_before_anything_is_o
     await stage.start_app()
     await in_channel(stage, OPERATORS, "BUNDLES_CHANNEL")
     invite(stage, "C0BUNDLES")
-    await stage.running.courier.look_again()
+    await stage.running.courier.troubles.look_again()
     assert await open_troubles(stage) == []
     await in_channel(stage, OPERATORS, "The channel of BUNDLES_CHANNEL works again")
 
@@ -265,7 +265,7 @@ async def test_a_revoked_token_drops_nothing_and_shows_in_health(stage: Stage, r
     port = free_port()
     await stage.stop_app()
     await stage.start_app(PORT=str(port))
-    stage.running.courier.probe = 0.3
+    stage.running.courier.troubles.probe = 0.3
     assert await asked(port, "readyz") == (200, {"ok": True})
     await requester.types("help")  # Bolt asks for the token's owner at the first request, and never again
     for method in ("chat.*", "auth.test"):
@@ -288,11 +288,11 @@ async def test_a_revoked_token_drops_nothing_and_shows_in_health(stage: Stage, r
 
 async def test_a_revoked_token_is_noticed_before_anything_is_owed(stage: Stage) -> None:
     await stage.slack.post("faults", method="auth.test", times=1, fault={"error": "account_inactive"})
-    await stage.running.courier.look_again()
+    await stage.running.courier.troubles.look_again()
     assert await open_troubles(stage) == ["slack:SLACK_BOT_TOKEN"]
 
     async def mended() -> bool:
-        await stage.running.courier.look_again()
+        await stage.running.courier.troubles.look_again()
         return await open_troubles(stage) == []
 
     await until(mended, "it is mended")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.twilio import console
 from tests.stories.conftest import Clock
 from tests.stories.process import AppProcess
 from tests.stories.stage import Control, Person, Stage, field_ids, shown, until
@@ -181,7 +182,7 @@ async def test_where_the_account_has_no_first_sender_it_goes_on_once_somebody_ma
     await enables(approver, card)
     card = await reads(stage, "cannot write on WhatsApp yet")
     said = await stage.in_thread(card, "its first one has to be made by a person")
-    assert "https://console.twilio.com" in said and "Meta's sign-up" in said
+    assert console.WHATSAPP_SENDERS in said and "Meta's sign-up" in said
     assert await registrations(stage) == 0
     await passes(clock, 3601)
     assert await registrations(stage) == 0 and await sender_of(stage, number) is None
@@ -539,11 +540,14 @@ async def killable(tmp_path: Path) -> AsyncIterator[tuple[Stage, AppProcess]]:
         assert await app.stop() == 0, "SIGTERM ends it in order"
 
 
-@pytest.mark.parametrize("path", [SENDERS, f"{SENDERS}/", "/ChannelSenders"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", SENDERS), ("POST", f"{SENDERS}/"), ("POST", "/ChannelSenders"), ("GET", SENDERS)],
+)
 async def test_killed_after_a_call_it_goes_on_without_a_second_sender(
-    killable: tuple[Stage, AppProcess], path: str
+    killable: tuple[Stage, AppProcess], method: str, path: str
 ) -> None:
-    """After the registration, after the code, after the sender was put into its service."""
+    """After the registration, after the code, after the sender was put into its service, after a look at it."""
     stage, app = killable
     requester, approver = stage.person("requester"), stage.person("approver")
     await stage.twilio.post("senders", phone_number=FIRST)
@@ -559,7 +563,7 @@ async def test_killed_after_a_call_it_goes_on_without_a_second_sender(
     def kill_after(exchange: Any) -> list[str]:
         """Twilio has done the work; the app dies before it has the answer."""
         there = exchange.path == path if path == SENDERS else path in exchange.path
-        if exchange.method == "POST" and there and not killed.is_set():
+        if exchange.method == method and there and not killed.is_set():
             killed.set()
             app.kill()
         return check(exchange) if check else []

@@ -246,7 +246,8 @@ class Audit:
             elif isinstance(failed, BaseException):
                 raise failed
 
-    async def ask(self, person: str, purpose: str, dice: random.Random) -> None:
+    async def ask(self, person: str, purpose: str, dice: random.Random, service: str = "") -> None:
+        """service: the name of the new one that the number is for, where it is for one."""
         slack = self.world.slack
         await self.close_all(person)
         country = dice.choices(["US", "CA", "GB"], [6, 2, 4])[0]
@@ -286,19 +287,20 @@ class Audit:
         if view["callback_id"] != "buy_number.review":
             self.tell(f"{person} gives up {purpose} at {view['callback_id']}")
             return
-        await self.review(person, view, find, said, dice)
+        await self.review(person, view, find, said, dice, service)
 
-    async def review(self, person: str, view: Json, find: Json, said: Json, dice: random.Random) -> None:
+    async def review(
+        self, person: str, view: Json, find: Json, said: Json, dice: random.Random, name: str
+    ) -> None:
         typed: Json = {"agree": ["yes"]}
         services = _options(view, "messaging_service")
         if services:
-            service = dice.choices(
-                services, [4 if each == "new" else 1 if each == "none" else 2 for each in services]
-            )[0]
+            weights = [4 if each == "new" else 1 if each == "none" else 2 for each in services]
+            service = "new" if name else dice.choices(services, weights)[0]
             view = await self.choose(person, view, "messaging_service", service)
             said["service"] = service
             if service == "new":
-                typed["messaging_service_name"] = dice.choice(NAMES)
+                typed["messaging_service_name"] = name or dice.choice(NAMES)
                 del said["service"]  # a name that exists means the service that has it
         said["if_gone"] = dice.choice(["ask", "closest", "closest"])
         if said["if_gone"] == "closest":

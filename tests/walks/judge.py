@@ -341,7 +341,7 @@ def in_its_service(evidence: Evidence, charge: Json, approved: Json) -> Iterator
             continue
         at = datetime.fromisoformat(call["at"])
         called = {each["name"] for each in evidence.held("service", at - POLICY_WITHIN, at, sid=into[1])}
-        if not called & names:
+        if not called & names and called != {""}:  # one that is deleted takes nothing
             yield f"{number}: put into {into[1]} ({sorted(called)}), approved was {sorted(names) or 'none'}"
         elif approved.get("service") == "new" and not chosen and into[1] in made_outside:
             yield f"{number}: put into {into[1]}, which somebody else has made; approved was a new one"

@@ -204,6 +204,8 @@ def right() -> Iterator[tuple[str, Case]]:
     ]
     yield "bought in the Console in the same moment", (case := Case())
     case.did = [since(0, "by_hand", number=NUMBER)]
+    yield "tried to put into a service that was deleted", (case := Case())
+    case.did = [since(1, "service", sid="MG1", name="", made=False)]
     yield "with the first bundle", (case := Case())
     case.quote["regulated"] = True
     case.revised = {**case.quote, "bundle_sid": BUNDLE, "revision": 1}
