@@ -52,6 +52,12 @@ class OnlyApprovers(BotError):
     text = N_("Only an approver can do this. Ask {approvers}.")
 
 
+class MayNotRelease(BotError):
+    """Names who may; where nobody may, the operators."""
+
+    text = N_("You may not release this number: it takes somebody whom the policy names. Ask {people}.")
+
+
 class OwnRequest(BotError):
     text = N_("This is your own request, so somebody else has to approve it.")
 

@@ -73,6 +73,10 @@ SENTENCES: Mapping[str, str] = {
     "whatsapp_code_entered": N_("{person} entered WhatsApp's code."),
     "whatsapp_code_found": N_("WhatsApp's code was found among the incoming texts."),
     "whatsapp_joined": N_("The WhatsApp sender is in the number's messaging service."),
+    "release_asked": N_("{person} asked for its number to be released: {reason}"),
+    "releasing": N_("The release of {number} was written down, and sent to Twilio."),
+    "release_given_up": N_("{number} was not released."),
+    "released_here": N_("{number} was released, as {person} had asked: {reason}"),
     "released": N_("The number was released in the Twilio account."),
 }
 """By what a line of the record says. A line that has none here is told by that very word."""

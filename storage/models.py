@@ -327,6 +327,11 @@ class Purchase(SQLModel, table=True):
         "how far its WhatsApp sender is (bot/purchases/whatsapp.py); none: it is not wanted",
         nullable=True,
     )
+    releasing: dict[str, Any] | None = column(
+        JSON(none_as_null=True),
+        "the intent to release its number, with who, why and when (bot/purchases/releasing.py); none: there is none",
+        nullable=True,
+    )
 
     wake_at: datetime | None = column(
         Utc, "when to look at it again; none once it is finished", nullable=True
@@ -355,6 +360,16 @@ class Purchase(SQLModel, table=True):
     def is_unbought(self) -> bool:
         """Surely: nothing was bought, and no try is open."""
         return self.buying_at is None and self.phone_number_sid is None
+
+    @property
+    def is_owned(self) -> bool:
+        """Bought, and at rest: the worker is not about to do something with the number."""
+        return self.phone_number_sid is not None and self.state in (State.FAILED, State.COMPLETE)
+
+    @property
+    def is_being_released(self) -> bool:
+        """The intent is written, and it is not known that the number is gone."""
+        return self.releasing is not None and self.is_owned
 
     @property
     def phone_number(self) -> str:

@@ -1,6 +1,7 @@
 """Numbers: whether a purchase holds one, whether the account owns it, and when that ended. Rule 7."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -54,6 +55,18 @@ class Numbers(Changes):
                 )
             ).first()
 
+    async def number_of(self, purchase: Purchase) -> Number:
+        """The one that was bought for it."""
+        async with self.reading() as session:
+            return (
+                await session.exec(
+                    select(Number).where(
+                        Number.purchase_id == purchase.id,
+                        Number.phone_number_sid == purchase.phone_number_sid,
+                    )
+                )
+            ).one()
+
     async def add_owned(
         self,
         account_sid: str,
@@ -84,8 +97,11 @@ class Numbers(Changes):
         except IntegrityError:
             return
 
-    async def number_gone(self, number: Number, happened: Happened) -> Purchase | None:
-        """Twilio does not list it any more: it is free, and the purchase that bought it is released."""
+    async def number_gone(self, number: Number, happened: Happened, **values: Any) -> Purchase | None:
+        """Twilio does not list it any more: it is free, and the purchase that bought it is released.
+
+        values: further columns of that purchase.
+        """
         async with self.writing() as session:
             await session.exec(
                 update(Number)
@@ -103,7 +119,7 @@ class Numbers(Changes):
                         col(Purchase.state).in_(allowed),
                         col(Purchase.phone_number_sid) == number.phone_number_sid,
                     ],
-                    {"state": State.RELEASED, "waiting": None, "problem": None},
+                    {"state": State.RELEASED, "waiting": None, "problem": None, **values},
                 )
             except Lost:
                 return None

@@ -219,7 +219,8 @@ class Purchases(Changes):
 
     async def amend(self, purchase: Purchase, happened: Happened | None = None, **values: Any) -> Purchase:
         """The purchase with these columns changed, its state as it is. Raises Lost when it has changed since."""
-        return await self._change(purchase.id, untouched(purchase), values, happened)
+        durable = "releasing" in values
+        return await self._change(purchase.id, untouched(purchase), values, happened, durable=durable)
 
     # quotes
 

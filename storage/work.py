@@ -88,6 +88,18 @@ class Work(Changes):
                 .values(wake_at=now())
             )
 
+    async def wake_releases(self) -> None:
+        """Each number that shall be released is looked at now: a release of the app that knows of none may have put it to sleep for good."""
+        async with self.writing() as session:
+            await session.exec(
+                update(Purchase)
+                .where(
+                    col(Purchase.state).in_((State.COMPLETE, State.FAILED)),
+                    col(Purchase.releasing).is_not(None),
+                )
+                .values(wake_at=now())
+            )
+
     async def save_step(
         self,
         purchase: Purchase,
@@ -101,7 +113,7 @@ class Work(Changes):
 
         as_read: nor has changed anything of it, where the result rests on what people may change beside the worker.
         """
-        durable = bool({"buying_at", "phone_number_sid", "whatsapp"} & values.keys())
+        durable = bool({"buying_at", "phone_number_sid", "whatsapp", "releasing"} & values.keys())
         conditions = as_it_stood(purchase) + (untouched(purchase) if as_read else [])
         return await self._change(
             purchase.id, conditions, values, happened, bump=bump, durable=durable, by_worker=True

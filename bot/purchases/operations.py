@@ -120,7 +120,7 @@ async def withdraw(purchase_id: str, person_id: str, app: App, reason: str | Non
         text = N_("{person} has withdrawn the request for {number}: {reason}")
     said = say(text, person=person(person_id), number=phone(purchase.phone_number), reason=reason or "")
     details = {"reason": reason} if reason else {}
-    happened = Happened("withdrawn", person_id, details, owed=_told(app, purchase, person_id, said))
+    happened = Happened("withdrawn", person_id, details, owed=told(app, purchase, person_id, said))
     try:
         purchase = await app.store.withdraw(purchase_id, happened, reason)
     except Lost as lost:
@@ -167,7 +167,7 @@ async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purc
         said = say(
             N_("{person} has ended the request for {number}. Nothing was bought."), person=by, number=number
         )
-    happened = Happened("ended", person_id, owed=_told(app, purchase, person_id, said))
+    happened = Happened("ended", person_id, owed=told(app, purchase, person_id, said))
     purchase = await app.store.move(
         purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[]
     )
@@ -180,7 +180,7 @@ async def replaced(purchase_id: str, person_id: str, number: str | None, app: Ap
     if purchase is None or "search" not in possible(purchase, None):
         return
     said = say(N_("{person} asks for {number} instead."), person=person(person_id), number=phone(number))
-    happened = Happened("replaced", person_id, {"by": number}, _told(app, purchase, person_id, said))
+    happened = Happened("replaced", person_id, {"by": number}, told(app, purchase, person_id, said))
     with contextlib.suppress(Lost):
         await app.store.move(purchase, State.ENDED, happened, waiting=None, problem=said, alternatives=[])
 
@@ -466,7 +466,7 @@ async def _amended(purchase: Purchase, happened: Happened, app: App, **values: A
     return purchase
 
 
-def _told(app: App, purchase: Purchase, by: str, said: Said) -> tuple[Owed, ...]:
+def told(app: App, purchase: Purchase, by: str, said: Said) -> tuple[Owed, ...]:
     if by == purchase.requester_id:
         return (news.thread(app.settings, said),)
     return news.both(app.settings, purchase, said)

@@ -7,14 +7,15 @@ from typing import Any
 
 from bot import announcements as news
 from bot.core import App
+from bot.purchases import releasing
 from bot.purchases.steps import LAG
 from bot.readiness import TOO_LOW
 from bot.texts import N_, phone, say
 from bot.twilio.account import commitment
 from bot.twilio.client import TwilioError
+from bot.twilio.numbers import of_sid
 from storage.history import Happened
-from storage.models import Number, now
-from storage.outbox import Owed
+from storage.models import now
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,9 @@ class OwnedNumbers:
         listed = {str(each.sid) for each in found}
         for sid, number in known.items():
             assert number.owned_at is not None
-            if sid not in listed and number.owned_at < asked_at - LAG and await self._is_gone(number):
-                await self._released(number)
+            missing = sid is not None and sid not in listed and number.owned_at < asked_at - LAG
+            if missing and await of_sid(app.twilio, str(sid)) is None:  # a list may be read while it changes
+                await releasing.gone(number, app)
         for each in found:
             if str(each.sid) not in known:
                 await meet(each, app)
@@ -68,32 +70,6 @@ class OwnedNumbers:
         _, due, _ = commitment(found, app.market.price_of, balance.currency)
         owed = [news.operators(app.settings, say(TOO_LOW))] if balance.amount < due else []
         await app.store.advise(app.workspace_id, "balance", owed)
-
-    async def _is_gone(self, number: Number) -> bool:
-        """A list may be read while it changes: the number itself is asked for."""
-        if number.phone_number_sid is None:
-            return False
-        try:
-            await self._app.twilio.incoming_phone_numbers(number.phone_number_sid).fetch_async()
-        except TwilioError as error:
-            if error.status == 404:
-                return True
-            raise
-        return False
-
-    async def _released(self, number: Number) -> None:
-        purchase = (
-            await self._app.store.purchase(number.purchase_id) if number.purchase_id is not None else None
-        )
-        owed: tuple[Owed, ...] = ()
-        if purchase is not None:
-            said = say(
-                N_("{number} is not in the Twilio account any more: it was released there."),
-                number=phone(number.phone_number),
-            )
-            owed = news.both(self._app.settings, purchase, said)
-        details = {"phone_number": number.phone_number, "phone_number_sid": number.phone_number_sid}
-        await self._app.store.number_gone(number, Happened("released", details=details, owed=owed))
 
 
 async def meet(found: Any, app: App) -> None:

@@ -25,7 +25,7 @@ WAYS_ON: dict[str, tuple[str, ...]] = {
     "NeedsAPerson": ("retry", "take_over"),
 }
 """What leads on from a problem, by its kind; from every other one ``retry``."""
-ENDINGS = ("withdraw", "end", "no_whatsapp")
+ENDINGS = ("withdraw", "end", "no_whatsapp", "release")
 IN_MENU = ("approve_alone", "bundle", *ENDINGS)
 """What is rare, or cannot be taken back."""
 
@@ -48,8 +48,10 @@ def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
 
     ``continue`` and ``fix`` are what leads on with that bundle; ``add_bundle`` takes another one, or the first; ``bundle`` shows it.
     """
+    if purchase.is_being_released:
+        return ()
     if purchase.state == State.COMPLETE:
-        return _when_bought(purchase, bundle)
+        return (*_when_bought(purchase, bundle), "release")
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
         on = (
@@ -114,6 +116,6 @@ def _without(purchase: Purchase) -> tuple[str, ...]:
 
 def _ending(purchase: Purchase) -> tuple[str, ...]:
     if purchase.state in STOPPED:
-        return ("end",)
+        return ("release", "end") if purchase.is_owned else ("end",)
     withdrawable = State.WITHDRAWN in MOVES.get(purchase.state, ())
     return ("withdraw",) if withdrawable and purchase.is_unbought else ()

@@ -29,7 +29,7 @@ from bot.errors import (
     QuoteChanged,
 )
 from bot.measuring import measured
-from bot.purchases import deciding, operations, ready, reminding
+from bot.purchases import deciding, operations, ready, releasing, reminding
 from bot.purchases.steps import SILENT_TRIES, Done, Step, Wait, refused, step_of
 from bot.refusals import Kind, of_twilio
 from bot.texts import N_, Said, money, phone, say
@@ -87,6 +87,7 @@ class Worker:
         if self._store.is_sqlite:
             await self._store.free_all_claims()
         await self._store.wake_all()
+        await self._store.wake_releases()
         self._scheduler = AsyncIOScheduler(  # type: ignore[no-untyped-call]  # it carries no types
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -231,10 +232,11 @@ class Worker:
 
     async def _look_at(self, purchase: Purchase) -> None:
         """One that waits for people: who may decide can have changed without anybody telling us (rule 36). Or one that is bought,
-        and is not ready yet."""
-        if purchase.state == State.COMPLETE:
+        and is not ready yet, or whose number shall be released."""
+        if purchase.state == State.COMPLETE or purchase.is_being_released:
+            look = releasing.carry_out if purchase.is_being_released else ready.look_again
             try:
-                await ready.look_again(purchase, self._app)
+                await look(purchase, self._app)
             except TwilioError as error:
                 log.warning("it could not be looked at: %s", error)
                 seconds = max(

@@ -46,6 +46,8 @@ class Kind:
 
 
 READ = Kind(repeat=True)
+RELEASE = (r"/IncomingPhoneNumbers/PN\w+\.json", Kind(repeat=False, seconds=30))
+"""It cannot be undone: after a doubt only what Twilio says of the number tells how it ended."""
 POSTS: tuple[tuple[str, Kind], ...] = (
     # money: never again by itself, only Twilio's list of what is ours tells how it ended
     (r"/IncomingPhoneNumbers(/Local|/Mobile|/TollFree)?\.json", Kind(repeat=False, seconds=30)),
@@ -63,6 +65,8 @@ POSTS: tuple[tuple[str, Kind], ...] = (
 
 
 def kind_of(method: str, path: str) -> Kind:
+    if method == "DELETE" and re.search(f"{RELEASE[0]}$", path):
+        return RELEASE[1]
     if method in ("GET", "DELETE"):
         return READ
     return next(kind for end, kind in POSTS if re.search(f"{end}$", path))

@@ -10,6 +10,7 @@ from twilio.rest import Client
 
 from bot.countries import dialling_code, trunk_prefix
 from bot.texts import CAPABILITIES
+from bot.twilio.client import TwilioError
 from storage.models import Quote
 
 LIMIT = 50
@@ -204,3 +205,13 @@ async def owned(twilio: Client, phone_number: str) -> Any | None:
     """The number as it is in our account, or None. The filter also finds parts, hence the comparison."""
     found = await twilio.incoming_phone_numbers.list_async(phone_number=phone_number, limit=50)
     return next((each for each in found if each.phone_number == phone_number), None)
+
+
+async def of_sid(twilio: Client, sid: str) -> Any | None:
+    """The number as it is in our account; None where Twilio itself says that there is none, as it also may of one bought just now (rule 32)."""
+    try:
+        return await twilio.incoming_phone_numbers(sid).fetch_async()
+    except TwilioError as error:
+        if error.status == 404 and error.code is not None:  # without a code it may be a proxy's
+            return None
+        raise

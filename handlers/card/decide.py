@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.core import App
 from bot.errors import FormErrors, OldButton
-from bot.purchases import deciding, operations
+from bot.purchases import deciding, operations, releasing
 from bot.texts import N_, Texts, say
 from handlers import blocks, errors, home
 from handlers.blocks import View
@@ -222,11 +222,66 @@ async def ended(turn: Turn) -> None:
     await turn.done()
 
 
+# releasing: the one thing that cannot be taken back
+
+
+async def asking_release(turn: Turn, of: OfPurchase) -> None:
+    purchase = await releasing.check(of.purchase_id, of.quote_no, turn.person_id, turn.app)
+    await turn.show(release_page(purchase, turn.t))
+
+
+def release_page(purchase: Purchase, t: Texts) -> View:
+    price = purchase.charged if purchase.charged is not None else purchase.quote.price
+    said = t(
+        "It stops receiving calls and messages at once, and {price} a month is not charged any more. Others may buy it then.",
+        price=t.money(price, purchase.quote.currency),
+    )
+    warning = t(
+        "This cannot be undone here. The Twilio Console may give the number back for about ten days, if nobody else has taken it."
+    )
+    return pages.page(
+        "card.release",
+        t("Release the number"),
+        [
+            pages.number(purchase, t, said),
+            blocks.alert(warning),
+            blocks.text(
+                "reason",
+                t("Reason"),
+                multiline=True,
+                max_length=500,
+                hint=t("The requester and everybody in the channel can read it."),
+            ),
+            blocks.text("digits", t("Last four digits of the number"), max_length=20),
+        ],
+        purchase,
+        t,
+        submit=t("Release"),
+    )
+
+
+class Releasing(Form):
+    reason: Annotated[str, needed(N_("Say why, so that the requester knows."))]
+    digits: Annotated[str, needed(N_("Type the last four digits of the number."))]
+
+
+async def release_asked(turn: Turn, form: Releasing) -> None:
+    of = OfPurchase.parse(turn.about)
+    await releasing.begin(of.purchase_id, of.quote_no, turn.person_id, form.reason, form.digits, turn.app)
+    await turn.done()
+
+
 async def showing_bundle(turn: Turn, of: OfPurchase) -> None:
     await details.of_purchase(turn, of.purchase_id)
 
 
-MENU = {"approve_alone": approving_alone, "bundle": showing_bundle, "withdraw": withdrawing, "end": ending}
+MENU = {
+    "approve_alone": approving_alone,
+    "bundle": showing_bundle,
+    "withdraw": withdrawing,
+    "end": ending,
+    "release": asking_release,
+}
 
 
 # what was clicked
@@ -271,6 +326,7 @@ Screen("card.deny", (Denial, denied))
 Screen("card.approve_alone", (Emergency, approved_alone))
 Screen("card.withdraw", (Withdrawal, withdrawn))
 Screen("card.end", ended)
+Screen("card.release", (Releasing, release_asked))
 on_messages(
     approve=does(deciding.approve),
     deny=pressed(denying),

@@ -12,6 +12,7 @@ from bot.purchases.foreseen import Foreseen, foreseen, plan_of
 from bot.purchases.policy.counting import Progress
 from bot.purchases.possible import IN_MENU, possible
 from bot.purchases.proof import outcome
+from bot.purchases.releasing import released_at
 from bot.purchases.standing import Standing
 from bot.purchases.steps import step_of, steps_of
 from bot.purchases.whatsapp import is_online
@@ -139,6 +140,8 @@ class Around:
 def first_line(purchase: Purchase, bundle: Bundle | None, names: Names) -> Said:
     """In the words of whoever has the ball; never what has not happened yet."""
     quote, number = purchase.quote, phone(purchase.phone_number)
+    if purchase.is_being_released:
+        return say(N_("{number} is being released"), number=number)
     match purchase.state:
         case State.AWAITING_APPROVAL:
             return say(
@@ -160,6 +163,10 @@ def first_line(purchase: Purchase, bundle: Bundle | None, names: Names) -> Said:
             if purchase.is_unbought:
                 text = N_("{number}: ended, nothing was bought")
             return say(text, number=number)
+    if (at := released_at(purchase)) is not None:
+        by = (purchase.releasing or {})["by"]
+        text = N_("{number} was released by {person}, {moment}")
+        return say(text, number=number, person=names.get(by, by), moment=moment(at))
     by = names.get(purchase.decided_by or "", purchase.decided_by or "")
     return say(ENDED[purchase.state], number=number, person=by)
 
@@ -360,6 +367,7 @@ LABELS = {
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
     "no_whatsapp": N_("Do without WhatsApp…"),
+    "release": N_("Release the number…"),
 }
 
 
@@ -490,7 +498,14 @@ async def around(purchase: Purchase, app: App) -> Around:
     counted = stands.progress if stands else None
     approved_by = counted.counting if counted else []
     why = [each for each in (purchase.problem, purchase.waiting) if each]
-    people = {purchase.requester_id, purchase.decided_by, *approved_by, *rich.people_in(why)}
+    released_by = (purchase.releasing or {}).get("by")
+    people = {
+        purchase.requester_id,
+        purchase.decided_by,
+        released_by,
+        *approved_by,
+        *rich.people_in(why),
+    }
     found = Around(
         bundle,
         approved_by,

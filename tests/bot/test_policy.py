@@ -17,6 +17,7 @@ from bot.errors import (
     MayNotAddBundle,
     MayNotApprove,
     MayNotAsk,
+    MayNotRelease,
     NobodyCouldApprove,
     NotYours,
     OwnRequest,
@@ -96,6 +97,7 @@ def test_one_role_that_allows_it_is_enough() -> None:
         (Verb.WITHDRAW, {RITA, RAVI, ADA, ALAN}),
         (Verb.ADD_BUNDLE, {RITA, RAVI, ADA, ALAN, CORA}),
         (Verb.HAND_OVER, {RAVI, ADA, ALAN, OMAR}),
+        (Verb.RELEASE, {ADA, ALAN}),
     ],
 )
 async def test_who_has_the_role_may_and_nobody_else(desk: Desk, verb: Verb, people: set[str]) -> None:
@@ -125,11 +127,55 @@ async def test_without_a_bundles_section_whoever_may_ask_may_add_one_and_with_it
         (Verb.APPROVE, OTTO, MayNotApprove),
         (Verb.RETRY, OTTO, NotYours),
         (Verb.ADD_BUNDLE, OTTO, MayNotAddBundle),
+        (Verb.RELEASE, RITA, MayNotRelease),
     ],
 )
 async def test_who_may_not_reads_why(desk: Desk, verb: Verb, person: str, kind: type[BotError]) -> None:
     rules = policy(bundles={"people": [CORA]})
     assert await refusal(rules.check(verb, person, PURCHASE, desk.people)) is kind
+
+
+GB = {"name": "gb", "people": [ADA], "countries": ["GB"]}
+US = {**GB, "countries": ["US"], "release": {"people": [OMAR]}}
+
+
+@pytest.mark.parametrize(
+    ("parts", "people"),
+    [
+        ({"release": {"people": [CORA, RITA]}}, {CORA}),
+        ({"rule": [{**GB, "release": {"people": [OMAR]}}], "release": {"people": [CORA]}}, {OMAR}),
+        ({"rule": [GB], "release": {"people": [CORA]}}, {CORA}),
+        ({"rule": [GB]}, {ADA}),
+        ({"rule": [US]}, {ADA, ALAN}),
+        ({"rule": [US], "approve": None}, set()),
+        ({"rule": [US], "approve": None, "release": {"people": [CORA]}}, {CORA}),
+        ({"rule": [{**GB, "own_request": True, "release": {"people": [RITA]}}]}, {RITA}),
+        ({"release": {"groups": [GROUP]}}, {ADA, ALAN}),
+        ({"release": {"channels": ["C0OPERATORS"]}}, {OMAR}),
+    ],
+)
+async def test_who_may_release_says_the_rule_then_the_default_then_who_may_approve(
+    desk: Desk, parts: dict[str, Any], people: set[str]
+) -> None:
+    """Never who asked for it or answers for it, unless the rule has own_request."""
+    rules = policy(operators={"people": [OMAR]}, **parts)
+    refused = {}
+    for each in (RITA, RAVI, ADA, ALAN, CORA, OMAR, OTTO):
+        refused[each] = await refusal(rules.check(Verb.RELEASE, each, PURCHASE, desk.people))
+    assert {each for each, kind in refused.items() if kind is None} == people
+    assert {kind for each, kind in refused.items() if each not in people} == {MayNotRelease}
+
+
+async def test_who_may_not_release_learns_who_may_and_the_operators_where_nobody_may(desk: Desk) -> None:
+    for parts, asked in (
+        ({"release": {"people": [RITA, CORA]}}, CORA),
+        ({"rule": [US], "approve": None}, OMAR),
+        ({"release": {"people": [RITA]}}, OMAR),
+    ):
+        rules = policy(operators={"people": [OMAR]}, **parts)
+        with pytest.raises(MayNotRelease) as refused:
+            await rules.check(Verb.RELEASE, RITA, PURCHASE, desk.people)
+        assert refused.value.said["with"] == {"people": {"mention": [asked]}}
 
 
 async def test_nobody_approves_what_they_asked_for_or_answer_for(desk: Desk) -> None:

@@ -112,6 +112,13 @@ def test_every_mistake_is_told_at_once_with_its_line_and_what_to_write() -> None
             "has to be more than",
         ),
         ('[[rule]]\nname = "a"\npeople = ["U1"]\nasked_by = {}\n', "asked_by names nobody"),
+        ('[[rule]]\nname = "a"\npeople = ["U1"]\nrelease = {}\n', "its release names nobody"),
+        ('[approve]\npeople = ["U1"]\nrelease = ["U1"]\n', "line 3: approve.release: has to be a section"),
+        ('release = "U1"\n[approve]\npeople = ["U1"]\n', "line 1: release: has to be a section, [release]"),
+        (
+            '[approve]\npeople = ["U1"]\n[release]\napprovals = 2\n',
+            "line 4: release.approvals: does not belong",
+        ),
         ('[approve]\npeople = ["U1"]\n[hours]\ndays = "Monday"\n', "line 3: hours: days and hours"),
         ('[approve]\npeople = ["U1"]\n[waiting]\npass_on_after = "2d"\n', "belong together"),
         ('[approve]\npeople = ["U1"]\n[waiting]\nlapse_after = "1h"\nremind_after = "2h"\n', "shorter than"),

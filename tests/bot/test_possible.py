@@ -42,6 +42,7 @@ def reachable(draw: any_of.DrawFn) -> tuple[Purchase, Bundle | None]:
         end_user_type="business" if regulated else None,
         bundle_id=bundle.id if bundle else None,
         phone_number_sid="PN1" if bought else None,
+        releasing={"by": "U0", "reason": "Not used"} if bought and draw(any_of.booleans()) else None,
         buying_at=now() if bought or intent else None,
         problem=why(draw(any_of.sampled_from(KINDS))) if state in STOPPED else None,
         waiting=why(draw(any_of.sampled_from(WAITING))) if state == State.IN_PROGRESS else None,
@@ -63,14 +64,15 @@ def test_every_button_is_heard(found: tuple[Purchase, Bundle | None]) -> None:
 def test_no_verb_is_offered_twice_and_what_ends_it_comes_last(found: tuple[Purchase, Bundle | None]) -> None:
     verbs = possible(*found)
     assert len(set(verbs)) == len(verbs)
-    assert not set(verbs[:-1]) & set(ENDINGS)
+    endings = [each for each in verbs if each in ENDINGS]
+    assert list(verbs[len(verbs) - len(endings) :]) == endings
 
 
 @given(reachable())
 def test_what_has_stopped_has_a_way_on_and_a_way_to_end_it(found: tuple[Purchase, Bundle | None]) -> None:
     verbs = possible(*found)
     if found[0].state in STOPPED:
-        assert set(verbs) - set(IN_MENU) and verbs[-1] == "end"
+        assert (set(verbs) - set(IN_MENU) and verbs[-1] == "end") or found[0].is_being_released
 
 
 @given(reachable())
@@ -94,13 +96,27 @@ def test_what_is_finished_offers_nothing_but_the_proof_that_a_number_can_write(
 ) -> None:
     purchase, offered = found[0], possible(*found)
     if purchase.state == State.COMPLETE:
+        if purchase.is_being_released:
+            assert offered == ()
+            return
         on_whatsapp = {"enable_whatsapp", "whatsapp_code", "no_whatsapp"}
         texts = {"test", "check"} if purchase.quote.can_text else set()
         if purchase.whatsapp is None:
-            assert set(offered) - {"enable_whatsapp", "bundle"} == texts
-        assert set(offered) <= {"test", "check", "bundle"} | on_whatsapp
+            assert set(offered) - {"enable_whatsapp", "bundle", "release"} == texts
+        assert set(offered) <= {"test", "check", "bundle", "release"} | on_whatsapp
     elif purchase.state not in UNFINISHED:
         assert offered == ()
+
+
+@given(reachable())
+def test_a_number_can_be_released_while_it_is_ours_at_rest_and_nobody_has_asked_for_that(
+    found: tuple[Purchase, Bundle | None],
+) -> None:
+    purchase, offered = found[0], possible(*found)
+    ours = purchase.state in (State.FAILED, State.COMPLETE) and purchase.phone_number_sid is not None
+    assert ("release" in offered) == (ours and purchase.releasing is None)
+    if ours and purchase.releasing is not None:
+        assert offered == (), "nothing else is done with a number that is being released"
 
 
 @given(reachable())
@@ -109,7 +125,7 @@ def test_a_whatsapp_sender_that_does_not_come_can_be_done_without(
 ) -> None:
     """Only the intent has to be settled first; and what was refused can be tried anew."""
     purchase, offered = found[0], possible(*found)
-    if purchase.whatsapp is not None:
+    if purchase.whatsapp is not None and not purchase.is_being_released:
         assert ("no_whatsapp" in offered) == (purchase.whatsapp["state"] != WhatsApp.REGISTERING)
         can = bool({"sms", "voice"} & set(purchase.quote.capabilities))
         assert ("enable_whatsapp" in offered) == (can and purchase.whatsapp["state"] == WhatsApp.REFUSED)
@@ -123,7 +139,7 @@ def test_a_bundle_is_shown_from_every_card_that_is_still_about_it(
     purchase, bundle = found
     live = purchase.state in (*UNFINISHED, State.COMPLETE)
     there = bundle is not None and bundle.status != BundleState.DELETED
-    assert ("bundle" in possible(*found)) == (live and there)
+    assert ("bundle" in possible(*found)) == (live and there and not purchase.is_being_released)
 
 
 @given(reachable())

@@ -235,6 +235,7 @@ REPEATED: dict[str, tuple[Call, float]] = {
 ONCE: dict[str, tuple[Call, float]] = {
     "purchase": (buy, 30),
     "purchase of a type": (lambda c: c.incoming_phone_numbers.local.create_async(phone_number=NUMBER), 30),
+    "release": (lambda c: c.incoming_phone_numbers(PN).delete_async(), 30),
     "message": (lambda c: c.messages.create_async(to=NUMBER, body="hello", messaging_service_sid=MG), 30),
     "bundle": (lambda c: regulatory(c).bundles.create_async(friendly_name="x", email="a@example.com"), 15),
     "service": (lambda c: c.messaging.v1.services.create_async(friendly_name="x"), 15),

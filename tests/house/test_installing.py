@@ -22,7 +22,7 @@ from twilio.request_validator import RequestValidator
 from bot.bundles.memory import REASONS, BundleMemory
 from bot.bundles.watch import Watch
 from bot.purchases import policy as approval
-from bot.purchases.policy import EXAMPLES, Approve, Ask, Bundles, Operators, Policy, Rule
+from bot.purchases.policy import EXAMPLES, Approve, Ask, Bundles, Operators, Policy, Release, Rule
 from bot.purchases.policy.limits import Limits
 from bot.purchases.policy.rules import Stage
 from bot.purchases.policy.waiting import Emergency, Hours, StandIn, Waiting
@@ -209,6 +209,7 @@ def test_every_line_of_the_example_policy_can_be_used() -> None:
         (policy, Policy),
         (policy.ask, Ask),
         (policy.bundles, Bundles),
+        (policy.release, Release),
         (policy.operators, Operators),
         (policy.rule[0].limits, Limits),
         (policy.limits, Limits),
@@ -219,7 +220,8 @@ def test_every_line_of_the_example_policy_can_be_used() -> None:
     )
     for part, model in parts:
         assert part.model_fields_set == set(model.model_fields), model
-    one_stage = {"people", "groups", "channels", "quiet", "approvals", "own_request", "unasked_under"}
+    one_stage = {"people", "groups", "channels", "quiet", "approvals"}
+    one_stage |= {"own_request", "unasked_under", "release"}
     assert policy.approve is not None and policy.approve.model_fields_set == one_stage
     stages = {name for stage in policy.rule[0].stage for name in stage.model_fields_set}
     assert stages == set(Stage.model_fields)

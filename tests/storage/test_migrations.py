@@ -564,3 +564,20 @@ async def test_a_request_of_the_release_before_rules_is_judged_at_its_next_look(
     await run(database, lambda config: command.upgrade(config, "head"))
     purchase = await database.purchase("p1")
     assert purchase is not None and (purchase.rule, purchase.asked_at) == (None, None)
+
+
+async def test_a_number_of_the_release_before_can_be_released_from_then_on(database: Store) -> None:
+    await run(database, lambda config: command.upgrade(config, "0002"))
+    async with database.engine.begin() as connection:
+        await connection.run_sync(put, {**FIRST, "bundles": {**FIRST["bundles"], "addresses": {}}})
+    await run(database, lambda config: command.upgrade(config, "0016"))
+    await run(database, lambda config: command.upgrade(config, "head"))
+    await run(database, command.check)
+    purchase = await database.purchase("p1")
+    assert purchase is not None and purchase.releasing is None and not purchase.is_being_released
+    intent = {"by": "U1", "reason": "Not used", "asked_at": "2026-01-01T12:00:00+00:00"}
+    assert (await database.amend(purchase, releasing=intent)).releasing == intent
+    await run(database, lambda config: command.downgrade(config, "0016"))
+    await run(database, lambda config: command.upgrade(config, "head"))
+    purchase = await database.purchase("p1")
+    assert purchase is not None and purchase.releasing is None

@@ -403,6 +403,22 @@ async def test_a_number_that_was_released_in_the_console_releases_its_purchase(s
     assert await store.held_numbers(ACCOUNT, [NUMBER]) == set() and done.version < released.version
 
 
+async def test_a_release_that_was_put_to_sleep_is_looked_at_when_the_worker_starts(store: Store) -> None:
+    """By a process of the release before, which knows of no such intent."""
+    done = await store.finish(await claimed(store), State.COMPLETE, DONE, phone_number_sid=PN)
+    await store.wake_releases()
+    assert (await now_of(store, done)).wake_at is None, "nobody wants it gone"
+    asked = await store.amend(done, DONE, releasing={"by": "U1", "reason": "Not used"}, wake_at=None)
+    assert asked.is_being_released and not await store.due(5, [])
+    await store.wake_releases()
+    assert [each.id for each in await store.due(5, [])] == [done.id]
+    number = await store.number_of(done)
+    released = await store.number_gone(number, DONE, releasing={"by": "U1", "released_at": "now"})
+    assert released is not None and not released.is_being_released and released.wake_at is None
+    await store.wake_releases()
+    assert (await now_of(store, done)).wake_at is None
+
+
 async def test_an_unclear_number_stays_held_when_its_purchase_is_ended(store: Store) -> None:
     bought = await intend(store, await claimed(store))
     stopped = await store.finish(bought, State.FAILED, DONE)

@@ -23,6 +23,8 @@ CLAIMS: tuple[tuple[str, bool | None], ...] = (
     (r": withdrawn$", NO),
     (r": nobody decided in time$", NO),
     (r" was released in the Twilio account$", NO),
+    (r" was released by ", NO),
+    (r" is being released$", BOTH),
     (r" was sold to somebody else$", NO),
     (r" is in the Twilio account already$", BOTH),
     (r": the address does not fit$", NO),

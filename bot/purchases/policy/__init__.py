@@ -8,6 +8,7 @@ from bot.purchases.policy.file import read as read
 from bot.purchases.policy.lists import Ask as Ask
 from bot.purchases.policy.lists import Bundles as Bundles
 from bot.purchases.policy.lists import Operators as Operators
+from bot.purchases.policy.lists import Release as Release
 from bot.purchases.policy.policy import Policy as Policy
 from bot.purchases.policy.roles import MAY as MAY
 from bot.purchases.policy.roles import Role as Role

@@ -72,5 +72,9 @@ class Bundles(Lists):
     whoever may approve."""
 
 
+class Release(Lists):
+    """Who may release a number, where its rule does not say. Nobody named: whoever may approve one."""
+
+
 class Operators(Lists):
     """Nobody named: the members of the operators' channel."""

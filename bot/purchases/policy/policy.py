@@ -13,6 +13,7 @@ from bot.errors import (
     MayNotAddBundle,
     MayNotApprove,
     MayNotAsk,
+    MayNotRelease,
     NobodyCouldApprove,
     NotYours,
     OnlyApprovers,
@@ -21,7 +22,7 @@ from bot.errors import (
 from bot.purchases.policy import calling
 from bot.purchases.policy.counting import Progress, Yes
 from bot.purchases.policy.limits import Limits
-from bot.purchases.policy.lists import Ask, Bundles, Known, Lists, Lookup, Operators, Part
+from bot.purchases.policy.lists import Ask, Bundles, Known, Lists, Lookup, Operators, Part, Release
 from bot.purchases.policy.roles import Role, Verb, may
 from bot.purchases.policy.rules import UNNAMED, Approve, Case, Facts, Figures, Rule, case_of, first_match
 from bot.purchases.policy.shortage import undecidable, what_lacks
@@ -43,6 +44,7 @@ class Policy(Part):
     stand_in: list[StandIn] = Field(default=[])
     emergency: Emergency = Emergency()
     bundles: Bundles = Field(default=Bundles(), validation_alias=AliasChoices("bundles", "papers"))
+    release: Release = Release()
     operators: Operators = Operators()
     _version: str = PrivateAttr(default="")
     _notices: tuple[Said, ...] = PrivateAttr(default=())
@@ -91,8 +93,9 @@ class Policy(Part):
 
     @property
     def _every(self) -> Iterator[Lists]:
-        yield from (self.ask, self.bundles, self.operators, self.emergency, *self._deciders)
-        yield from (rule.asked_by for rule in self.rules if rule.asked_by is not None)
+        yield from (self.ask, self.bundles, self.operators, self.emergency, self.release, *self._deciders)
+        for rule in self.rules:
+            yield from (each for each in (rule.asked_by, rule.release) if each is not None)
 
     @property
     def approvers_by_id(self) -> list[str]:
@@ -288,7 +291,7 @@ class Policy(Part):
 
     async def check(self, verb: Verb, person_id: str, purchase: Purchase, people: People) -> None:
         """Whether one of the person's roles allows it. Raises OwnRequest, MayNotApprove, OnlyApprovers, MayNotAddBundle,
-        NotYours, BarredFromHere, CannotCheck."""
+        MayNotRelease, NotYours, BarredFromHere, CannotCheck."""
         roles = [role for role in Role if may(verb, {role})]
         unsure: CannotCheck | None = None
         for role in roles:  # who is involved comes first: nobody has to be asked for that
@@ -321,6 +324,12 @@ class Policy(Part):
             return OwnRequest() if own and await _any(deciders, person_id, people) else MayNotApprove()
         if verb is Verb.ADD_BUNDLE:
             return MayNotAddBundle()
+        if verb is Verb.RELEASE:
+            rule = await self.rule_of(purchase, people)
+            named = self.named(self._who_releases(rule, purchase), own_of(purchase, rule), people)
+            if not any(named.values()):  # by the policy of now it is nobody's: they can change it
+                named = self.named([self.operators], (), people)
+            return MayNotRelease(people=named)
         return NotYours(requester=person(purchase.requester_id))
 
     async def has(self, role: Role, person_id: str, purchase: Purchase, people: Lookup) -> bool:
@@ -341,6 +350,10 @@ class Policy(Part):
                 return not own and await self.emergency.cover(person_id, people)
             case Role.BUNDLES:
                 return await self._is_for_bundles(person_id, people)
+            case Role.RELEASER:
+                rule = await self.rule_of(purchase, people)
+                releasers = self._who_releases(rule, purchase)
+                return await self._decides(releasers, person_id, rule, purchase, people, now())
             case Role.OPERATOR:
                 return await self.is_operator(person_id, people)
 
@@ -351,6 +364,14 @@ class Policy(Part):
         over = [each for each in (rule.limits.over, self.limits.over) if each is not None]
         passed_on = [self.waiting.pass_on_to] if purchase.passed_on_stage else []
         return [*stages, *over, *passed_on]
+
+    def _who_releases(self, rule: Rule | None, purchase: Purchase) -> list[Lists]:
+        """rule: the one that applies now."""
+        if rule is not None and rule.release is not None:
+            return [rule.release]
+        if not self.release.is_empty:
+            return [self.release]
+        return self._who_decides(rule, purchase) if rule is not None else []
 
     def deciding(self, counted: Progress, purchase: Purchase) -> list[Lists]:
         """Who may give what it waits for: those of its stage, and whom that was passed on to."""

@@ -15,6 +15,8 @@ class Role(StrEnum):
     """whom [emergency] covers, on a request of somebody else's (or where own_request allows it)"""
     BUNDLES = "bundles"
     """whom [bundles] covers: where it is left out, whoever may ask or approve"""
+    RELEASER = "releaser"
+    """whom the rule's release names, or else [release], or else the approvers; as an approver never about what is their own"""
     OPERATOR = "operator"
     """whom [operators] covers: where it is left out, the members of the operators' channel"""
 
@@ -30,6 +32,7 @@ class Verb(StrEnum):
     WITHDRAW = "withdraw"
     RETRY = "retry"
     END = "end"
+    RELEASE = "release"
     PICK_NUMBER = "pick_number"
     ASK_AGAIN = "ask_again"
     ADD_BUNDLE = "add_bundle"
@@ -55,6 +58,7 @@ MAY: Mapping[Verb, frozenset[Role]] = {
     Verb.WITHDRAW: _INVOLVED,
     Verb.RETRY: _INVOLVED,
     Verb.END: _INVOLVED,
+    Verb.RELEASE: frozenset({Role.RELEASER}),
     Verb.PICK_NUMBER: _INVOLVED,
     Verb.ASK_AGAIN: _INVOLVED,
     Verb.ADD_BUNDLE: _INVOLVED | {Role.BUNDLES},

@@ -42,6 +42,8 @@ class Approve(Deciders):
     unasked_under: Amount | None = None
     """what costs less than this a year needs nobody's approval"""
     limits: Limits = Limits()
+    release: Lists | None = None
+    """who may release its numbers; none: as [release] says"""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -66,6 +68,10 @@ class Approve(Deciders):
             raise ValueError("it names people itself and has stages; put all of them into stages")
         if any(each.is_empty for each in self.stages):
             raise ValueError("it names nobody who may approve")
+        if self.release is not None and self.release.is_empty:
+            raise ValueError(
+                "its release names nobody; leave it out, and whoever may approve may release, too"
+            )
         if not own and self.approvals != 1:
             raise ValueError("approvals belongs to each of its stages")
         always = any(each.yearly_above is None for each in self.stages)
