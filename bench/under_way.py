@@ -195,7 +195,7 @@ async def measured(scale: int) -> str:
         process = await Process.start(folder / "app.log", settings, "-m", "bot")
         try:
             await connected(process, slack)
-            await process.quiet(within=120)
+            await process.quiet(within=600)
             watched = Watched(slack, twilio, process, store)
             to_slack, to_twilio, core = await watched.a_minute()
             took, round_core, round_slack, round_twilio, wait = await watched.a_round()
@@ -226,7 +226,7 @@ async def main() -> None:
     print(
         "| | to Slack | to Twilio | core | memory | one round | of a core | to Slack | to Twilio | meanwhile | busiest |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     print("\n".join(found))
 
 

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
+from sqlalchemy import String, bindparam, cast, literal
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from storage.changes import Changes, lost_to
+from storage.database import append
 from storage.history import Happened
 from storage.models import EMERGENCY, Approval, Purchase, State, now
 
@@ -35,7 +38,32 @@ Judge = Callable[[Purchase, Sequence[Approval]], Tally]
 """The row as it is now, and all approvals of its quote in their order: what they come to. Asks nobody."""
 
 
+@cache
+def _of_subject() -> Any:
+    """Made once, as in the outbox."""
+    return select(Approval).where(col(Approval.subject) == bindparam("subject")).order_by(col(Approval.id))
+
+
+@cache
+def _with_approvals() -> Any:
+    subject = literal("quote:") + col(Purchase.id) + ":" + cast(col(Purchase.quote_no), String)
+    return (
+        select(Purchase, Approval)
+        .outerjoin(Approval, col(Approval.subject) == subject)
+        .where(col(Purchase.id) == bindparam("purchase_id"))
+        .order_by(col(Approval.id))
+    )
+
+
 class Approvals(Changes):
+    async def with_approvals(self, purchase_id: str) -> tuple[Purchase, Sequence[Approval]] | None:
+        """The purchase, and ``approvals_of`` it, read at once."""
+        async with self.reading() as session:
+            found = (await session.exec(_with_approvals(), params={"purchase_id": purchase_id})).all()
+        if not found:
+            return None
+        return found[0][0], [approval for _, approval in found if approval is not None]
+
     async def approvals_of(self, purchase: Purchase) -> Sequence[Approval]:
         """Of the quote that is current, in their order; whether each counts is another question (rule 8)."""
         async with self.reading() as session:
@@ -43,11 +71,9 @@ class Approvals(Changes):
 
     @staticmethod
     async def _approvals(session: AsyncSession, purchase: Purchase) -> Sequence[Approval]:
-        return (
-            await session.exec(
-                select(Approval).where(Approval.subject == purchase.subject).order_by(col(Approval.id))
-            )
-        ).all()
+        found = await session.exec(_of_subject(), params={"subject": purchase.subject})
+        approvals: Sequence[Approval] = found.all()
+        return approvals
 
     async def approve(
         self,
@@ -70,8 +96,7 @@ class Approvals(Changes):
             approvals = await self._give(session, row, approval, old_before)
             details = {name: value for name, value in approval.items() if value is not None}
             event = Happened("approval", approval["person_id"], {**details, "quote": quote_no})
-            self._put_on_record(session, row, event)
-            return await self._judge(session, row, judge, approvals)
+            return await self._judge(session, row, judge, approvals, event)
 
     async def _give(
         self, session: AsyncSession, row: Purchase, approval: dict[str, Any], old_before: datetime | None
@@ -88,10 +113,8 @@ class Approvals(Changes):
             raise AlreadyApproved
         for each in given:
             await session.delete(each)
-        await session.flush()
         new = Approval(workspace_id=row.workspace_id, subject=row.subject, approved_at=now(), **approval)
-        session.add(new)
-        await session.flush()
+        await append(session, new)
         return [*(each for each in before if each not in given), new]
 
     async def count_again(self, purchase: Purchase, judge: Judge) -> Purchase:
@@ -103,8 +126,14 @@ class Approvals(Changes):
             return await self._judge(session, row, judge, await self._approvals(session, row))
 
     async def _judge(
-        self, session: AsyncSession, row: Purchase, judge: Judge, approvals: Sequence[Approval]
+        self,
+        session: AsyncSession,
+        row: Purchase,
+        judge: Judge,
+        approvals: Sequence[Approval],
+        *happened: Happened,
     ) -> Purchase:
+        """happened: what is on record in any case. A conditional UPDATE though the row is locked: a state changes in no other way."""
         tally = judge(row, approvals)
         values = dict(tally.values)
         if tally.is_enough:
@@ -116,15 +145,16 @@ class Approvals(Changes):
                 "problem": None,
                 "tries": 0,
             }
+        happened = (*happened, *([tally.happened] if tally.happened is not None else []))
+        if happened:
+            await self._put_on_record(session, row, *happened)
         if not values and tally.happened is None:
             return row
-        purchase = await self._update(
+        return await self._update(
             session,
             row.id,
             [col(Purchase.state) == State.AWAITING_APPROVAL, col(Purchase.quote_no) == row.quote_no],
             values,
             bump=tally.happened is not None,
+            locked=row,
         )
-        if tally.happened is not None:
-            self._put_on_record(session, purchase, tally.happened)
-        return purchase

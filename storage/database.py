@@ -5,10 +5,11 @@ import fcntl
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
@@ -172,6 +173,15 @@ async def upsert(session: AsyncSession, *rows: SQLModel) -> None:
     changed = {column.name: statement.excluded[column.name] for column in columns if column.name not in keys}
     replacing = statement.on_conflict_do_update(index_elements=keys, set_=changed)
     await (await session.connection()).execute(replacing, [row.model_dump() for row in rows])
+
+
+async def append(session: AsyncSession, *rows: SQLModel) -> None:
+    """Rows that the database numbers and this transaction does not look at again, such as lines of the record: what a session
+    does for each row that is added to it costs more than the INSERT."""
+    await session.flush()  # what they refer to may be new
+    connection = await session.connection()
+    for table, of_table in groupby(rows, type):
+        await connection.execute(insert(table), [row.model_dump(exclude={"id"}) for row in of_table])
 
 
 class Database:

@@ -123,5 +123,5 @@ class Numbers(Changes):
                 )
             except Lost:
                 return None
-            self._put_on_record(session, purchase, happened)
+            await self._put_on_record(session, purchase, happened)
             return purchase

@@ -292,6 +292,16 @@ class Outbox(Database):
         async with self.reading() as session:
             return await session.get(Card, purchase_id)
 
+    async def card_and_version(self, purchase_id: str) -> tuple[Card, int] | None:
+        """The card, and the version of its purchase."""
+        shown = (
+            select(Card, Purchase.version)
+            .join(Purchase, col(Purchase.id) == col(Card.purchase_id))
+            .where(Card.purchase_id == purchase_id)
+        )
+        async with self.reading() as session:
+            return (await session.exec(shown)).first()
+
     async def cards_of(self, purchase_ids: Sequence[str]) -> dict[str, Card]:
         async with self.reading() as session:
             rows = (await session.exec(select(Card).where(col(Card.purchase_id).in_(purchase_ids)))).all()

@@ -173,8 +173,7 @@ class Purchases(Changes):
                 await card_changed(session, draft.id)
                 purchase = await session.get(Purchase, draft.id, populate_existing=True)
                 assert purchase is not None
-                self._put_on_record(session, purchase, happened)
-                self._put_on_record(session, purchase, _quoted(made, draft.requester_id))
+                await self._put_on_record(session, purchase, happened, _quoted(made, draft.requester_id))
                 return purchase
         except IntegrityError as error:
             raise NumberHeld from error
@@ -313,8 +312,7 @@ class Purchases(Changes):
                         raise Lost(None) from error
                     raise
                 row = await self._update(session, purchase.id, conditions, {**values, **numbers})
-                self._put_on_record(session, row, happened)
-                self._put_on_record(session, row, _quoted(made, person_id))
+                await self._put_on_record(session, row, happened, _quoted(made, person_id))
                 return row
         except IntegrityError as error:
             raise NumberHeld from error

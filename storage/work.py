@@ -68,7 +68,7 @@ class Work(Changes):
             )
             row = await session.get(Purchase, purchase_id)
             if row is not None:
-                self._put_on_record(session, row, happened)
+                await self._put_on_record(session, row, happened)
 
     async def look_at(self, purchase_id: str) -> None:
         """Twilio says that something has changed: one that is not asleep for good is looked at now."""

@@ -21,10 +21,13 @@ from storage.outbox import Owed
 
 async def approve(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
     """The purchase with this approval. Raises MayNotApprove, OwnRequest, NotYourTurn, OverLimit, AlreadyDecided, OldQuote, CannotCheck."""
-    purchase = await existing(purchase_id, app)
+    found = await app.store.with_approvals(purchase_id)
+    if found is None:
+        raise NotPossibleNow()
+    purchase, approvals = found
     await app.policy.check(Verb.APPROVE, person_id, purchase, app.people)
     new = Approval(subject=purchase.subject, stage=1, person_id=person_id, approved_at=now())
-    stands = await standing.of(purchase, app, new=new)
+    stands = await standing.of(purchase, app, new=new, approvals=approvals)
     if purchase.state == State.AWAITING_APPROVAL and purchase.quote_no == quote_no:
         new.stage = 1 + _turn(stands, person_id, app)
     return await _given(stands, new, quote_no, app)
@@ -77,18 +80,21 @@ async def _given(stands: Standing, new: Approval, quote_no: int, app: App) -> Pu
     lasts = stands.policy.waiting.approvals_last
     old_before = now() - lasts if lasts is not None else None
     judge = _judge(stands, app, new)
+    given: set[standing.Key] = set()
+
+    def judged(row: Purchase, approvals: Sequence[Approval]) -> Tally:
+        given.update(map(standing.key, approvals))
+        return judge(row, approvals)
+
     try:
-        purchase = await app.store.approve(stands.purchase.id, quote_no, approval, judge, old_before)
+        purchase = await app.store.approve(stands.purchase.id, quote_no, approval, judged, old_before)
     except AlreadyApproved as error:
         raise _approved_already() from error
     except Lost as lost:
         explain_loss(lost, quote_no)
-    if purchase.state == State.AWAITING_APPROVAL:
-        given = {standing.key(each) for each in await app.store.approvals_of(purchase)}
-        if (
-            given - stands.yes.keys()
-        ):  # somebody approved in the same moment, and did not know of this one either
-            purchase = await count_again(purchase, app)
+    if purchase.state == State.AWAITING_APPROVAL and given - stands.yes.keys():
+        # somebody approved in the same moment, and did not know of this one either
+        purchase = await count_again(purchase, app)
     return purchase
 
 

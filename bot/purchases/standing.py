@@ -97,13 +97,16 @@ async def of(
     *,
     people: Lookup | None = None,
     new: Approval | None = None,
+    approvals: Sequence[Approval] | None = None,
     policy: Policy | None = None,
 ) -> Standing:
-    """people: who is asked; ``app.people.as_known`` for a picture. new: an approval that is about to be given. Raises CannotCheck."""
+    """people: who is asked; ``app.people.as_known`` for a picture. new: an approval that is about to be given. approvals: where they
+    were read with the purchase. Raises CannotCheck."""
     policy, people = policy or app.policy, people or app.people
     facts = await policy.facts(purchase, people)
     case = policy.case(facts, await _figures(policy, app, purchase))
-    approvals = await app.store.approvals_of(purchase)
+    if approvals is None:
+        approvals = await app.store.approvals_of(purchase)
     looked_at = [*approvals, *([new] if new is not None else [])]
     yes = {key(each): await policy.yes(case, each, purchase, people) for each in looked_at}
     return Standing(policy, purchase, case, approvals, yes)

@@ -290,19 +290,19 @@ MENU = {
 async def _truth(turn: Turn, purchase_id: str) -> None:
     """A second card of a purchase becomes a pointer to the first; an old picture is drawn again. Rules 8, 20."""
     store, message = turn.app.store, turn.message
-    card = await store.card_of(purchase_id)
+    found = await store.card_and_version(purchase_id)
     for _ in range(20):  # what was clicked may be older than our knowledge of the card that took its place
-        if card is None or card.ts is not None:
+        if found is None or found[0].ts is not None:
             break
         await asyncio.sleep(0.25)
-        card = await store.card_of(purchase_id)
-    purchase = await store.purchase(purchase_id)
-    if card is None or card.ts is None or purchase is None:
+        found = await store.card_and_version(purchase_id)
+    if found is None or found[0].ts is None:
         return
+    card, version = found
     if card.ts != message["ts"] and not await _pointed(turn, card.permalink or ""):
         return
     seen = (message.get("metadata") or {}).get("event_payload", {}).get("version")
-    if card.drawn_version == purchase.version and seen != purchase.version:
+    if card.drawn_version == version and seen != version:
         await store.redraw(purchase_id)
 
 

@@ -508,6 +508,31 @@ async def test_a_person_says_yes_to_a_quote_once_whatever_the_stage_and_once_in_
     assert [each.stage for each in await store.approvals_of(purchase)] == [1, 0]
 
 
+async def test_an_approval_gives_the_purchase_as_it_is_kept(store: Store) -> None:
+    """It is not read once more for that."""
+    purchase = await submitted(store)
+    for person, state in (("U0A", State.AWAITING_APPROVAL), ("U0B", State.IN_PROGRESS)):
+        after = await approve(store, purchase, person, 2)
+        assert (after.state, after.quote.price) == (state, Decimal("1.15"))
+        assert after.model_dump() == (await now_of(store, purchase)).model_dump()
+
+
+async def test_a_purchase_comes_with_the_approvals_of_its_quote_of_now(store: Store) -> None:
+    purchase = await submitted(store)
+    assert await store.with_approvals("none") is None
+    for quote_no in (1, 2):
+        found = await store.with_approvals(purchase.id)
+        assert found is not None and found[0].quote_no == quote_no and found[1] == []
+        for person in ("U0A", "U0B"):
+            purchase = await approve(store, purchase, person, 3)
+        found = await store.with_approvals(purchase.id)
+        assert found is not None
+        assert found[0].model_dump() == purchase.model_dump()
+        assert found[1] == await store.approvals_of(purchase)
+        assert [each.person_id for each in found[1]] == ["U0A", "U0B"]
+        purchase = await store.quote_again(purchase, DONE, {"price": Decimal("1.20")})
+
+
 async def test_an_approval_that_has_grown_old_is_given_anew(store: Store) -> None:
     purchase = await submitted(store)
     await approve(store, purchase, "U0A", 2)

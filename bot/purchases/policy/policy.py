@@ -120,7 +120,7 @@ class Policy(Part):
 
     async def facts(self, purchase: Purchase, people: Lookup, **changed: Any) -> Facts:
         """What rules look at of it. changed: columns of its quote that shall be otherwise. Raises CannotCheck."""
-        quote = purchase.quote.model_copy(update=changed)
+        quote = purchase.quote.model_copy(update=changed) if changed else purchase.quote
         return await self.facts_of(purchase.requester_id, purchase.channel_id, quote, people)
 
     async def facts_of(self, requester_id: str, channel_id: str, quote: Quote, people: Lookup) -> Facts:
