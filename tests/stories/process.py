@@ -161,6 +161,10 @@ class AppProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     def signal(self, sent: int) -> None:
         """Such as SIGSTOP, which freezes it."""
         assert self._process is not None
