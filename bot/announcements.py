@@ -13,8 +13,8 @@ def thread(settings: Settings, message: Said) -> Owed:
 
 
 def direct(purchase: Purchase, message: Said) -> Owed:
-    """To the requester, with a link to the card: once that is there (rule 35)."""
-    return Owed("direct", purchase.requester_id, message, after_card=True)
+    """To who answers for it, at first the requester, with a link to the card: once that is there (rule 35)."""
+    return Owed("direct", purchase.owner_id, message, after_card=True)
 
 
 def called_back(

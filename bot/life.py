@@ -73,6 +73,7 @@ SENTENCES: Mapping[str, str] = {
     "whatsapp_code_entered": N_("{person} entered WhatsApp's code."),
     "whatsapp_code_found": N_("WhatsApp's code was found among the incoming texts."),
     "whatsapp_joined": N_("The WhatsApp sender is in the number's messaging service."),
+    "handed_over": N_("{person} handed it over to {owner}."),
     "release_asked": N_("{person} asked for its number to be released: {reason}"),
     "releasing": N_("The release of {number} was written down, and sent to Twilio."),
     "release_given_up": N_("{number} was not released."),
@@ -150,6 +151,7 @@ def _findings(event: Event, _: Purchase) -> list[Said]:
 
 VALUES: Mapping[str, Callable[[Event, Purchase], Any]] = {
     "person": lambda event, _: person(event.person_id),
+    "owner": lambda event, _: person(event.details.get("owner")),
     "purpose": lambda _, purchase: purchase.purpose,
     "quote": lambda event, _: str(event.quote_no),
     "number": lambda event, purchase: phone(event.details.get("phone_number") or purchase.phone_number),

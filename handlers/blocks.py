@@ -235,6 +235,11 @@ def date(
     return _input(name, label, element, mark, hint, optional)
 
 
+def person(name: str, label: str, *, hint: str | None = None) -> Block:
+    """Anybody in the workspace; the answer is an id (``U...``)."""
+    return _input(name, label, {"type": "users_select"}, "", hint, optional=False)
+
+
 def file(
     name: str,
     label: str,

@@ -53,7 +53,7 @@ def needed(text: str) -> BeforeValidator:
 
 
 def answers(view: View) -> Answers:
-    """``{name: text | date | option value | list of option values or files | None}``, texts without white space at the ends."""
+    """``{name: text | date | person | option value | list of option values or files | None}``, texts without white space at the ends."""
     found: Answers = {}
     for block in view["state"]["values"].values():
         for name, state in block.items():
@@ -79,6 +79,8 @@ def _answer(state: dict[str, Any]) -> Any:
         return [each["value"] for each in state["selected_options"] or ()]
     if "selected_date" in state:
         return state["selected_date"]
+    if "selected_user" in state:
+        return state["selected_user"]
     if "files" in state:
         return list(state["files"] or ())
     if "selected_option" in state:

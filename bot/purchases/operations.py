@@ -13,6 +13,7 @@ from bot.errors import (
     AlreadyDecided,
     BotError,
     BundleDoesNotFit,
+    FormErrors,
     NotPossibleNow,
     NumberTaken,
     OldQuote,
@@ -428,6 +429,34 @@ async def note(
             continue  # the worker has looked at it, or somebody has pressed something
 
 
+async def check_hand_over(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purchase:
+    """The purchase, if this person could name another owner of its number now. Raises as ``check_possible`` does."""
+    return await check_possible(Verb.HAND_OVER, "hand_over", purchase_id, quote_no, person_id, app)
+
+
+@of_the_newest
+async def hand_over(purchase_id: str, quote_no: int, person_id: str, owner_id: str, app: App) -> Purchase:
+    """Another person answers for the number, and hears of it: they, who did until now, and who asked for it.
+
+    Raises as ``check_hand_over`` does, CannotCheck, and FormErrors where they cannot be its owner.
+    """
+    purchase = await check_hand_over(purchase_id, quote_no, person_id, app)
+    if owner_id == purchase.owner_id:
+        raise FormErrors({"owner": say(N_("They answer for it already. Choose somebody else."))})
+    if not app.policy.names(owner_id) and (why := await app.people.barred(owner_id)):
+        raise FormErrors({"owner": why})
+    said = say(
+        N_("{person} has handed {number} over to {owner}, who answers for it from now on."),
+        person=person(person_id),
+        number=phone(purchase.phone_number),
+        owner=person(owner_id),
+    )
+    told = {owner_id, purchase.owner_id, purchase.requester_id} - {person_id}
+    owed = (news.thread(app.settings, said), *(news.to(each, said) for each in sorted(told)))
+    happened = Happened("handed_over", person_id, {"owner": owner_id, "from": purchase.owner_id}, owed)
+    return await app.store.amend(purchase, happened, owner_id=owner_id)
+
+
 async def check_possible(
     verb: Verb, way: str, purchase_id: str, quote_no: int, person_id: str, app: App
 ) -> Purchase:
@@ -467,7 +496,7 @@ async def _amended(purchase: Purchase, happened: Happened, app: App, **values: A
 
 
 def told(app: App, purchase: Purchase, by: str, said: Said) -> tuple[Owed, ...]:
-    if by == purchase.requester_id:
+    if by == purchase.owner_id:
         return (news.thread(app.settings, said),)
     return news.both(app.settings, purchase, said)
 

@@ -26,7 +26,7 @@ WAYS_ON: dict[str, tuple[str, ...]] = {
 }
 """What leads on from a problem, by its kind; from every other one ``retry``."""
 ENDINGS = ("withdraw", "end", "no_whatsapp", "release")
-IN_MENU = ("approve_alone", "bundle", *ENDINGS)
+IN_MENU = ("approve_alone", "bundle", "hand_over", *ENDINGS)
 """What is rare, or cannot be taken back."""
 
 
@@ -51,7 +51,7 @@ def possible(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
     if purchase.is_being_released:
         return ()
     if purchase.state == State.COMPLETE:
-        return (*_when_bought(purchase, bundle), "release")
+        return (*_when_bought(purchase, bundle), "hand_over", *_given_up(purchase), "release")
     on = (*_deciding(purchase), *_with_bundle(purchase, bundle), *_without(purchase))
     if purchase.state in STOPPED and not on:
         on = (
@@ -81,8 +81,13 @@ def _when_bought(purchase: Purchase, bundle: Bundle | None) -> tuple[str, ...]:
         quote.capabilities
     ):
         ways = (*ways, "enable_whatsapp")
-    given_up = whatsapp is not None and on_whatsapp["state"] != WhatsApp.REGISTERING
-    return (*ways, *_shown(bundle), *(("no_whatsapp",) if given_up else ()))
+    return (*ways, *_shown(bundle))
+
+
+def _given_up(purchase: Purchase) -> tuple[str, ...]:
+    """What is wanted no more. One that is being registered is waited for."""
+    whatsapp = purchase.whatsapp
+    return ("no_whatsapp",) if whatsapp and whatsapp["state"] != WhatsApp.REGISTERING else ()
 
 
 def _mends(purchase: Purchase) -> tuple[str, ...]:
@@ -116,6 +121,6 @@ def _without(purchase: Purchase) -> tuple[str, ...]:
 
 def _ending(purchase: Purchase) -> tuple[str, ...]:
     if purchase.state in STOPPED:
-        return ("release", "end") if purchase.is_owned else ("end",)
+        return ("hand_over", "release", "end") if purchase.is_owned else ("end",)
     withdrawable = State.WITHDRAWN in MOVES.get(purchase.state, ())
     return ("withdraw",) if withdrawable and purchase.is_unbought else ()

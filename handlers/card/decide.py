@@ -14,6 +14,7 @@ from bot.texts import N_, Texts, say
 from handlers import blocks, errors, home
 from handlers.blocks import View
 from handlers.bundle import details
+from handlers.card import owner
 from handlers.card import page as pages
 from handlers.forms import Form, needed
 from handlers.ref import OfPurchase
@@ -278,6 +279,7 @@ async def showing_bundle(turn: Turn, of: OfPurchase) -> None:
 MENU = {
     "approve_alone": approving_alone,
     "bundle": showing_bundle,
+    "hand_over": owner.asking,
     "withdraw": withdrawing,
     "end": ending,
     "release": asking_release,

@@ -252,7 +252,11 @@ def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) ->
     if purchase.state != State.AWAITING_APPROVAL:
         asked = t("Asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
         price = purchase.charged if purchase.charged is not None else quote.price
-        facts.append(f"{asked} · " + t("{price} a month", price=t.money(price, quote.currency)))
+        who = [asked]
+        if purchase.owner_id != purchase.requester_id:
+            owner = names.get(purchase.owner_id, purchase.owner_id)
+            who.append(t("{person} answers for it", person=owner))
+        facts.append(" · ".join((*who, t("{price} a month", price=t.money(price, quote.currency)))))
     if quote.destinations:
         facts.append(t("Will text: {countries}", countries=t.listed(map(t.country, quote.destinations))))
     if quote.regulated and quote.end_user_type:
@@ -364,6 +368,7 @@ LABELS = {
     "enable_whatsapp": N_("Enable WhatsApp"),
     "whatsapp_code": N_("Enter the WhatsApp code"),
     "bundle": N_("Show the bundle"),
+    "hand_over": N_("Hand over…"),
     "withdraw": N_("Withdraw…"),
     "end": N_("End…"),
     "no_whatsapp": N_("Do without WhatsApp…"),
@@ -501,6 +506,7 @@ async def around(purchase: Purchase, app: App) -> Around:
     released_by = (purchase.releasing or {}).get("by")
     people = {
         purchase.requester_id,
+        purchase.owner_id,
         purchase.decided_by,
         released_by,
         *approved_by,

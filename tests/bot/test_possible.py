@@ -102,19 +102,19 @@ def test_what_is_finished_offers_nothing_but_the_proof_that_a_number_can_write(
         on_whatsapp = {"enable_whatsapp", "whatsapp_code", "no_whatsapp"}
         texts = {"test", "check"} if purchase.quote.can_text else set()
         if purchase.whatsapp is None:
-            assert set(offered) - {"enable_whatsapp", "bundle", "release"} == texts
-        assert set(offered) <= {"test", "check", "bundle", "release"} | on_whatsapp
+            assert set(offered) - {"enable_whatsapp", "bundle", "hand_over", "release"} == texts
+        assert set(offered) <= {"test", "check", "bundle", "hand_over", "release"} | on_whatsapp
     elif purchase.state not in UNFINISHED:
         assert offered == ()
 
 
 @given(reachable())
-def test_a_number_can_be_released_while_it_is_ours_at_rest_and_nobody_has_asked_for_that(
+def test_a_number_can_be_released_or_handed_over_while_it_is_ours_at_rest_and_nobody_has_it_released(
     found: tuple[Purchase, Bundle | None],
 ) -> None:
     purchase, offered = found[0], possible(*found)
     ours = purchase.state in (State.FAILED, State.COMPLETE) and purchase.phone_number_sid is not None
-    assert ("release" in offered) == (ours and purchase.releasing is None)
+    assert ("release" in offered) == ("hand_over" in offered) == (ours and purchase.releasing is None)
     if ours and purchase.releasing is not None:
         assert offered == (), "nothing else is done with a number that is being released"
 

@@ -29,7 +29,7 @@ async def test_a_us_number_is_bought_and_attached_to_a_new_service(
     await stage.in_thread(card, "has approved")
     await stage.in_thread(card, "is bought and in its messaging service “Campaigns”")
     await stage.told(requester, "is bought and in its messaging service")
-    assert field_ids(card) == {"test", "set_inbound", "check", "enable_whatsapp", "release"}, (
+    assert field_ids(card) == {"test", "set_inbound", "check", "enable_whatsapp", "hand_over", "release"}, (
         "no button stays that does nothing"
     )
 

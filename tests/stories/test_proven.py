@@ -63,7 +63,7 @@ async def test_a_us_number_whose_service_has_no_campaign(
     card = await stage.card("complete")
     assert t("{number} is bought, and cannot text US phones yet", number=number) in card["text"]
     assert t(readiness.NO_CAMPAIGN) in shown(card) and card["metadata"]["event_payload"]["ready"] == "no"
-    assert field_ids(card) == {"test", "set_inbound", "check", "enable_whatsapp", "release"}, (
+    assert field_ids(card) == {"test", "set_inbound", "check", "enable_whatsapp", "hand_over", "release"}, (
         "replies are dropped"
     )
     await verified(stage)

@@ -73,6 +73,7 @@ async def is_released(stage: Stage, card: Any, requester: Person) -> None:
     assert "was released by Ada Approver" in released["text"], released["text"]
     assert number_in(card) not in await stage.bought()
     await stage.told(requester, "has released")
+    await stage.in_thread(card, "has released")
     assert await told(stage, card, requester, "has released") == (1, 1)
 
 
@@ -219,6 +220,7 @@ async def test_after_a_doubt_twilio_is_asked_before_anything_is_tried_again(
     if fault.get("status") != 429:  # that one was not looked at
         assert all("GET" in made[a:b] for a, b in itertools.pairwise(deletes)), made
     await stage.told(requester, "has released")
+    await stage.in_thread(card, "has released")
     assert await told(stage, card, requester, "has released") == (1, 1)
 
 
@@ -345,6 +347,7 @@ async def test_two_who_press_at_once_release_it_once(
     purchase = await row(stage, card)
     assert purchase.state == State.RELEASED and state_of(await stage.card()) == "released"
     await stage.told(requester, "has released")
+    await stage.in_thread(card, "has released")
     assert await told(stage, card, requester, "has released") == (1, 1)
 
 

@@ -487,7 +487,7 @@ async def test_a_number_that_cannot_text_can_be_on_whatsapp(
     await requester.types("buy-number NZ")
     card = await bought(stage, requester, approver, "NZ", number_type="toll-free")
     (number,) = await stage.bought()
-    assert field_ids(card) == {"enable_whatsapp", "release"}
+    assert field_ids(card) == {"enable_whatsapp", "hand_over", "release"}
     await approver.clicks(card, "enable_whatsapp")
     assert "tells the number a code in a call" in shown(await approver.view("card.whatsapp"))
     await approver.submits(**PROFILE)
