@@ -29,10 +29,13 @@ PINNED := --quiet --universal --generate-hashes --no-header --no-annotate
 audit-dependencies: .venv/ready ## Ask whether an advisory is known for any pinned version; fails too where nobody could be asked
 	@$(UV) tool run --quiet --from pip-audit==2.10.1 python -m tests.audit_dependencies requirements.txt requirements-dev.txt
 
-bench: bench-acknowledgements bench-start bench-under-way bench-size ## Measure all of it in turn: docs/performance.md says what, and what was found (RUNS=3)
+bench: bench-acknowledgements bench-approval bench-start bench-under-way bench-size ## Measure all of it in turn: docs/performance.md says what, and what was found (RUNS=3)
 
 bench-acknowledgements: .venv/ready ## Measure acknowledgements beside a bare Bolt app (RATE="50 200" SECONDS=5 RUNS=3)
 	@RATE="$(RATE)" SECONDS=$(SECONDS) RUNS=$(RUNS) $(PY) -m bench.acknowledgements
+
+bench-approval: .venv/ready ## Measure from Approve to done, Twilio taking 200 ms, beside as many bare calls (RUNS=3)
+	@RUNS=$(RUNS) $(PY) -m bench.approval
 
 bench-start: .venv/ready ## Measure start and memory; python -m bench.start imports lists what is heavy (RUNS=3)
 	@RUNS=$(RUNS) $(PY) -m bench.start
@@ -99,4 +102,4 @@ PY_SIMULATION := .venv-simulation/bin/python
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-.PHONY: demo test lint run lock audit-dependencies bench bench-acknowledgements bench-start bench-under-way bench-size walk audit simulate ablation chaos pictures country-names clean help
+.PHONY: demo test lint run lock audit-dependencies bench bench-acknowledgements bench-approval bench-start bench-under-way bench-size walk audit simulate ablation chaos pictures country-names clean help
