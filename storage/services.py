@@ -32,6 +32,14 @@ class MessagingServices(Database):
                 continue
         raise RuntimeError("a messaging service can be neither inserted nor found")
 
+    async def service_made_here(self, account_sid: str, sid: str) -> MessagingService | None:
+        """The row of a service that we have made, if we have."""
+        of_ours = select(MessagingService).where(
+            MessagingService.account_sid == account_sid, MessagingService.sid == sid
+        )
+        async with self.reading() as session:
+            return (await session.exec(of_ours)).first()
+
     async def claim_service(self, service: MessagingService, by: str) -> bool:
         """Whether this purchase is now the one that makes the service; its own claim from before counts.
 

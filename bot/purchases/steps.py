@@ -361,7 +361,7 @@ def wants_service(purchase: Purchase) -> bool:
 def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingService | None) -> str | None:
     """The SID of the quoted service by its exact name (rule 9); None: it is still to be made.
 
-    made: our own row of that name; what is claimed there was made, or begun, by us. Raises ServiceGone, SeveralServices, and ServiceExists when somebody else has made
+    made: our own row of it; what is claimed there was made, or begun, by us. Raises ServiceGone, SeveralServices, and ServiceExists when somebody else has made
     one of the name of a new one.
     """
     quote = purchase.quote
@@ -371,6 +371,8 @@ def service_for(purchase: Purchase, known: Sequence[Known], made: MessagingServi
         if quote.service_sid in same or (not name and quote.service_sid in {each.sid for each in known}):
             return quote.service_sid
         if not same:
+            if made is not None and _is_late(made, known):
+                return made.sid
             raise ServiceGone(name=name or quote.service_sid)
     elif made is not None and made.sid is not None and (made.sid in same or _is_late(made, known)):
         return made.sid
@@ -395,11 +397,13 @@ def _is_late(made: MessagingService, known: Sequence[Known]) -> bool:
 async def _services_now(
     purchase: Purchase, app: App, *, fresh: bool
 ) -> tuple[Sequence[Known], MessagingService | None]:
-    """Twilio's list, and for a new service our row of its name, read after the list: what another purchase of ours makes
-    meanwhile is in the row before it is in the list. fresh: else it may have been read directly before."""
+    """Twilio's list, and our row of the service, read after the list: what another purchase of ours makes meanwhile is in the row
+    before it is in the list. fresh: else it may have been read directly before."""
     known = await (app.market.fresh_services() if fresh else app.market.recent_services())
-    new = purchase.quote.service == Service.NEW
-    return known, await _made_here(purchase, app) if new else None
+    quote = purchase.quote
+    if quote.service == Service.NEW:
+        return known, await _made_here(purchase, app)
+    return known, await app.store.service_made_here(purchase.account_sid, quote.service_sid or "")
 
 
 async def _made_here(purchase: Purchase, app: App) -> MessagingService:
@@ -412,8 +416,7 @@ async def ensure_service(purchase: Purchase, app: App) -> Done | Wait:
     """The SID (``MG...``) of the quoted service, made when it is a new one. Raises as ``service_for`` does."""
     name = purchase.quote.service_name
     if purchase.quote.service == Service.EXISTING:
-        sid = service_for(purchase, await app.market.recent_services(), None)
-        return _in_service(sid, name)
+        return _in_service(service_for(purchase, *await _services_now(purchase, app, fresh=False)), name)
     row = await _made_here(purchase, app)
     cut_off = row.claimed_by == purchase.id  # we began to make it once: the list that is kept may be older
     known, made = await _services_now(purchase, app, fresh=cut_off)
@@ -486,7 +489,8 @@ async def attach_number(purchase: Purchase, app: App) -> Done | Wait:
             case 21715:
                 raise CannotJoinService(message=error.message) from error
             case _ if error.code in (21421, 21701) or error.status == 404:
-                made = await _made_here(purchase, app) if purchase.quote.service == Service.NEW else None
+                sid = purchase.messaging_service_sid
+                made = await app.store.service_made_here(purchase.account_sid, sid)
                 wait = lagging(purchase, purchase.bought_at, made.made_at if made else None)
                 if wait is not None:
                     return wait

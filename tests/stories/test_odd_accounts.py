@@ -49,6 +49,29 @@ async def test_reads_that_lag_behind_cost_waits_and_no_repeats(
     assert len(lines) == 1
 
 
+async def test_a_service_that_was_made_just_now_is_not_gone_for_the_next_request(
+    stage: Stage, requester: Person, requester2: Person, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    """Twilio's list does not show it yet (rule 32)."""
+    await asks(requester, review=NEW_SERVICE)
+    await twilio.post("lag", seconds=100)
+    await approver.clicks(await stage.card("awaiting_approval"), "approve")
+
+    async def made() -> Any:
+        services = (await twilio.get("state"))["services"]
+        return next((each["sid"] for each in services if each["friendly_name"] == "Team"), None)
+
+    sid = await until(made, "the service is made")
+    await twilio.post("lag", seconds=0)
+    second = await asks(requester2, review={"messaging_service": sid})
+    await approver.clicks(await stage.card("awaiting_approval", second), "approve")
+
+    await stage.in_thread(await stage.card("in_progress", second), "bought")
+    await clock.forward(101)
+    await stage.card("complete", second)
+    assert second in await stage.senders("Team")
+
+
 @pytest.mark.parametrize(("lag", "step"), [(4, 1), (45, 3)])
 async def test_a_lost_answer_and_a_lag_make_no_second_service(
     stage: Stage,
