@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from bot.core import App
 from bot.errors import FormErrors, HeldByAnother
 from bot.purchases.draft import Search, search_of
-from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
+from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NC_, NUMBER_TYPES, Texts, phone, say
 from bot.twilio.numbers import LIMIT, Available, available, from_kept
 from handlers import blocks
 from handlers.blocks import Block, View
@@ -103,7 +103,7 @@ def _with_buttons(
 ) -> View:
     buttons = []
     if nth > 0:
-        buttons.append(blocks.button("previous", t("Previous")))
+        buttons.append(blocks.button("previous", t(NC_("numbers", "Previous"))))
     if nth < pages - 1:
         buttons.append(blocks.button("more", t("More numbers")))
     buttons += [blocks.button("search_again", t("Search again")), blocks.button("back", t("Back"))]
