@@ -82,12 +82,14 @@ def page(
 def _heading(draft: Draft, app: App, t: Texts, count: int) -> str:
     assert draft.country and draft.number_type
     offer = app.market.offer(draft.country, draft.number_type)
-    price = t("{price} a month each", price=t.money(offer.price, offer.currency)) if offer else ""
-    kind = t(NUMBER_TYPES[draft.number_type])
+    what = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     found = t.n("One number found.", "{n} numbers found.", count)
     if count >= LIMIT:
         found = t("Showing {n}: Twilio lists no more at a time.", n=count)
-    return f"*{t.country(draft.country)}, {kind}* – {price}. {found}"
+    if offer is None:
+        return t("*{what}*: {found}", what=what, found=found)
+    price = t.money(offer.price, offer.currency)
+    return t("*{what}* – {price} a month each. {found}", what=what, price=price, found=found)
 
 
 def _option(number: Available, t: Texts) -> Any:

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from bot.texts import LANGUAGES, NC_, Texts
+from sandbox.slack.page import WORDS
+from sandbox.slack.tour import STEPS
+from sandbox.slack.values import SAID
 from tests.catalogue import in_code, languages, translations
 
 JAPANESE = "[ぁ-んァ-ヶ一-龥々ー]"
@@ -83,6 +86,15 @@ def test_japanese_has_no_space_beside_latin_letters(language: str) -> None:
     """A command in backticks may have one around it."""
     spaced = [other for _, other in entries(language) if BESIDE_LATIN.search(other)]
     assert spaced == []
+
+
+def test_nor_have_the_sandboxs_own_words() -> None:
+    own = [
+        *(japanese for _, japanese in WORDS.values()),
+        *(japanese for _, japanese in SAID.values()),
+        *(japanese for step in STEPS for _, japanese in (step.title, step.text, step.go)),
+    ]
+    assert [each for each in own if BESIDE_LATIN.search(each)] == []
 
 
 def test_no_text_hides_in_an_f_string() -> None:
