@@ -264,13 +264,13 @@ class BundleRefused(BotError):
 
 class NotBoughtYet(BotError):
     text = N_(
-        "Twilio did not say whether {number} was bought, {count} times in a row, and it was not. Press Try again when Twilio works."
+        "Twilio did not say whether {number} was bought, {count} times in a row, and it was not. Press Retry once Twilio works."
     )
 
 
 class TrialLimit(BotError):
     text = N_(
-        "A trial account may have one number only, and it has one. Upgrade the Twilio account, then press Try again."
+        "A trial account may have one number only, and it has one. Upgrade the Twilio account, then press Retry."
     )
 
 
@@ -282,7 +282,7 @@ class SecondOnTrial(BotError):
 
 class NeedsAPerson(BotError):
     text = N_(
-        "{number} is in the Twilio account but does not carry this purchase's name, so Number Desk cannot tell who bought it. Nothing more is bought until somebody has looked. It was created there at {created}; our own attempt began at {began}."
+        "{number} is in the Twilio account but does not carry this request's name, so Number Desk cannot tell who bought it. Nothing more is bought until somebody has looked. It was created there at {created}; our own attempt began at {began}."
     )
 
 

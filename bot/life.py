@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.readiness import NAMES
-from bot.texts import BUNDLE_STATES, N_, Said, Texts, country, money, number_type, person, phone, say
+from bot.texts import BUNDLE_STATES, N_, NC_, Said, Texts, country, money, number_type, person, phone, say
 from storage.models import Event, Purchase
 from storage.store import Store
 
@@ -83,15 +83,15 @@ SENTENCES: Mapping[str, str] = {
 """By what a line of the record says. A line that has none here is told by that very word."""
 
 TEST_STATES = {
-    "delivered": N_("it was delivered"),
-    "undelivered": N_("it was not delivered"),
+    "delivered": NC_("a test message", "delivered"),
+    "undelivered": NC_("a test message", "not delivered"),
     "failed": N_("failed"),
     "no_receipt": N_("no receipt of the carrier's"),
     "interrupted": N_("interrupted before it was sent"),
 }
 VERDICTS = {
     "fine": N_("fine"),
-    "missing": N_("missing"),
+    "missing": NC_("a check", "missing"),
     "waiting": N_("under way"),
     "unknown": N_("not to be seen"),
 }

@@ -17,6 +17,9 @@ from bot import countries
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("en", "ja")
 
+IN_CONTEXT = "\x04"
+"""Between context and text, as in gettext's own files."""
+
 Said = dict[str, Any]
 """A sentence that is kept in the database and told later, in whatever language: ``{"say": key, "with": {...}}``."""
 
@@ -28,6 +31,11 @@ MOMENT = "{date_short_pretty} {time}"
 def N_(text: str) -> str:
     """Marks a text for the catalogue; it is translated where it is shown."""
     return text
+
+
+def NC_(context: str, text: str) -> str:
+    """As ``N_``, for a text that has another sense elsewhere: translators see the context, readers of English do not."""
+    return f"{context}{IN_CONTEXT}{text}"
 
 
 def say(text: str, **with_: Any) -> Said:
@@ -108,7 +116,7 @@ ADDRESS_NEEDS = {
 
 @lru_cache
 def catalogue(language: str) -> dict[str, str | tuple[str, ...]]:
-    """``{English: translation}``, a tuple of forms where there are plurals; empty for English."""
+    """``{English, after its context: translation}``, a tuple of forms where there are plurals; empty for English."""
     file = LOCALE / language / "LC_MESSAGES" / "messages.po"
     if not file.exists():
         return {}
@@ -118,7 +126,8 @@ def catalogue(language: str) -> dict[str, str | tuple[str, ...]]:
     for entry in entries:
         if entry.id and entry.string:
             key = entry.id[0] if isinstance(entry.id, tuple | list) else entry.id
-            texts[str(key)] = tuple(entry.string) if isinstance(entry.string, tuple | list) else entry.string
+            key = NC_(entry.context, str(key)) if entry.context else str(key)
+            texts[key] = tuple(entry.string) if isinstance(entry.string, tuple | list) else entry.string
     return texts
 
 
@@ -149,7 +158,7 @@ class Texts:
 
     def pattern(self, text: str) -> str:
         """The text in this language, its values still to be filled in."""
-        found = self._texts.get(text, text)
+        found = self._texts.get(text, text.rpartition(IN_CONTEXT)[2])
         return found if isinstance(found, str) else found[0]
 
     def said(self, said: Said, names: Mapping[str, str] | None = None) -> str:

@@ -8,7 +8,7 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parent.parent
 LOCALES = ROOT / "bot" / "locale"
-KEYWORDS = {"t": None, "N_": None, "say": None, "n": (1, 2), "sentence": (2,)}
+KEYWORDS = {"t": None, "N_": None, "NC_": ((1, "c"), 2), "say": None, "n": (1, 2), "sentence": (2,)}
 
 
 def in_code() -> Catalog:
@@ -16,8 +16,8 @@ def in_code() -> Catalog:
     catalogue = Catalog(project="Number Desk", charset="utf-8")
     for folder in ("bot", "handlers"):
         found = extract_from_dir(ROOT / folder, method_map=[("**.py", "python")], keywords=KEYWORDS)
-        for file, _, message, _, _ in found:
-            catalogue.add(message, locations=[(f"{folder}/{file}", None)])
+        for file, _, message, _, context in found:
+            catalogue.add(message, context=context, locations=[(f"{folder}/{file}", None)])
     return catalogue
 
 

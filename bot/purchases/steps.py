@@ -87,13 +87,15 @@ class Done:
 class Step:
     """One column of the purchase and how it is filled.
 
-    ``waiting`` says in the present what is under way as long as it is not done, ``done`` what is so afterwards; ``told`` goes to the thread.
+    ``waiting`` says in the present what is under way as long as it is not done, ``done`` what is so
+    afterwards, ``ahead`` names the step until then; ``told`` goes to the thread.
     """
 
     column: str
     event: str
     waiting: str
     done: str
+    ahead: str
     told: str | None
     do: Callable[[Purchase, App], Awaitable[Done | Wait]]
     only_if: Callable[[Purchase], bool] = lambda purchase: True
@@ -561,6 +563,7 @@ STEPS = (
         "bundle_approved",
         N_("waiting for the bundle"),
         N_("Bundle approved"),
+        N_("Bundle"),
         None,
         await_bundle,
         only_if=regulated,
@@ -570,6 +573,7 @@ STEPS = (
         "charge",
         N_("buying"),
         N_("Bought"),
+        N_("Buy"),
         N_("{number} is bought for {price} a month."),
         buy_number,
     ),
@@ -578,6 +582,7 @@ STEPS = (
         "service_found",
         N_("bought, preparing its messaging service"),
         N_("Messaging service set up"),
+        N_("Messaging service"),
         None,
         ensure_service,
         only_if=wants_service,
@@ -587,11 +592,14 @@ STEPS = (
         "attached",
         N_("bought, adding it to its messaging service"),
         N_("In its messaging service"),
+        N_("Add to the service"),
         N_("{number} is in the messaging service “{service}” now."),
         attach_number,
         only_if=wants_service,
     ),
-    Step("checked_at", "checked", N_("bought, checking it"), N_("Checked"), None, check_readiness),
+    Step(
+        "checked_at", "checked", N_("bought, checking it"), N_("Checked"), N_("Check"), None, check_readiness
+    ),
 )
 
 

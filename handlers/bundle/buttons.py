@@ -1,7 +1,7 @@
 """What can be done with a bundle, as buttons: the same on its line, its page and its news."""
 
 from bot.bundles.possible import possible
-from bot.texts import N_, Texts
+from bot.texts import N_, NC_, Texts
 from handlers import blocks
 from handlers.blocks import Block
 from storage.models import Bundle
@@ -41,7 +41,7 @@ def _button(verb: str, bundle: Bundle, renewal: Bundle | None, t: Texts) -> Bloc
         sure = blocks.confirm(
             t("Send to Twilio?"),
             t("Twilio checks it once more and begins its review. During it nothing can be changed."),
-            t("Send"),
+            t(NC_("a bundle", "Send")),
             t("Not yet"),
         )
     return blocks.button(verb, t(label), bundle.id, confirm=sure)

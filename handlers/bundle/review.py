@@ -1,7 +1,7 @@
 """Everything once more, with what Twilio's evaluation says, before it is sent to the reviewers."""
 
 from bot.core import App
-from bot.texts import Texts
+from bot.texts import NC_, Texts
 from bot.twilio import addresses, contents, names
 from bot.twilio.contents import Document, Page
 from bot.twilio.regulations import Requirement
@@ -28,7 +28,7 @@ async def page(form: BundleForm, app: App, t: Texts, *, notes: Notes, mark: str 
     return common.page(
         form,
         CALLBACK_ID,
-        t("Check and send"),
+        t(NC_("a bundle", "Check and send")),
         shown,
         t,
         about=form.about,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from bot.core import App
 from bot.errors import FormErrors, HeldByAnother
 from bot.purchases.draft import Search, search_of
-from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NUMBER_TYPES, Texts, phone, say
+from bot.texts import ADDRESS_NEEDS, CAPABILITIES, N_, NC_, NUMBER_TYPES, Texts, phone, say
 from bot.twilio.numbers import LIMIT, Available, available, from_kept
 from handlers import blocks
 from handlers.blocks import Block, View
@@ -82,12 +82,14 @@ def page(
 def _heading(draft: Draft, app: App, t: Texts, count: int) -> str:
     assert draft.country and draft.number_type
     offer = app.market.offer(draft.country, draft.number_type)
-    price = t("{price} a month each", price=t.money(offer.price, offer.currency)) if offer else ""
-    kind = t(NUMBER_TYPES[draft.number_type])
+    what = t("{country}, {type}", country=t.country(draft.country), type=t(NUMBER_TYPES[draft.number_type]))
     found = t.n("One number found.", "{n} numbers found.", count)
     if count >= LIMIT:
         found = t("Showing {n}: Twilio lists no more at a time.", n=count)
-    return f"*{t.country(draft.country)}, {kind}* – {price}. {found}"
+    if offer is None:
+        return t("*{what}*: {found}", what=what, found=found)
+    price = t.money(offer.price, offer.currency)
+    return t("*{what}* – {price} a month each. {found}", what=what, price=price, found=found)
 
 
 def _option(number: Available, t: Texts) -> Any:
@@ -103,7 +105,7 @@ def _with_buttons(
 ) -> View:
     buttons = []
     if nth > 0:
-        buttons.append(blocks.button("previous", t("Previous")))
+        buttons.append(blocks.button("previous", t(NC_("numbers", "Previous"))))
     if nth < pages - 1:
         buttons.append(blocks.button("more", t("More numbers")))
     buttons += [blocks.button("search_again", t("Search again")), blocks.button("back", t("Back"))]

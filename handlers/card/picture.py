@@ -307,10 +307,10 @@ def _steps(purchase: Purchase, t: Texts, names: Names) -> list[tuple[str, str]]:
         if getattr(purchase, step.column) is not None:
             steps.append(("complete", t(step.done)))
         elif step is now and purchase.state in STOPPED:
-            steps.append(("error", t(step.done)))
+            steps.append(("error", t(step.ahead)))
         else:
             under_way = step is now and purchase.state == State.IN_PROGRESS
-            steps.append(("in_progress" if under_way else "pending", t(step.done)))
+            steps.append(("in_progress" if under_way else "pending", t(step.ahead)))
     return steps
 
 
@@ -437,7 +437,7 @@ def _alternative(number: Available, of: OfPurchase, t: Texts) -> Block:
 
 def steps_as_text(picture: Picture, t: Texts) -> Block:
     """Every client shows it."""
-    said = "   ".join(f"{SIGNS[status]} {words}" for status, words in picture.steps)
+    said = " · ".join(f"{SIGNS[status]} {words}" for status, words in picture.steps)
     return {"type": "context", "elements": [blocks.plain(said)]}
 
 

@@ -37,7 +37,7 @@ STEPS = (
         ("Ask for a number", "番号を申請する"),
         (
             "Send `/twilio buy-number US` in #numbers. Choose a number, say what it is for, and send it for approval.",
-            "#numbers で `/twilio buy-number US` を送信します。番号を選び、用途を入力して、承認を依頼してください。",
+            "#numbersで `/twilio buy-number US` を送信します。番号を選び、用途を入力して、承認を依頼してください。",
         ),
         TYPE_IT,
         channel="C0NUMBERS",
@@ -47,9 +47,9 @@ STEPS = (
         ("Approve it as somebody else", "ほかの人として承認する"),
         (
             "Nobody approves a request of their own. Become Ada Approver, here or at the bottom of the sidebar, and press *Approve* on the card in #approvals.",
-            "ご自身の申請は承認できません。ここまたはサイドバーの下部で Ada Approver に切り替え、#approvals のカードで *Approve*（承認）を押してください。",
+            "ご自身の申請は承認できません。ここまたはサイドバーの下部でAda Approverに切り替え、#approvalsのカードで *Approve*（承認）を押してください。",
         ),
-        ("Become Ada Approver", "Ada Approver に切り替え"),
+        ("Become Ada Approver", "Ada Approverに切り替え"),
         user="U0APPROVER",
         channel="C0APPROVALS",
     ),
@@ -64,18 +64,18 @@ STEPS = (
         types="/twilio buy-number DE",
     ),
     Step(
-        ("Review it at Twilio", "Twilio で審査する"),
+        ("Review it at Twilio", "Twilioで審査する"),
         (
             "The reviewer is you, too. Approve or reject the bundle on the Twilio twin's page, and see in #bundles what becomes of it.",
-            "審査するのもあなたです。Twilio のページでバンドルを承認または却下し、結果を #bundles で確認してください。",
+            "審査するのもあなたです。Twilioのページでバンドルを承認または却下し、結果を#bundlesで確認してください。",
         ),
-        ("Open Twilio's page", "Twilio のページを開く"),
+        ("Open Twilio's page", "Twilioのページを開く"),
     ),
     Step(
         ("Test the number", "番号をテストする"),
         (
             "A number's card says what is still missing before it can text. Press *Send a test message* there: Twilio's page shows what became of it.",
-            "番号のカードには、送信できるようになるまでに必要なことが表示されます。カードの *Send a test message*（テストメッセージを送信）を押し、Twilio のページで結果を確認してください。",
+            "番号のカードには、送信できるようになるまでに必要なことが表示されます。カードの *Send a test message*（テストメッセージを送信）を押し、Twilioのページで結果を確認してください。",
         ),
         ("Show the card", "カードを表示"),
         channel="C0APPROVALS",

@@ -201,14 +201,14 @@ def suggestion_problems(answer: Any) -> list[str]:
 
 SAID = {
     "required": ("Please complete this required field.", "この項目は必須です。入力または選択してください。"),
-    "shortest": ("Please enter at least {n} characters.", "{n} 文字以上で入力してください。"),
-    "longest": ("Please enter no more than {n} characters.", "{n} 文字以内で入力してください。"),
+    "shortest": ("Please enter at least {n} characters.", "{n}文字以上で入力してください。"),
+    "longest": ("Please enter no more than {n} characters.", "{n}文字以内で入力してください。"),
     "email": ("Please enter a valid email address.", "有効なメールアドレスを入力してください。"),
-    "url": ("Please enter a valid URL.", "有効な URL を入力してください。"),
+    "url": ("Please enter a valid URL.", "有効なURLを入力してください。"),
     "number": ("Please enter a number.", "数値を入力してください。"),
     "whole": ("Please enter a whole number.", "整数を入力してください。"),
-    "least": ("Please enter a number of at least {n}.", "{n} 以上の数値を入力してください。"),
-    "most": ("Please enter a number of at most {n}.", "{n} 以下の数値を入力してください。"),
+    "least": ("Please enter a number of at least {n}.", "{n}以上の数値を入力してください。"),
+    "most": ("Please enter a number of at most {n}.", "{n}以下の数値を入力してください。"),
 }
 """In English and Japanese. The words but the first are [assumed]."""
 

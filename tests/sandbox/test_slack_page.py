@@ -578,12 +578,10 @@ async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -
     await expect(page.get_by_role("button", name="現在のユーザー 山田 花子")).to_be_visible()
     await expect(page.locator(f'[data-ts="{made["ts"]}"]')).to_contain_text("2026年1月")
     app.error = "operation_timeout"
-    box = page.get_by_label("#numbers へのメッセージ")
+    box = page.get_by_label("#numbersへのメッセージ")
     await box.fill("/twilio buy")
     await box.press("Enter")
-    await expect(page.get_by_role("alert")).to_have_text(
-        "/twilio はエラー「operation_timeout」で失敗しました"
-    )
+    await expect(page.get_by_role("alert")).to_have_text("/twilioはエラー「operation_timeout」で失敗しました")
     app.error = None
     email = field("e", "メール", {"type": "email_text_input", "action_id": "email"})
     proof = field("f", "書類", {"type": "file_input", "action_id": "file", "max_files": 1})
@@ -599,7 +597,7 @@ async def test_the_page_speaks_japanese(page: Page, twin: SlackTwin, app: App) -
     await dialog.get_by_label("書類").set_input_files(
         {"name": "書類.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
     )
-    await expect(dialog.get_by_role("button", name="書類.pdf を削除")).to_be_visible()
+    await expect(dialog.get_by_role("button", name="書類.pdfを削除")).to_be_visible()
 
 
 async def test_a_tour_leads_through_the_whole_job(browser: Browser, twin: SlackTwin, app: App) -> None:
@@ -609,22 +607,22 @@ async def test_a_tour_leads_through_the_whole_job(browser: Browser, twin: SlackT
     page = await window.new_page()
     await look(page, twin, "U0REQUESTERJA", "C0BUNDLES")
     tour = page.get_by_role("region", name="ツアー")
-    await expect(tour).to_contain_text("ステップ 1 / 5")
+    await expect(tour).to_contain_text("ステップ1 / 5")
     await tour.get_by_role("link", name="コマンドを入力").click()
-    await expect(page.get_by_label("#numbers へのメッセージ")).to_have_value("/twilio buy-number US")
-    await expect(page.get_by_label("#numbers へのメッセージ")).to_be_focused()
+    await expect(page.get_by_label("#numbersへのメッセージ")).to_have_value("/twilio buy-number US")
+    await expect(page.get_by_label("#numbersへのメッセージ")).to_be_focused()
 
     await tour.get_by_role("button", name="次のステップ").press("Enter")
-    await tour.get_by_role("link", name="Ada Approver に切り替え").click()
+    await tour.get_by_role("link", name="Ada Approverに切り替え").click()
     tour = page.get_by_role("region", name="Tour")
     await expect(tour).to_contain_text("Step 2 of 5")
     await expect(page.get_by_label("Message #approvals")).to_be_visible()
     await tour.get_by_role("button", name="Next step").click()
     await tour.get_by_role("link", name="Type it for me").click()  # as who asked before
-    await expect(page.get_by_label("#numbers へのメッセージ")).to_have_value("/twilio buy-number DE")
+    await expect(page.get_by_label("#numbersへのメッセージ")).to_have_value("/twilio buy-number DE")
     tour = page.get_by_role("region", name="ツアー")
     await tour.get_by_role("button", name="次のステップ").click()
-    twilio = tour.get_by_role("link", name="Twilio のページを開く")
+    twilio = tour.get_by_role("link", name="Twilioのページを開く")
     await expect(twilio).to_have_attribute("href", "http://127.0.0.1:3002")
     await tour.get_by_role("button", name="次のステップ").click()
     await expect(tour.get_by_role("heading")).to_have_text("番号をテストする")
