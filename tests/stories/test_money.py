@@ -395,7 +395,7 @@ async def test_bought_but_not_finished_has_actions_of_its_own(
     await approver.clicks(await stage.card(), "approve")
     card = await stage.card("failed")
     assert "takes no more numbers" in shown(card)
-    assert {"retry", "choose_service", "end"} == field_ids(card)
+    assert {"retry", "choose_service", "hand_over", "release", "end"} == field_ids(card)
     await requester.clicks(card, "choose_service")
     page = await requester.view("card.service")
     support = options(page, "messaging_service")[0]
