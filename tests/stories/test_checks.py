@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 from bot import readiness
+from bot.twilio.access import LOOK
 from storage.models import now
 from tests.stories.conftest import Clock
 from tests.stories.stage import Control, Person, Stage, shown, until
+from tests.stories.test_mending import opens
 from tests.stories.test_proven import Reader, reader
 from tests.stories.test_ready import bought, reads
 
@@ -55,6 +57,41 @@ async def test_a_suspended_account(stage: Stage, reader: Reader, approver: Perso
     await twilio.post("account", status="active")
     await reader.person.clicks(card, "check")
     await reads(stage, t("{number} is bought and in “{service}”", number="", service="Leeds").strip())
+
+
+async def test_the_operators_hear_of_a_suspended_account_though_nothing_waits_and_nobody_asks(
+    stage: Stage, reader: Reader, approver: Person, twilio: Control, clock: Clock
+) -> None:
+    """By the look at whether Twilio lets the app in, so that no number is polled for it."""
+    t = reader.t
+    card = await bought(stage, reader.person, approver, "CA")
+    await opens(stage, approver, "set_inbound")
+    await approver.submits()
+    await stage.in_thread(card, t("Replies are handed on."))
+    last = (await twilio.get("calls"))[-1]["number"]
+    await twilio.post("account", status="suspended")
+    refused = "Twilio does not let the app in (error {error}): the account is suspended or closed, or one of these settings is wrong: {setting}. What waits goes on by itself once that is fixed."
+    said = t(refused, error="20003", setting=stage.app.access.setting)
+
+    async def told() -> list[str]:
+        return [each["text"] for each in await stage.messages("C0OPERATORS") if said in each["text"]]
+
+    await clock.forward(LOOK + 1)
+    await until(told, "the operators are told")
+    for _ in range(3):
+        await clock.forward(LOOK + 1)
+    await twilio.post("account", status="active")
+    await clock.forward(LOOK + 1)
+    again = t("Twilio lets the app in again; what waited since {moment} goes on.", moment="@").split("@")
+
+    async def mended() -> bool:
+        messages = [each["text"] for each in await stage.messages("C0OPERATORS")]
+        return any(all(part in each for part in again) for each in messages)
+
+    await until(mended, "and that it is well again")
+    assert len(await told()) == 1
+    calls = await twilio.get("calls", since=str(last))
+    assert [each for each in calls if "/IncomingPhoneNumbers/PN" in each["path"]] == []
 
 
 async def test_a_balance_that_is_low_and_one_that_cannot_be_known(
