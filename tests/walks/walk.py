@@ -374,6 +374,8 @@ class Walk:
         if kind == "file_input":
             file, content = self.dice.choice(FILES if wrong else FILES[:3])
             return [await self.world.slack.upload(user, file, content)]
+        if kind == "users_select":
+            return self.dice.choice(list(PEOPLE))
         if kind == "datepicker":
             return "2999-01-01" if wrong else "1978-11-30"
         if wrong:
