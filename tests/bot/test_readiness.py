@@ -54,6 +54,49 @@ def test_an_account_that_is_not_active_keeps_its_numbers_from_everything(kind: s
     assert (found.verdict is Verdict.FINE) == (status == "active" and kind.casefold() == "full")
 
 
+WAITING, MISSING, FINE = Verdict.WAITING, Verdict.MISSING, Verdict.FINE
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        *(("PENDING", WAITING), ("IN_PROGRESS", WAITING), ("VERIFIED", FINE)),
+        *(("FAILED", MISSING), ("SUSPENDED", MISSING)),
+    ],
+)
+def test_a_campaign_is_fine_waiting_or_missing_and_says_why_it_was_refused(
+    status: str, verdict: Verdict
+) -> None:
+    campaign = SimpleNamespace(campaign_status=status, errors=[{"description": "No <opt-in>"}])
+    found = judged("us_campaign", ([campaign], []))
+    assert found.verdict is verdict and found.blocks
+    for language in LANGUAGES:
+        assert ("No &lt;opt-in&gt;" in Texts(language).said(found.said)) == (verdict is MISSING)
+
+
+def test_of_several_campaigns_the_best_decides() -> None:
+    campaigns = [SimpleNamespace(campaign_status=each, errors=None) for each in ("FAILED", "VERIFIED")]
+    assert judged("us_campaign", (campaigns, [])).verdict is FINE
+    assert judged("us_campaign", (campaigns[:1], [])).verdict is MISSING
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        *(("PENDING_REVIEW", WAITING), ("IN_REVIEW", WAITING), ("TWILIO_APPROVED", FINE)),
+        *(("TWILIO_REJECTED", MISSING), (None, MISSING)),
+    ],
+)
+def test_a_toll_free_verification_is_fine_waiting_or_missing_and_says_why_it_was_rejected(
+    status: str | None, verdict: Verdict
+) -> None:
+    verification = SimpleNamespace(status=status, rejection_reason="No website")
+    found = judged("toll_free", [verification] if status else [])
+    assert found.verdict is verdict and found.blocks
+    for language in LANGUAGES:
+        assert ("No website" in Texts(language).said(found.said)) == (status == "TWILIO_REJECTED")
+
+
 @given(CENTS, CENTS.map(abs))
 def test_a_balance_is_low_when_it_does_not_cover_the_next_month_and_stops_texts_when_there_is_none(
     amount: Decimal, due: Decimal

@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot import readiness
+from bot.readiness import ACCOUNT, BALANCE, CAMPAIGN, CHECKS, GEO, TOLL_FREE, WHATSAPP
 from bot.twilio.access import LOOK
 from storage.models import now
 from tests.stories.conftest import Clock
 from tests.stories.stage import Control, Person, Stage, shown, until
 from tests.stories.test_mending import opens
 from tests.stories.test_proven import Reader, reader
-from tests.stories.test_ready import bought, reads
+from tests.stories.test_ready import bought, reads, service
 
 __all__ = ["reader"]
 
@@ -21,6 +24,41 @@ async def checked(stage: Stage, reader: Reader) -> str:
     view = await reader.person.view("check")
     await reader.person.slack.post("close", user=reader.person.id, view_id=view["id"])
     return shown(view)
+
+
+CALLS = {
+    "inbound": "*/Services/{service}",
+    CAMPAIGN: "*/Services/{service}/Compliance/Usa2p",
+    TOLL_FREE: "*/Tollfree/Verifications",
+    GEO: "*/GeoPermissions",
+    ACCOUNT: "*/Accounts/{account}.json",
+}
+"""What each check asks of Twilio that can do without an answer."""
+OTHERS = {
+    BALANCE: "has a story of its own",
+    "bundle": "as the watch keeps it, asks nobody",
+    WHATSAPP: "of a number that is enabled there",
+}
+
+
+def test_each_check_that_can_do_without_an_answer_is_refused_one() -> None:
+    assert {*CALLS, *OTHERS} == {each.name for each in CHECKS if not each.essential}
+
+
+@pytest.mark.parametrize(("number_type", "not_asked"), [("local", TOLL_FREE), ("toll-free", CAMPAIGN)])
+async def test_what_this_key_may_not_see_is_called_unknown_and_keeps_nothing_else_from_being_said(
+    stage: Stage, reader: Reader, approver: Person, twilio: Control, number_type: str, not_asked: str
+) -> None:
+    t = reader.t
+    await bought(stage, reader.person, approver, number_type=number_type)
+    of = {"service": await service(stage), "account": stage.environment["TWILIO_ACCOUNT_SID"]}
+    for path in CALLS.values():
+        refused = {"status": 401, "code": 20003}
+        await twilio.post("faults", method="GET", path=path.format(**of), times=100, fault=refused)
+    said = await checked(stage, reader)
+    unknown = {each for each in CALLS if t(readiness.UNSEEN, check=t(readiness.NAMES[each])) in said}
+    assert unknown == CALLS.keys() - {not_asked}
+    assert t("It is in its messaging service.") in said and t("It can do what was asked for.") in said
 
 
 async def test_a_bundle_is_approved_until_a_day_and_one_day_not_any_more(

@@ -10,8 +10,8 @@ from bot import readiness
 from bot.texts import LANGUAGES, Texts, country, say
 from bot.twilio import messages
 from tests.stories.conftest import Clock
-from tests.stories.stage import Control, Person, Stage, field_ids, reviews, sends, shown
-from tests.stories.test_ready import NEW, PHONE, reads, texts, verified
+from tests.stories.stage import Control, Person, Stage, field_ids, reviews, sends, shown, until
+from tests.stories.test_ready import NEW, PHONE, bought, reads, texts, verified
 
 
 @dataclass
@@ -131,3 +131,23 @@ async def test_a_number_of_a_trial_account(
     await stage.in_thread(card, t(messages.ERRORS[21608]))
     await stage.app.twilio.validation_requests.create_async(phone_number=PHONE)
     await is_ready(stage, reader, number)
+
+
+async def test_a_message_of_which_no_carrier_gives_a_receipt_proves_nothing(
+    stage: Stage, reader: Reader, approver: Person, clock: Clock, twilio: Control
+) -> None:
+    t = reader.t
+    card = await bought(stage, reader.person, approver, "CA")
+    await twilio.post("deliveries", to=PHONE, status="delivered", after=3000)
+    await texts(stage, reader.person, card)
+
+    async def on_its_way() -> bool:
+        purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
+        return (purchase.proof or {}).get("status") == "sent"
+
+    await until(on_its_way, "Twilio has taken it")
+    await clock.forward(601)
+    said = "A test message was sent, and the carrier gave no receipt. That proves nothing: try another phone."
+    await stage.in_thread(card, t(said))
+    await stage.told(reader.person, t(said))
+    assert (await stage.cards())[-1]["metadata"]["event_payload"]["ready"] == "unknown"
