@@ -23,6 +23,10 @@ SUBRESOURCES = {
 }
 
 
+PARENT_SID = "AC" + "f" * 32
+"""Of a parent that lies outside this world (``subaccount`` of ``/twin/account``)."""
+
+
 def account_json(account: Account) -> dict[str, Any]:
     uri = f"/2010-04-01/Accounts/{account.sid}"
     return {
@@ -30,7 +34,7 @@ def account_json(account: Account) -> dict[str, Any]:
         "friendly_name": account.friendly_name,
         "type": account.type,
         "status": account.status,
-        "owner_account_sid": account.owner_sid,
+        "owner_account_sid": PARENT_SID if account.has_parent else account.owner_sid,
         "auth_token": account.auth_token,
         "date_created": rfc2822(account.created_at),
         "date_updated": rfc2822(account.created_at),

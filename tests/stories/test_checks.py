@@ -153,3 +153,70 @@ async def test_a_balance_that_is_low_and_one_that_cannot_be_known(
     await stage.app.market.refresh()
     unknown = "The balance cannot be known: a subaccount's, an invoiced account's, or not with this API key."
     assert t(unknown) in await checked(stage, reader)
+
+
+async def test_each_state_of_a_registration_and_what_else_keeps_a_number_from_texting(
+    stage: Stage, reader: Reader, approver: Person, twilio: Control
+) -> None:
+    t = reader.t
+    card = await bought(stage, reader.person, approver, destinations=["US", "FR"])
+    of = await service(stage)
+    review = "Cannot text US phones yet: the A2P 10DLC campaign is under review, which takes ten to fifteen business days."
+    refused = "Cannot text US phones: the A2P 10DLC campaign was refused ({reasons}). Whoever runs the Twilio account can correct and resubmit it in the Console."
+    errors = [{"error_code": 30886, "description": "No opt-in"}]
+    suspended = {"campaign_status": "SUSPENDED", "errors": []}
+    for order, said in (
+        ({"campaign_status": "PENDING"}, t(review)),
+        ({"campaign_status": "IN_PROGRESS"}, t(review)),
+        ({"campaign_status": "FAILED", "errors": errors}, t(refused, reasons="No opt-in")),
+        (suspended, t(refused, reasons="–")),
+        ({"campaign_status": "VERIFIED"}, t("The A2P 10DLC campaign is verified.")),
+    ):
+        await twilio.post("a2p", service=of, **order)
+        assert said in await checked(stage, reader), order
+    await twilio.post("geo", country="FR", enabled=False, high_risk=True)
+    assert t.said(readiness.not_permitted([], ["FR"])) in await checked(stage, reader)
+    purchase = await stage.store.purchase(card["metadata"]["event_payload"]["id"])
+    number = stage.app.twilio.messaging.v1.services(of).phone_numbers(purchase.phone_number_sid)
+    await number.delete_async()
+    assert t("The number is not in its messaging service any more.") in await checked(stage, reader)
+
+
+async def test_each_state_of_a_toll_free_verification(
+    stage: Stage, reader: Reader, approver: Person, twilio: Control
+) -> None:
+    t = reader.t
+    await bought(stage, reader.person, approver, number_type="toll-free")
+    (number,) = await stage.bought()
+    review = "Cannot text yet: the toll-free verification is under review, which takes three to five business days."
+    for status, said in (
+        ("PENDING_REVIEW", review),
+        ("IN_REVIEW", review),
+        ("TWILIO_APPROVED", "The toll-free verification is approved."),
+    ):
+        await twilio.post("tollfree", phone_number=number, status=status)
+        assert t(said) in await checked(stage, reader), status
+
+
+async def test_the_account_is_shown_in_each_of_its_states(
+    stage: Stage, reader: Reader, twilio: Control
+) -> None:
+    """With the auth token: a Standard API key may not see the account's type."""
+    t = reader.t
+    await stage.stop_app()
+    await stage.start_app(TWILIO_API_KEY="", TWILIO_API_SECRET="", CHANNEL_LANGUAGE=t.language)
+    limits = "*A trial account* has one number, which is for tests only and texts verified recipients alone. Adding billing details in the Twilio Console ends the trial."
+    unseen = t("Not visible with this API key: {what}.", what=t("balance"))
+    for order, kind, where, also in (
+        ({"type": "Full"}, "Full account", "a main account", None),
+        ({"type": "Trial"}, "Trial account", "a main account", t(limits)),
+        ({"type": "Full", "subaccount": True}, "Full account", "a subaccount", unseen),
+    ):
+        await twilio.post("account", **order)
+        await reader.person.types("account")
+        view = await reader.person.view("account")
+        text = shown(view)
+        await reader.person.slack.post("close", user=reader.person.id, view_id=view["id"])
+        line = t("{type}, {where}: {status}", type=t(kind), where=t(where), status=t("active"))
+        assert line in text, order
+        assert (unseen in text) == (also == unseen) and (t(limits) in text) == (also == t(limits)), order
