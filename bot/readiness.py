@@ -258,7 +258,10 @@ def _judge_geo(subject: Subject, answer: Any) -> Finding:
     closed = [each for each in subject.destinations if not by_code.get(each, {}).get("enabled")]
     if not closed:
         return Finding(
-            GEO, Verdict.FINE, say(N_("The account may text where the number shall.")), blocks=True
+            GEO,
+            Verdict.FINE,
+            say(N_("The account may text every country that the number will text.")),
+            blocks=True,
         )
     risky = [each for each in closed if by_code.get(each, {}).get("message") == HIGH_RISK]
     here = [each for each in closed if each not in risky]

@@ -109,7 +109,7 @@ async def test_a_regulated_number_that_may_not_text_france(
     assert closed in shown(card)
     await twilio.post("geo", country="FR", enabled=True)
     await clock.forward(3601)
-    await stage.in_thread(card, t("The account may text where the number shall."))
+    await stage.in_thread(card, t("The account may text every country that the number will text."))
     await reads(stage, t("{number} is bought and in “{service}”", number=number, service="Leeds"))
     await is_ready(stage, reader, number, to="+33612345678")
 
