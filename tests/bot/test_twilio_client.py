@@ -401,7 +401,11 @@ async def test_what_one_call_is_told_to_wait_holds_for_all_to_that_host(server: 
         await asyncio.sleep(0.05)  # now it is less than anybody waits at the most
         await asyncio.gather(buy(client), fetch(client))
     told, *later = server.seen
-    assert len(later) == 2 and all(each.at - told.at >= 0.6 for each in later)
+    assert {each.method for each in later} == {
+        "GET",
+        "POST",
+    }  # a read may have been tried again on a slow machine
+    assert all(each.at - told.at >= 0.6 for each in later)
 
 
 async def test_a_host_that_is_closed_for_long_is_not_called_meanwhile(server: Server, client: Client) -> None:
