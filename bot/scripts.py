@@ -113,7 +113,7 @@ def standing(purchase: Purchase) -> dict[str, Any]:
         "purpose": purchase.purpose,
         "country": quote.country,
         "type": quote.number_type,
-        "price": str(purchase.charged if purchase.charged is not None else quote.price),
+        "price": str(purchase.monthly_price),
         "currency": quote.currency,
         "phone_number_sid": purchase.phone_number_sid,
         "messaging_service_sid": purchase.messaging_service_sid,

@@ -376,6 +376,11 @@ class Purchase(SQLModel, table=True):
         return self.quote.phone_number
 
     @property
+    def monthly_price(self) -> Decimal:
+        """What it was bought at, in the quote's currency; until then what the quote says."""
+        return self.quote.price if self.charged is None else self.charged
+
+    @property
     def sender_id(self) -> str | None:
         """Its address on WhatsApp, where it is wanted there."""
         return f"whatsapp:{self.phone_number}" if self.whatsapp else None

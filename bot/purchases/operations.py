@@ -146,8 +146,7 @@ async def end(purchase_id: str, quote_no: int, person_id: str, app: App) -> Purc
     purchase = await check_endable(purchase_id, quote_no, person_id, app)
     number, by = phone(purchase.phone_number), person(person_id)
     if purchase.phone_number_sid is not None:
-        quote = purchase.quote
-        price = money(purchase.charged if purchase.charged is not None else quote.price, quote.currency)
+        price = money(purchase.monthly_price, purchase.quote.currency)
         said = say(
             N_(
                 "{person} has ended the request. {number} is bought and stays in the Twilio account: it goes on costing {price} a month until it is released there."
@@ -451,8 +450,8 @@ async def hand_over(purchase_id: str, quote_no: int, person_id: str, owner_id: s
         number=phone(purchase.phone_number),
         owner=person(owner_id),
     )
-    told = {owner_id, purchase.owner_id, purchase.requester_id} - {person_id}
-    owed = (news.thread(app.settings, said), *(news.to(each, said) for each in sorted(told)))
+    concerned = {owner_id, purchase.owner_id, purchase.requester_id} - {person_id}
+    owed = (news.thread(app.settings, said), *(news.to(each, said) for each in sorted(concerned)))
     happened = Happened("handed_over", person_id, {"owner": owner_id, "from": purchase.owner_id}, owed)
     return await app.store.amend(purchase, happened, owner_id=owner_id)
 

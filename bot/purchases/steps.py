@@ -184,7 +184,7 @@ def _bought(purchase: Purchase, sid: str) -> Done:
     details = {
         "phone_number": purchase.phone_number,
         "phone_number_sid": sid,
-        "price": str(purchase.charged if purchase.charged is not None else quote.price),
+        "price": str(purchase.monthly_price),
         "currency": quote.currency,
         "revision": purchase.revision,
     }

@@ -302,10 +302,9 @@ class Worker:
 
     def _names(self, purchase: Purchase) -> dict[str, Any]:
         quote = purchase.quote
-        price = purchase.charged if purchase.charged is not None else quote.price
         return {
             "number": phone(purchase.phone_number),
-            "price": money(price, quote.currency),
+            "price": money(purchase.monthly_price, quote.currency),
             "service": quote.service_name or quote.service_sid or "",
         }
 

@@ -232,10 +232,9 @@ async def asking_release(turn: Turn, of: OfPurchase) -> None:
 
 
 def release_page(purchase: Purchase, t: Texts) -> View:
-    price = purchase.charged if purchase.charged is not None else purchase.quote.price
     said = t(
         "It stops receiving calls and messages at once, and {price} a month is not charged any more. Others may buy it then.",
-        price=t.money(price, purchase.quote.currency),
+        price=t.money(purchase.monthly_price, purchase.quote.currency),
     )
     warning = t(
         "This cannot be undone here. The Twilio Console may give the number back for about ten days, if nobody else has taken it."

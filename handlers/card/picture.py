@@ -251,12 +251,12 @@ def _facts(purchase: Purchase, bundle: Bundle | None, t: Texts, names: Names) ->
     facts = [" · ".join(each for each in number if each)]
     if purchase.state != State.AWAITING_APPROVAL:
         asked = t("Asked for by {person}", person=names.get(purchase.requester_id, purchase.requester_id))
-        price = purchase.charged if purchase.charged is not None else quote.price
+        price = t.money(purchase.monthly_price, quote.currency)
         who = [asked]
         if purchase.owner_id != purchase.requester_id:
             owner = names.get(purchase.owner_id, purchase.owner_id)
             who.append(t("{person} answers for it", person=owner))
-        facts.append(" · ".join((*who, t("{price} a month", price=t.money(price, quote.currency)))))
+        facts.append(" · ".join((*who, t("{price} a month", price=price))))
     if quote.destinations:
         facts.append(t("Will text: {countries}", countries=t.listed(map(t.country, quote.destinations))))
     if quote.regulated and quote.end_user_type:
