@@ -86,13 +86,7 @@ def deny_page(purchase: Purchase, t: Texts) -> View:
         t("Deny the request"),
         [
             pages.number(purchase, t),
-            blocks.text(
-                "reason",
-                t("Reason"),
-                multiline=True,
-                max_length=500,
-                hint=t("The requester and everybody in the channel can read it."),
-            ),
+            pages.reason(t, t("The requester and everybody in the channel can read it.")),
         ],
         purchase,
         t,
@@ -124,13 +118,7 @@ def emergency_page(purchase: Purchase, t: Texts) -> View:
         "{price} a month is approved in place of everybody who would have to. The channel and the operators are told.",
         price=price,
     )
-    reason = blocks.text(
-        "reason",
-        t("Reason"),
-        multiline=True,
-        max_length=500,
-        hint=t("Everybody in the channel can read it."),
-    )
+    reason = pages.reason(t, t("Everybody in the channel can read it."))
     return pages.page(
         "card.approve_alone",
         t("Emergency approval"),
@@ -174,7 +162,7 @@ def withdraw_page(purchase: Purchase, t: Texts, *, own: bool) -> View:
     shown = [pages.number(purchase, t, said)]
     if not own:
         hint = t("The requester and everybody in the channel can read it.")
-        shown.append(blocks.text("reason", t("Reason"), multiline=True, max_length=500, hint=hint))
+        shown.append(pages.reason(t, hint))
     return pages.page(
         "card.withdraw",
         t("Withdraw the request"),
@@ -245,13 +233,7 @@ def release_page(purchase: Purchase, t: Texts) -> View:
         [
             pages.number(purchase, t, said),
             blocks.alert(warning),
-            blocks.text(
-                "reason",
-                t("Reason"),
-                multiline=True,
-                max_length=500,
-                hint=t("The requester and everybody in the channel can read it."),
-            ),
+            pages.reason(t, t("The requester and everybody in the channel can read it.")),
             blocks.text("digits", t("Last four digits of the number"), max_length=20),
         ],
         purchase,

@@ -25,3 +25,8 @@ def page(
 def number(purchase: Purchase, t: Texts, said: str = "") -> Block:
     """The number, and below it what there is to say. said: of the catalogue."""
     return blocks.section(f"*{t.phone(purchase.phone_number)}*" + (f"\n{said}" if said else ""))
+
+
+def reason(t: Texts, hint: str) -> Block:
+    """Why, in up to 500 letters. hint: who can read it, of the catalogue."""
+    return blocks.text("reason", t("Reason"), multiline=True, max_length=500, hint=hint)
