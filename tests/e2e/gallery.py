@@ -158,6 +158,13 @@ async def ready(album: Album, requester: Person, approver: Person) -> None:
     await album.close(requester)
     page = await album.page_of(approver, "C0APPROVALS", thread=card["ts"])
     await album.take("card-ready", page)
+    card = (await stage.cards())[-1]
+    await requester.chooses(card, "hand_over")
+    await album.modal("hand-over", requester, "card.hand_over")
+    await album.close(requester)
+    await approver.chooses(card, "release")
+    await album.modal("release", approver, "card.release")
+    await album.close(approver)
 
 
 async def lost(album: Album, requester: Person, approver: Person) -> None:
