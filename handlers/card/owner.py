@@ -31,7 +31,7 @@ def page(purchase: Purchase, owner: str, t: Texts) -> View:
     )
     return pages.page(
         "card.hand_over",
-        t("Hand over"),
+        t("Hand over the number"),
         [pages.number(purchase, t, said), field],
         purchase,
         t,
